@@ -1,0 +1,32 @@
+"""The tables that lessons look things up in: ``data/*.csv``, each row with its ``source`` and ``as_of``."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+__all__ = ["DATA", "load", "names"]
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+
+
+def names() -> list[str]:
+    """Return the names that :func:`load` takes."""
+    return sorted(path.stem for path in DATA.glob("*.csv"))
+
+
+@cache
+def _read(name: str) -> pd.DataFrame:
+    return pd.read_csv(DATA / f"{name}.csv", keep_default_na=False, dtype=str, encoding="utf-8")
+
+
+def load(name: str) -> pd.DataFrame:
+    """Return the table ``data/NAME.csv`` as a DataFrame of text, a fresh copy each time.
+
+    Raises ValueError, listing the tables there are, when *name* is none of them.
+    """
+    if name not in names():
+        raise ValueError(f"no table {name!r} in data/; there are {names()}")
+    return _read(name).copy()
