@@ -1,0 +1,65 @@
+"""Serve a practice internet to clients outside Python: ``python -m mailkit.lab [--world FOLDER] [--json]``.
+
+It runs until its standard input ends or it is interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+
+from mailkit.lab.core import Lab
+
+_GUIDE = """The practice internet is running; Ctrl-C ends it.
+
+  DNS   dig -p {dns_port} @127.0.0.1 {domain} MX
+  SMTP  curl --socks5 office:x@127.0.0.1:{socks_port} smtp://mx.{domain}
+        (the SOCKS user is the vantage point: {places})
+  TLS   openssl s_client -starttls smtp -connect 127.0.0.1:{listener} -CAfile {ca_file}
+
+Clients that speak no SOCKS connect to these ports on 127.0.0.1:
+"""
+
+
+def _facts(lab: Lab) -> dict[str, object]:
+    return {
+        "dns_port": lab.dns_port,
+        "socks_port": lab.socks_port,
+        "ca_file": lab.ca_file,
+        "trust_anchor": lab.trust_anchor,
+        "domain": lab.world.domain,
+        "vantages": list(lab.world.vantage_points),
+        "listeners": lab.listeners,
+    }
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="python -m mailkit.lab", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--world", help="the folder of another world (default: the practice internet)")
+    parser.add_argument("--json", action="store_true", help="print ports and files as one line of JSON")
+    options = parser.parse_args()
+    try:
+        lab = Lab(options.world)
+    except ValueError as error:
+        parser.error(str(error))
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with lab:
+        facts = _facts(lab)
+        if options.json:
+            print(json.dumps(facts), flush=True)
+            threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+        else:
+            places, first = ", ".join(lab.world.vantage_points), next(iter(lab.listeners.values()))
+            print(_GUIDE.format(places=places, listener=first, **facts))
+            print("\n".join(f"  {name:32} {port}" for name, port in lab.listeners.items()), flush=True)
+        ended.wait()
+
+
+if __name__ == "__main__":
+    main()

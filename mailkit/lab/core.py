@@ -1,0 +1,294 @@
+"""A practice internet: one event loop in one thread, on loopback and ephemeral ports, unprivileged."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import selectors
+import socket
+import ssl
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dns.message
+import dns.rdatatype
+
+from mailkit.clients import Credentials
+from mailkit.lab import dns_server, mta, world
+from mailkit.lab.authority import KEYS, Authority
+from mailkit.lab.delivery import Queue
+from mailkit.lab.resolver import Resolver
+from mailkit.lab.router import Router
+from mailkit.lab.store import Clock, LogEntry, Mail, Store
+from mailkit.network import Network, Slots
+from mailkit.results import Rows, Sentence
+from mailkit.socks import Proxy
+
+__all__ = ["Lab"]
+
+_VERIFIERS = 8
+_SETTLE = 30.0  # seconds of real time that deliveries may take before a call stops waiting for them
+_HOST_TIMEOUT = 2.0  # seconds a mail server here waits for another; real ones wait minutes (RFC 5321 4.5.3.2)
+
+
+class Lab:
+    """A practice internet, running from :meth:`start` (or ``with``) to :meth:`close`.
+
+    *world* is the folder it is made of, by default ``data/lab``.
+    """
+
+    def __init__(self, world_folder: Path | str | None = None) -> None:
+        self.world = world.load(world_folder)
+        own_keys = self.world.folder / "keys"
+        self._keys = own_keys if own_keys.is_dir() else KEYS
+        self.clock = Clock(self.world.now)
+        self._authority = Authority(self.world.folder / "zones", keys=self._keys, unsigned=self.world.unsigned_zones)
+        self.resolver = Resolver(self._authority, self.clock.now)
+        self._store = Store(self.clock)
+        self._listeners: dict[tuple[str, int], int] = {}
+        self._router = Router(self.world, self._listeners, self._resolve)
+        self._queue = Queue(self.clock, self._store, self._host_network, self._is_local)
+        self._verification = ThreadPoolExecutor(_VERIFIERS, thread_name_prefix="lab-verification")
+        self._servers: list[asyncio.Server] = []
+        self._dns: dns_server.DnsServer | None = None
+        self._silent: socket.socket | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._slots = Slots(64)
+        self.errors: list[str] = []
+        self.pid = os.getpid()
+
+    # Starting and stopping ---------------------------------------------------------------------------------------
+
+    def start(self) -> Lab:
+        """Start every server and return when all of them listen."""
+        # The selector loop is the one that every platform has; Windows would default to another.
+        self._loop = asyncio.SelectorEventLoop(selectors.DefaultSelector())
+        self._loop.set_exception_handler(self._note_error)
+        self._thread = threading.Thread(target=self._loop.run_forever, name="lab", daemon=True)
+        self._thread.start()
+        try:
+            asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(30)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __enter__(self) -> Lab:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop every server and thread; what was on its way is lost."""
+        if self._loop is None or self._thread is None:
+            return
+        self._queue.close()
+        self._verification.shutdown(wait=False, cancel_futures=True)
+        asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(30)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+        if self._silent:
+            self._silent.close()
+        self._loop = self._thread = None
+
+    async def _open(self) -> None:
+        services = mta.Services(
+            world=self.world,
+            clock=self.clock,
+            store=self._store,
+            queue=self._queue,
+            verification=self._verification,
+            network_of=self._host_network,
+            client_address=self._client_address,
+        )
+        self._dns = await dns_server.serve(self.resolver.answer)
+        self._silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._silent.bind(("127.0.0.1", 0))
+        await self._router.start()
+        for host in self.world.hosts.values():
+            if host.down:
+                continue
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.world.ca_file.with_name(f"{host.name}.pem"))
+            for port in host.ports:
+                server = await mta.serve(host, port, services, context)
+                self._servers.append(server)
+                listener = server.sockets[0].getsockname()[1]
+                self._listeners.update({(address, port): listener for address in host.addresses})
+
+    async def _shut(self) -> None:
+        for server in self._servers:
+            server.close()
+        await self._router.close()
+        if self._dns:
+            await self._dns.close()
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _note_error(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        # A client that breaks off in the middle is no news, and a notebook must not show a traceback for it.
+        self.errors = [*self.errors[-99:], f"{context.get('message')}: {context.get('exception')!r}"]
+
+    # Where to reach it -------------------------------------------------------------------------------------------
+
+    @property
+    def socks_port(self) -> int:
+        """The loopback port of the SOCKS5 server, the one door to every host; the user name is the vantage point."""
+        return self._router.port
+
+    @property
+    def dns_port(self) -> int:
+        """The loopback port of the resolver, UDP and TCP."""
+        return self._dns.port if self._dns else 0
+
+    @property
+    def ca_file(self) -> str:
+        """A PEM file with the certificate authority that this world trusts."""
+        return str(self.world.ca_file)
+
+    @property
+    def trust_anchor(self) -> str:
+        """A file with the key of the DNS root, as delv reads it."""
+        return str(self._keys / "trust-anchor.key")
+
+    @property
+    def listeners(self) -> dict[str, int]:
+        """The loopback port behind each "host:port", for clients that speak no SOCKS."""
+        return {
+            f"{host.name}:{port}": self._listeners[host.addresses[0], port]
+            for host in self.world.hosts.values()
+            for port in host.ports
+            if not host.down
+        }
+
+    def network(self, vantage: str | None = None) -> Network:
+        """Return this internet seen from *vantage*.  Raises ValueError, listing the places, for an unknown one."""
+        name = vantage or self.world.vantage
+        if name not in self.world.vantage_points:
+            places = ", ".join(self.world.vantage_points)
+            raise ValueError(f"no vantage point {name!r}; this network has {places}")
+        point = self.world.vantage_points[name]
+        assert self._silent is not None
+        silent = self._silent.getsockname()[1]
+        return Network(
+            name="lab",
+            vantage=name,
+            nameservers=(("127.0.0.1", silent if point.dns == "silent" else self.dns_port),),
+            proxy=Proxy("127.0.0.1", self.socks_port, user=name),
+            timeout=self.world.timeout,
+            ca_file=self.ca_file,
+            trust_anchor=self.trust_anchor,
+            local_hostname=point.hostname,
+            probe_domains=self.world.probe_domains,
+            shows_credentials=True,
+            clock=self.clock.now,
+            others={place: partial(self.network, place) for place in self.world.vantage_points},
+            _slots=self._slots,
+        )
+
+    def _host_network(self, host: str) -> Network:
+        proxy = Proxy("127.0.0.1", self.socks_port, user=host)
+        return replace(self.network(), vantage=host, proxy=proxy, local_hostname=host, timeout=_HOST_TIMEOUT)
+
+    def _client_address(self, source_port: int) -> str:
+        """Return who is behind a loopback connection; one past the router counts as the default vantage point."""
+        return self._router.clients.get(source_port) or self.world.vantage_points[self.world.vantage].address
+
+    def _is_local(self, host: str, domain: str) -> bool:
+        return domain in self.world.hosts[host].domains
+
+    async def _resolve(self, name: str) -> str | None:
+        query = dns.message.make_query(name, dns.rdatatype.A)
+        response = self.resolver.answer(query, "tcp")
+        records = response.resolve_chaining().answer if response else None  # type: ignore[attr-defined]
+        return records[0].to_text() if records else None
+
+    # What one does with it ---------------------------------------------------------------------------------------
+
+    def publish(self, name: str, rdtype: str, *values: str, ttl: int = 300, wait: bool = True) -> Sentence:
+        """Replace the *rdtype* records of *name* by *values*, and let their old TTL pass unless *wait* is False.
+
+        *ttl* is in seconds.  Raises ValueError for a name outside this world or a value the type does not take.
+        """
+        held = self._authority.ttl_of(name, rdtype)
+        self._authority.publish(name, rdtype, *values, ttl=ttl)
+        return self._changed(f"Published {rdtype} at {name}.", held, wait)
+
+    def withdraw(self, name: str, rdtype: str, *, wait: bool = True) -> Sentence:
+        """Take the *rdtype* records of *name* away, and let their TTL pass unless *wait* is False."""
+        held = self._authority.ttl_of(name, rdtype)
+        self._authority.withdraw(name, rdtype)
+        return self._changed(f"Withdrew {rdtype} at {name}.", held, wait)
+
+    def _changed(self, what: str, held: int, wait: bool) -> Sentence:
+        if not wait:
+            return Sentence(f"{what} Caches may still give the old answer for up to {_duration(held)}.")
+        self.advance(held)
+        return Sentence(f"{what} {_duration(held).capitalize()} later no cache holds the old answer.")
+
+    def account(self, address: str) -> Credentials:
+        """Return the login of the mailbox *address*; its display does not show the password."""
+        if address not in self.world.mailboxes:
+            raise ValueError(f"no mailbox {address!r}; there are {', '.join(self.world.mailboxes)}")
+        return self.world.mailboxes[address]
+
+    def inbox(self, address: str) -> Rows[Mail]:
+        """Return the mail in the mailbox *address*, oldest first, once everything on its way has arrived."""
+        self.account(address)
+        self.settle()
+        found = self._store.inbox(lambda mail: mail.mailbox == address)
+        return Rows(Mail, found, caption=f"mailbox of {address}, {self.clock.now():%Y-%m-%d}")
+
+    @property
+    def log(self) -> Rows[LogEntry]:
+        """The log of all mail servers, oldest line first."""
+        return self._store.log(f"mail log, {self.clock.now():%Y-%m-%d}")
+
+    def settle(self) -> None:
+        """Wait until no delivery is under way (those that wait for another try stay in their queue)."""
+        self._queue.settle(_SETTLE)
+
+    def advance(self, seconds: float) -> Sentence:
+        """Move the clock on by *seconds*: caches forget, and queues try again what is due."""
+        self.settle()
+        now = self.clock.advance(seconds)
+        self._queue.run_due()
+        self.settle()
+        return Sentence(f"{_duration(seconds).capitalize()} later: it is {now:%Y-%m-%d %H:%M} UTC.")
+
+    def lift(self, vantage: str) -> Sentence:
+        """Have the provider of *vantage* open port 25, as a customer may ask some of them to."""
+        point = self.network(vantage).vantage
+        if not any(rule.until_lifted for rule in self.world.vantage_points[point].rules):
+            return Sentence(f"The provider of {point} does not open port 25 on request.")
+        self._router.lifted.add(point)
+        return Sentence(f"Request granted: port 25 is open from {point}.")
+
+    def reset(self) -> Sentence:
+        """Go back to the beginning: zones, caches, mailboxes, queues, filters and the clock."""
+        self.settle()
+        self._queue.reset()
+        self._store.reset()
+        self._authority.reset()
+        self.resolver.reset()
+        self._router.lifted.clear()
+        self.clock.reset()
+        return Sentence("The practice internet is as it was in the beginning.")
+
+
+def _duration(seconds: float) -> str:
+    """Return *seconds* in the largest unit that divides them."""
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= size and seconds % size == 0:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{seconds:g} seconds"
