@@ -1,0 +1,22 @@
+"""Lesson 01, OP25B: which ports leave from where, and what a connection that fails tells about the way.
+
+OP25B (outbound port 25 blocking) is an agreement of Japan's providers (JEAG recommendation of February 2006):
+connections from dynamic customer addresses to port 25 of other networks do not get through.  RFC 5068 (BCP 134)
+says what must stay open instead: the submission port, 587.
+"""
+
+from mailkit.op25b.diagnosis import diagnose, mail_exchangers, public_address
+from mailkit.op25b.reverse import Reverse, reverse
+from mailkit.op25b.scan import PORTS, Reach, scan, survey
+
+__all__ = [
+    "PORTS",
+    "Reach",
+    "Reverse",
+    "diagnose",
+    "mail_exchangers",
+    "public_address",
+    "reverse",
+    "scan",
+    "survey",
+]

@@ -1,0 +1,191 @@
+"""Is port 25 open from here?  What was observed, what it is consistent with, and what nobody can tell from here.
+
+One silent host is not a blocked port, and one place cannot prove OP25B: a company firewall, a security product
+and a provider look alike from inside.  So several mail servers are asked on port 25 and, as a control, submission
+servers on 587 and 465.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mailkit.attempts import FAILURES, OWN_MACHINE
+from mailkit.clients import SMTP
+from mailkit.network import Network, Status
+from mailkit.op25b.scan import Reach, scan
+from mailkit.parallel import each
+from mailkit.results import Finding, Outcome, Rows, Stage, Verdict
+
+__all__ = ["diagnose", "mail_exchangers", "public_address"]
+
+_MOST_HOSTS = 8  # mail servers asked in all: enough to be sure, few enough to be polite
+_LESSON = "01_op25b"
+_SUBMISSION = (587, 465)
+
+
+def mail_exchangers(domain: str, *, net: Network) -> list[str]:
+    """Return the hosts that take mail for *domain*, best first (RFC 5321 section 5.1).
+
+    The domain itself when it has an address and no MX; none when it takes no mail (null MX, RFC 7505) or when the
+    DNS does not say.
+    """
+    answer = net.lookup(domain, "MX")
+    if answer.status is Status.NODATA:
+        return [domain] if net.lookup(domain, "A") or net.lookup(domain, "AAAA") else []
+    ranked = sorted((r.preference, str(r.exchange).rstrip(".")) for r in answer.rdata)  # type: ignore[attr-defined]
+    return [name for _, name in ranked if name]
+
+
+def submission_hosts(domain: str, *, net: Network) -> list[str]:
+    """Return where users of *domain* submit mail: its SRV records (RFC 6186, RFC 8314), else the usual name."""
+    found: list[str] = []
+    for service in ("_submissions", "_submission"):
+        answer = net.lookup(f"{service}._tcp.{domain}", "SRV")
+        found += [str(r.target).rstrip(".") for r in answer.rdata]  # type: ignore[attr-defined]
+    return [name for name in dict.fromkeys(found) if name] or [f"smtp.{domain}"]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the probes saw, counted."""
+
+    relay: Counter[Outcome]
+    control: Counter[Outcome]
+    connected: int  # to port 25, greeting or not
+
+    @property
+    def evidence(self) -> str:
+        relay, control = (_count(c) for c in (self.relay, self.control))
+        return f"port 25 of {self.relay.total()} mail servers: {relay}; submission ports: {control}"
+
+
+def _count(outcomes: Counter[Outcome]) -> str:
+    return ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items())) or "none found"
+
+
+def _seen(relay: Rows[Reach], control: Rows[Reach]) -> _Seen:
+    # A server that greets late or says no is behind an open port: only how far the connection got counts.
+    later = {Stage.GREETING, Stage.EHLO, Stage.QUIT}
+    return _Seen(
+        relay=Counter(row.outcome for row in relay),
+        control=Counter(row.outcome for row in control),
+        connected=sum(row.stage in later and row.outcome is not Outcome.INTERCEPTED for row in relay),
+    )
+
+
+def diagnose(targets: Iterable[str] | None = None, *, net: Network) -> Finding:
+    """Return a finding on outgoing port 25 from the place of *net*.
+
+    *targets* are mail domains to test with, besides the well-known ones that the network brings along.  The
+    verdict is about this place only: ``pass`` when port 25 leaves, ``warn`` when it does not (which is usual and
+    no fault), ``fail`` when somebody answers for everyone, ``unknown`` when nothing can be concluded.
+    """
+    domains = list(dict.fromkeys([*(targets or ()), *net.probe_domains]))
+    if not domains:
+        raise ValueError("name a mail domain to test with: diagnose(['kaisha.example'], net=net)")
+    exchangers = each(lambda domain: mail_exchangers(domain, net=net)[:2], domains)
+    hosts = list(dict.fromkeys(host for some in exchangers for host in some))[:_MOST_HOSTS]
+    if not hosts:
+        return _finding(net, Verdict.UNKNOWN, "no mail server's name could be resolved", _NO_DNS)
+    doors = [host for some in each(lambda d: submission_hosts(d, net=net)[:1], domains) for host in some]
+    relay, control = each(
+        lambda job: scan(job[0], job[1], net=net), [(hosts, (25,)), (doors[:_MOST_HOSTS], _SUBMISSION)]
+    )
+    seen = _seen(relay, control)
+    verdict, advice = _conclude(seen, relay)
+    return _finding(net, verdict, seen.evidence, advice)
+
+
+_NO_DNS = "Nothing can be said about port 25: the DNS does not answer from here. Mend that first."
+_NO_NETWORK = "Nothing gets out from here, on any port: there is no network, or a firewall that stops all of it."
+_LOCAL_BLOCK = (
+    "This machine itself holds port 25 back (its own firewall or security software), so nothing can be said about "
+    "the network. Look there first."
+)
+_OPEN = "Port 25 leaves from here: mail can be handed directly to other servers' MX."
+_INTERCEPTED = (
+    "Somebody on the way answers for every address on port 25, as some providers and security products do. Mail sent "
+    "this way does not reach the server it was meant for. Use submission (587 or 465), where TLS would show it."
+)
+_DROPPED = (
+    "Connections to port 25 vanish while others pass. That is consistent with OP25B, and also with a company's "
+    "firewall or a security product: from one place they look alike. Ask from another network, or ask the provider. "
+    "Send through a submission server on 587 or 465."
+)
+_REFUSED = (
+    "Connections to port 25 are refused, by all servers alike, while other ports pass: a filter near you says no. "
+    "Whose it is cannot be told from here. Send through a submission server on 587 or 465."
+)
+_ONE_HOST = (
+    "Too few servers were asked to tell a blocked port from servers that are down. Name more domains to test with."
+)
+_NO_CONTROL = (
+    "Port 25 does not get through, but neither does any other mail port, so a block of port 25 is not to be told from "
+    "servers that are down or a network that lets out very little (ports 80 and 443 only, for instance)."
+)
+
+
+def _conclude(seen: _Seen, relay: Rows[Reach]) -> tuple[Verdict, str]:
+    if seen.relay[Outcome.INTERCEPTED]:
+        return Verdict.FAIL, _INTERCEPTED
+    if seen.connected:
+        return Verdict.PASS, _OPEN
+    if any(row.reason == OWN_MACHINE for row in relay):
+        return Verdict.UNKNOWN, _LOCAL_BLOCK
+    through = seen.control[Outcome.OPEN]
+    if not through and set(seen.control) <= {Outcome.UNREACHABLE, Outcome.DNS_FAILURE, Outcome.NOT_CONNECTED}:
+        return Verdict.UNKNOWN, _NO_NETWORK
+    if not through:
+        return Verdict.UNKNOWN, _NO_CONTROL
+    if len({row.host for row in relay}) < 2:
+        return Verdict.UNKNOWN, _ONE_HOST
+    refused = seen.relay[Outcome.REFUSED] + seen.relay[Outcome.UNREACHABLE]
+    return Verdict.WARN, _REFUSED if refused > seen.relay[Outcome.TIMEOUT] else _DROPPED
+
+
+def _finding(net: Network, verdict: Verdict, evidence: str, advice: str) -> Finding:
+    return Finding(
+        check="outgoing port 25",
+        subject=f"this place ({net.vantage})",
+        verdict=verdict,
+        evidence=evidence,
+        advice=advice,
+        reference="RFC 5068 section 3",
+        lesson=_LESSON,
+    )
+
+
+def public_address(domains: Iterable[str] | None = None, *, net: Network) -> str | None:
+    """Return the address that servers see us come from, or None when none of them says.
+
+    Many servers name the client's address in their reply to EHLO; the submission servers of *domains* (default:
+    the network's well-known ones) are asked, since port 587 passes where 25 does not.
+    """
+    for domain in [*(domains or ()), *net.probe_domains]:
+        for host in submission_hosts(domain, net=net)[:1]:
+            if address := _seen_by(host, net):
+                return address
+    return None
+
+
+def _seen_by(host: str, net: Network) -> str | None:
+    smtp = SMTP(net, host, 587)
+    try:
+        with net.slot(host):
+            if smtp.open() == 220:
+                smtp.introduce()
+            smtp.leave()
+    except FAILURES:
+        smtp.close()
+        return None
+    greeting = next((line.text for line in smtp.lines if line.who == "S" and line.text.startswith("250")), "")
+    for candidate in re.findall(r"\[(?:IPv6:)?([0-9a-fA-F:.]+)\]", greeting):
+        try:
+            return str(ipaddress.ip_address(candidate))
+        except ValueError:
+            continue
+    return None

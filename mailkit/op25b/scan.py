@@ -1,0 +1,106 @@
+"""Dialling ports from a place, and telling silence, refusal, interception and a slow server apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from mailkit.clients import greet
+from mailkit.network import LookupFailed, Network
+from mailkit.parallel import each
+from mailkit.results import Outcome, Record, Rows, Stage, hidden
+
+__all__ = ["PORTS", "Reach", "scan", "survey"]
+
+PORTS = (25, 465, 587, 2525)
+
+_MOST_PROBES = 2000
+
+
+@dataclass(frozen=True)
+class Reach(Record):
+    """What came of dialling one port of one address from one place."""
+
+    vantage: str
+    host: str
+    address: str
+    port: int
+    outcome: Outcome
+    stage: Stage
+    banner: str = ""
+    reason: str = ""
+    detail: str = hidden()
+
+
+def scan(hosts: str | Iterable[str], ports: Sequence[int] = PORTS, *, net: Network) -> Rows[Reach]:
+    """Return what came of dialling every *port* of every address of every *host*, one row each.
+
+    ``open`` means that a mail server greeted (RFC 5321 section 3.1).  ``intercepted`` means that an address where
+    nobody lives answers on this port too, so that somebody on the way answers for everyone.  All probes run at
+    once, but on the real internet no more than two to a host at a time.  Raises ValueError for bad arguments.
+    """
+    return survey(hosts, ports, net=net, vantages=[net.vantage])
+
+
+def survey(
+    hosts: str | Iterable[str], ports: Sequence[int] = PORTS, *, net: Network, vantages: Iterable[str] | None = None
+) -> Rows[Reach]:
+    """Return :func:`scan` from each of *vantages* (default: all that *net* has), all at the same time."""
+    places = [net.at(name) for name in (net.vantages if vantages is None else vantages)]
+    names, numbers = _hosts(hosts), _ports(ports)
+    if len(places) * len(names) * len(numbers) > _MOST_PROBES:
+        raise ValueError(f"that is more than {_MOST_PROBES} connections; ask for fewer hosts or ports at a time")
+    found = each(lambda pair: _addresses(*pair), [(place, host) for place in places for host in names])
+    targets = [target for some in found for target in some]
+    probes = [(place, host, address, port) for place, host, address in targets for port in numbers]
+    controls = [(place, "", place.nobody, port) for place in places for port in numbers]
+    rows = each(lambda probe: _probe(*probe), probes + controls)
+    nobody = {(row.vantage, row.port) for row in rows[len(probes) :] if row.outcome is Outcome.OPEN}
+    caption = net.caption if len(places) == 1 else _caption_of_all(net, places)
+    return Rows(Reach, [_unmask(row, nobody) for row in rows[: len(probes)]], caption=caption)
+
+
+def _caption_of_all(net: Network, places: list[Network]) -> str:
+    return net.caption.replace(f"seen from {net.vantage}", f"seen from {len(places)} places")
+
+
+def _hosts(hosts: str | Iterable[str]) -> list[str]:
+    names = [hosts] if isinstance(hosts, str) else list(hosts)
+    if not names or not all(isinstance(name, str) and name.strip() for name in names):
+        raise ValueError("hosts is a host name or a list of them: scan(['mx.kaisha.example'], net=net)")
+    return list(dict.fromkeys(name.strip().rstrip(".") for name in names))
+
+
+def _ports(ports: Sequence[int]) -> list[int]:
+    if not ports or not all(isinstance(port, int) and 0 < port < 65536 for port in ports):
+        raise ValueError("ports is a list of numbers from 1 to 65535: ports=(25, 587)")
+    return list(dict.fromkeys(ports))
+
+
+def _addresses(net: Network, host: str) -> list[tuple[Network, str, str]]:
+    try:
+        return [(net, host, address) for address in net.addresses(host)]
+    except (LookupFailed, ValueError):
+        return [(net, host, "")]
+
+
+def _probe(net: Network, host: str, address: str, port: int) -> Reach:
+    attempt = greet(host, port, address=address, net=net)
+    return Reach(
+        net.vantage,
+        host,
+        address,
+        port,
+        attempt.outcome,
+        attempt.stage,
+        attempt.banner,
+        attempt.reason,
+        attempt.detail,
+    )
+
+
+def _unmask(row: Reach, nobody: set[tuple[str, int]]) -> Reach:
+    if row.outcome is not Outcome.OPEN or (row.vantage, row.port) not in nobody:
+        return row
+    reason = "an address where nobody lives answers on this port too: someone on the way answers for everyone"
+    return replace(row, outcome=Outcome.INTERCEPTED, reason=reason)
