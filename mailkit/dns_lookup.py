@@ -173,6 +173,7 @@ def read(name: str, rdtype: str, response: dns.message.Message) -> Answer:
         return Answer(
             name, rdtype, Status.NODATA, ttl=result.minimum_ttl, chain=chain, reason=f"the name has no {rdtype}"
         )
-    rdata = tuple(result.answer)
+    # Servers shuffle the records of one name; sorted, the same question prints the same answer.
+    rdata = tuple(sorted(result.answer))
     texts = tuple(r.to_text() for r in rdata)
     return Answer(name, rdtype, Status.NOERROR, texts, ttl=result.minimum_ttl, chain=chain, rdata=rdata)

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 import dns.exception
 import dns.message
 
-from mailkit import dns_lookup, socks
+from mailkit import datasets, dns_lookup, socks
 from mailkit.dns_lookup import Answer, Nameserver, Status
 from mailkit.socks import NotConnected, Proxy, ProxyError
 
@@ -215,13 +215,14 @@ def internet(
     trust_anchor: str | os.PathLike[str] | None = None,
     timeout: float = 5.0,
     vantages: Mapping[str, str] | None = None,
-    probe_domains: Sequence[str] = (),
+    probe_domains: Sequence[str] | None = None,
 ) -> Network:
     """Return the real internet, seen from "here" and from each of *vantages*.
 
     *nameservers* are addresses with an optional port (default: this machine's), *via* and the values of
     *vantages* are SOCKS5 proxies such as ``socks5://127.0.0.1:1080`` (an ``ssh -D`` for instance), *ca_file*
-    replaces the system's CAs, *trust_anchor* is a file with the root's DS or DNSKEY, *timeout* is in seconds.
+    replaces the system's CAs, *trust_anchor* is a file with the root's DS or DNSKEY, *timeout* is in seconds,
+    *probe_domains* are the mail domains to test port 25 with (default: some large ones).
     The environment variables MAILKIT_NAMESERVERS (separated by commas), MAILKIT_VIA, MAILKIT_CA_FILE and
     MAILKIT_TRUST_ANCHOR give the defaults.  Raises ValueError for an argument that makes no sense.
     """
@@ -250,7 +251,7 @@ def internet(
         ca_file=os.fspath(files["ca_file"]) if files["ca_file"] else None,
         trust_anchor=os.fspath(files["trust_anchor"]) if files["trust_anchor"] else None,
         local_hostname=_own_hostname(),
-        probe_domains=tuple(probe_domains),
+        probe_domains=tuple(datasets.load("probe_domains")["domain"] if probe_domains is None else probe_domains),
         others=others,
     )
     for name, proxy in proxies.items():

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from mailkit.lab.world import Host
 from mailkit.network import Network
+from mailkit.op25b import reverse
+from mailkit.results import Verdict
 
 __all__ = ["CHECKS", "Check", "Incoming"]
 
@@ -32,4 +34,20 @@ class Incoming:
 
 Check = Callable[[Incoming, Network], tuple[str, str]]
 
-CHECKS: list[Check] = []
+
+def reverse_dns(incoming: Incoming, net: Network) -> tuple[str, str]:
+    """Refuse clients whose reverse DNS is missing, does not lead back (RFC 7372 section 3.3) or looks generic.
+
+    The last is IP25B, inbound port 25 blocking: the receiver's half of what OP25B does at the sender's provider.
+    """
+    found = reverse(incoming.client, net=net)[0]
+    if found.verdict is Verdict.UNKNOWN:
+        return "", "451 4.7.25 Reverse DNS cannot be checked now, try again later"
+    if not found.confirmed:
+        return "", f"550 5.7.25 [{incoming.client}] {found.reason}"
+    if found.generic:
+        return "", f"550 5.7.1 [{incoming.client}] {found.name} looks like a customer line; send through your provider"
+    return "", ""
+
+
+CHECKS: list[Check] = [reverse_dns]

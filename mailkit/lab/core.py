@@ -46,7 +46,7 @@ class Lab:
         own_keys = self.world.folder / "keys"
         self._keys = own_keys if own_keys.is_dir() else KEYS
         self.clock = Clock(self.world.now)
-        self._authority = Authority(self.world.folder / "zones", keys=self._keys, unsigned=self.world.unsigned_zones)
+        self._authority = Authority(self.world.folder / "zones", keys_dir=self._keys, unsigned=self.world.unsigned_zones)
         self.resolver = Resolver(self._authority, self.clock.now)
         self._store = Store(self.clock)
         self._listeners: dict[tuple[str, int], int] = {}

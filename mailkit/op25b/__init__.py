@@ -6,14 +6,16 @@ says what must stay open instead: the submission port, 587.
 """
 
 from mailkit.op25b.diagnosis import diagnose, mail_exchangers, public_address
-from mailkit.op25b.reverse import Reverse, reverse
-from mailkit.op25b.scan import PORTS, Reach, scan, survey
+from mailkit.op25b.findings import findings
+from mailkit.op25b.reverse_dns import Reverse, reverse
+from mailkit.op25b.scanning import PORTS, Reach, scan, survey
 
 __all__ = [
     "PORTS",
     "Reach",
     "Reverse",
     "diagnose",
+    "findings",
     "mail_exchangers",
     "public_address",
     "reverse",

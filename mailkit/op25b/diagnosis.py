@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from mailkit.attempts import FAILURES, OWN_MACHINE
 from mailkit.clients import SMTP
 from mailkit.network import Network, Status
-from mailkit.op25b.scan import Reach, scan
+from mailkit.op25b.scanning import Reach, scan
 from mailkit.parallel import each
 from mailkit.results import Finding, Outcome, Rows, Stage, Verdict
 

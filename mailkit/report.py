@@ -1,0 +1,117 @@
+"""A report on a domain: every lesson's checks, as findings with evidence, advice and the text to paste.
+
+``python -m mailkit.report DOMAIN …`` prints it, ``--csv`` and ``--json`` write it to a file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from functools import partial
+from pathlib import Path
+
+from mailkit import op25b
+from mailkit.dns_lookup import parse_question
+from mailkit.network import Network
+from mailkit.results import Finding, Rows, Verdict, visible
+
+__all__ = ["CHECKS", "audit", "summary"]
+
+Check = Callable[[str, Network, Sequence[str] | None], list[Finding]]
+
+# One entry a lesson, in the order of the lessons.  The last argument is the DKIM selectors, None when not known.
+CHECKS: list[Check] = [
+    lambda domain, net, selectors: op25b.findings(domain, net=net),
+]
+
+_MOST_DOMAINS = 1000
+_MARKS = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✗", Verdict.INFO: "i", Verdict.UNKNOWN: "?"}
+
+
+def audit(
+    domains: str | Iterable[str],
+    *,
+    net: Network,
+    selectors: Sequence[str] | None = None,
+    progress: bool = True,
+    executor: Executor | None = None,
+) -> Rows[Finding]:
+    """Return the findings about each of *domains*, in their order.
+
+    *selectors* are the DKIM selectors to look for (default: the usual ones).  *progress* prints a line a domain.
+    *executor* audits several domains at a time.  What cannot be seen from the place of *net* is ``unknown``.
+    Raises ValueError for what is no domain name.
+    """
+    names = [domains] if isinstance(domains, str) else list(domains)
+    if not names or len(names) > _MOST_DOMAINS:
+        raise ValueError(f"domains is 1 to {_MOST_DOMAINS} domain names: audit('kaisha.example', net=net)")
+    names = [name.strip().rstrip(".").lower() for name in names]
+    for name in names:
+        parse_question(name, "MX")
+        if "." not in name:
+            raise ValueError(f"{name!r} is not a mail domain; give the whole of it, such as 'kaisha.example'")
+    one = partial(_audit_one, net=net, selectors=selectors)
+    found: list[Finding] = []
+    for number, findings in enumerate((executor.map if executor else map)(one, names), 1):
+        found += findings
+        if progress:
+            print(f"{number} of {len(names)}: {names[number - 1]}, {_counted(findings)}")
+    return Rows(Finding, found, caption=net.caption)
+
+
+def _audit_one(domain: str, *, net: Network, selectors: Sequence[str] | None) -> list[Finding]:
+    return [finding for check in CHECKS for finding in check(domain, net, selectors)]
+
+
+def _counted(findings: Iterable[Finding]) -> str:
+    verdicts = [finding.verdict for finding in findings]
+    return ", ".join(f"{verdicts.count(v)} {v}" for v in Verdict if v in verdicts)
+
+
+def summary(findings: Rows[Finding]) -> str:
+    """Return *findings* as text for a terminal: one paragraph each, those that need work first."""
+    order = [Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN, Verdict.INFO, Verdict.PASS]
+    lines = []
+    for finding in sorted(findings, key=lambda f: order.index(f.verdict)):
+        lines.append(f"{_MARKS[finding.verdict]} {finding.verdict:8} {finding.check}: {visible(finding.subject, 80)}")
+        for text in (finding.evidence, finding.advice, finding.fix, finding.reference):
+            if text and (finding.verdict is not Verdict.PASS or text is finding.evidence):
+                indented = textwrap.wrap(visible(text, 2000), 100, initial_indent=" " * 11, subsequent_indent=" " * 11)
+                lines += indented
+    return "\n".join([*lines, "", f"{_counted(findings)} ({findings.caption})"])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    import mailkit
+
+    parser = argparse.ArgumentParser(prog="python -m mailkit.report", description="Audit mail domains.")
+    parser.add_argument("domain", nargs="+")
+    parser.add_argument(
+        "--network", choices=("lab", "internet"), help="default: lab for the reserved names, else internet"
+    )
+    parser.add_argument("--vantage", help="the place to look from")
+    parser.add_argument("--selector", action="append", help="a DKIM selector; may be given several times")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the findings as CSV")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the findings as JSON")
+    options = parser.parse_args(arguments)
+    practice = all(
+        name.rstrip(".").endswith((".example", "example.com", "example.net", "example.org", "example.jp"))
+        for name in options.domain
+    )
+    try:
+        net = mailkit.connect(options.network or ("lab" if practice else "internet"), vantage=options.vantage)
+        found = audit(options.domain, net=net, selectors=options.selector, progress=len(options.domain) > 1)
+    except ValueError as error:
+        parser.error(str(error))
+    print(summary(found))
+    if options.csv:
+        found.frame.to_csv(options.csv, index=False)
+    if options.json:
+        found.frame.to_json(options.json, orient="records", indent=2, force_ascii=False)
+
+
+if __name__ == "__main__":
+    main()
