@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar, overload
 
 import pandas as pd
 
-__all__ = ["Finding", "Outcome", "Record", "Rows", "Sentence", "Stage", "Verdict", "hidden", "visible"]
+__all__ = ["BADGES", "Finding", "Outcome", "Record", "Rows", "Sentence", "Stage", "Verdict", "hidden", "visible"]
 
 
 class Outcome(StrEnum):
@@ -68,7 +68,7 @@ class Verdict(StrEnum):
 # Mark and colours of each word: a mark besides the colour, and colours from the Okabe-Ito palette (darkened
 # until white text on them reads well), so that nothing depends on telling red from green.
 _BLUE, _ORANGE, _VERMILION, _PURPLE, _GREY = "#0067a3", "#b36b00", "#b03a00", "#8c4a79", "#5c6670"
-_BADGES: dict[str, tuple[str, str]] = {
+BADGES: dict[str, tuple[str, str]] = {
     "pass": ("✓", _BLUE),
     "open": ("✓", _BLUE),
     "warn": ("!", _ORANGE),
@@ -150,7 +150,7 @@ def _cell_text(value: Any) -> str:
 def _cell_html(value: Any) -> str:
     text = html.escape(_cell_text(value))
     if isinstance(value, (Outcome, Verdict)):
-        mark, colour = _BADGES[str(value)]
+        mark, colour = BADGES[str(value)]
         return (
             f'<span style="background:{colour};color:#fff;border-radius:4px;padding:1px 7px;'
             f'white-space:nowrap">{mark} {text}</span>'

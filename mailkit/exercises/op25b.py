@@ -1,0 +1,117 @@
+"""Predictions and questions of lesson 01, OP25B."""
+
+from __future__ import annotations
+
+from mailkit.exercises.checkers import choice, names, results_of, text
+from mailkit.exercises.core import Prediction, Question
+
+__all__ = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "q1", "q2", "q3", "q4", "q5", "q6"]
+
+_OUTCOMES = ("open", "refused", "timeout", "unreachable", "intercepted", "rejected")
+
+p1 = Prediction("Port 25 of the mail server, from your chair: what comes back?", choices=_OUTCOMES)
+p2 = Prediction("Port 25 of the same server from home: what comes back?", choices=_OUTCOMES)
+p3 = Prediction("A server that is switched off, asked from the office: what comes back?", choices=_OUTCOMES)
+p4 = Prediction("A connection to kaisha.example that the provider answers itself: which name is in the greeting?")
+p5 = Prediction("The home server said 250. Is the message in Bob's mailbox?", choices=("yes", "no"))
+p6 = Prediction("The same message by submission on 587, from home: does it arrive?", choices=("yes", "no"))
+p7 = Prediction("Port 25 is open now. Does bigmail.example take the message?", choices=("yes", "no"))
+
+q1 = Question(
+    "Which packets does OP25B stop? Choose A, B or C.",
+    choice(
+        "A",
+        {
+            "B": "That would stop the provider's own mail servers and every customer with a fixed address too.",
+            "C": "That is the receiver's half: IP25B.",
+        },
+    ),
+    hints=(
+        "Two things must be true of a packet: where it comes from, and where it goes.",
+        "Look at the rules of `home`.",
+    ),
+    explanation="From a dynamic address, to port 25 of a host outside the provider's network. Both must hold.",
+    right=("A", "a"),
+    wrong=("B", "C", 25),
+)
+
+q2 = Question(
+    "From which vantage points did the company's own mail server answer on port 25? Give the set of their names.",
+    names({"office"}),
+    hints=("Filter the survey for port 25 and the outcome `open`.", "`intercepted` is not an answer of the server."),
+    explanation="Only `office`. From `intercepted` something did answer, but it was not the company's server.",
+    right=({"office"}, "office"),
+    wrong=({"office", "intercepted"}, {"office", "home"}, 25),
+)
+
+
+def solution_q3(port_25: str, port_587: str) -> bool:
+    return port_25 in ("timeout", "refused") and port_587 == "open"
+
+
+q3 = Question(
+    "Write a function of two outcomes, of port 25 and of port 587, that returns True when they look like a block.",
+    results_of(
+        [
+            (("timeout", "open"), True),
+            (("refused", "open"), True),
+            (("open", "open"), False),
+            (("timeout", "timeout"), False),
+            (("unreachable", "unreachable"), False),
+        ]
+    ),
+    takes_function=True,
+    hints=(
+        "The control decides: if 587 is silent too, it may be anything.",
+        "True needs 25 to fail and 587 to be open.",
+    ),
+    explanation="A block shows only beside a port that passes. With nothing passing, the answer is: cannot tell.",
+    right=(solution_q3,),
+    wrong=(lambda port_25, port_587: port_25 == "timeout", lambda port_25, port_587: True, True),
+)
+
+q4 = Question(
+    "Which status code does the bounce give? (three numbers with dots, RFC 3463)",
+    text("4.4.1", otherwise="Look for the line that begins with `Status:` in the part for programs."),
+    hints=(
+        "The bounce has three parts; the second one is for programs.",
+        "It begins with a 4: the failure was temporary.",
+    ),
+    explanation="4.4.1: the network or the host gave no answer (RFC 3463 section 3.5). Five days of that, and the server gave up.",
+    right=("4.4.1",),
+    wrong=("5.1.1", "250", 4),
+)
+
+q5 = Question(
+    "Your home server cannot reach port 25. What gets its mail out? Choose A, B or C.",
+    choice(
+        "C",
+        {
+            "A": "Other people's mail servers do not listen there for strangers: submission is for their own users.",
+            "B": "The port it listens on is for mail coming in. What is closed is the way out.",
+        },
+    ),
+    hints=(
+        "Who listens on 587, and for whom?",
+        "The receiving server still only takes mail on 25. Somebody must knock there.",
+    ),
+    explanation="Relay through a server that may use port 25, and log in to it on 587 or 465.",
+    right=("C",),
+    wrong=("A", "B", 587),
+)
+
+q6 = Question(
+    "Under which name in the DNS does the reverse name of 203.0.113.77 stand?",
+    text(
+        "77.113.0.203.in-addr.arpa",
+        "77.113.0.203.in-addr.arpa.",
+        otherwise="The four numbers stand in reverse order, and a suffix follows.",
+    ),
+    hints=(
+        "RFC 1035 section 3.5 gives the suffix.",
+        "The most general part of a DNS name stands last; in an address it stands first.",
+    ),
+    explanation="The numbers are reversed because names are read from the right; `in-addr.arpa` is the suffix for IPv4.",
+    right=("77.113.0.203.in-addr.arpa", "77.113.0.203.in-addr.arpa."),
+    wrong=("203.0.113.77.in-addr.arpa", "77.113.0.203", 77),
+)
