@@ -1,0 +1,125 @@
+"""A little DNS of one's own on loopback, for tests: any records, served over UDP and TCP by the lab's own server."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import dns.name
+
+from mailkit.lab.authority import Authority
+from mailkit.lab.dns_server import serve
+from mailkit.lab.resolver import Resolver
+from mailkit.network import Network
+
+Records = Mapping[str, Mapping[str, Sequence[str]]]
+"""{name: {type: [value, …]}}; a TXT value that does not begin with a quote is plain text."""
+
+_APEX = "$TTL 300\n@ SOA ns.example. hostmaster.example. 1 1800 900 604800 60\n@ NS ns.example.\n"
+
+
+class Clock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 11, 24, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def advance(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+@contextmanager
+def serving(answer: Callable[..., Any]) -> Iterator[int]:
+    """Serve ``answer(query, transport=…)`` from a thread of its own; yields the port."""
+    loop = asyncio.SelectorEventLoop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = asyncio.run_coroutine_threadsafe(serve(answer), loop).result(10)
+    try:
+        yield server.port
+    finally:
+        asyncio.run_coroutine_threadsafe(server.close(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+@dataclass(frozen=True)
+class World:
+    """What :func:`dns_parts` serves, with the handles to change it."""
+
+    net: Network
+    authority: Authority
+    resolver: Resolver
+    clock: Clock
+    port: int
+
+
+def write_zones(folder: Path, records: Records, zones: Sequence[str] = ()) -> None:
+    """Write the master files that hold *records*: the root, a zone for each top-level domain, and the *zones*."""
+    names = {name: dns.name.from_text(name) for name in records}
+    origins = {dns.name.root, *(dns.name.from_text(zone) for zone in zones)}
+    origins |= {name.split(2)[1] for name in names.values() if name != dns.name.root}
+    texts = {origin: f"$ORIGIN {origin}\n{_APEX}" for origin in origins}
+    for text, name in names.items():
+        origin = max((o for o in origins if name.is_subdomain(o)), key=len)
+        for rdtype, values in records[text].items():
+            for value in values:
+                quoted = _quoted(value) if rdtype in ("TXT", "SPF") else value
+                texts[origin] += f"{name} {rdtype} {quoted}\n"
+    for origin, text in texts.items():
+        (folder / f"{str(origin).strip('.') or 'root'}.zone").write_text(text, encoding="utf-8")
+
+
+def _quoted(value: str) -> str:
+    if value.startswith('"'):
+        return value
+    pieces = [value[i : i + 200].replace("\\", "\\\\").replace('"', '\\"') for i in range(0, len(value) or 1, 200)]
+    return " ".join(f'"{piece}"' for piece in pieces)
+
+
+@contextmanager
+def dns_parts(
+    records: Records, *, zones: Sequence[str] = (), unsigned: Sequence[str] = (), trust: bool = True, **options: Any
+) -> Iterator[World]:
+    """Serve *records* from loopback; yields the World.
+
+    Names in *zones* are zones of their own, those in *unsigned* are not signed.  With *trust* the Network has the
+    trust anchor; *options* go to the Network.
+    """
+    clock = Clock()
+    with TemporaryDirectory() as folder:
+        write_zones(Path(folder), records, zones)
+        authority = Authority(Path(folder), unsigned=unsigned)
+        authority.check()
+    resolver = Resolver(authority, clock)
+    with serving(resolver.answer) as port:
+        given: dict[str, Any] = {
+            "name": "internet",
+            "vantage": "here",
+            "nameservers": (("127.0.0.1", port),),
+            "timeout": 2.0,
+            "clock": clock,
+            "trust_anchor": str(authority.trust_anchor) if trust else None,
+        }
+        yield World(Network(**{**given, **options}), authority, resolver, clock, port)
+
+
+@contextmanager
+def dns_world(records: Records, **options: Any) -> Iterator[Network]:
+    """Serve *records* from loopback; yields the Network that sees them.  Options as of :func:`dns_parts`.
+
+    ``with dns_world({"example.com": {"TXT": ["v=spf1 -all"]}}) as net:``
+    """
+    with dns_parts(records, **options) as world:
+        yield world.net
