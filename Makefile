@@ -1,0 +1,76 @@
+# Everything one does with the workbook.  `make lab` and `make test` set themselves up from a machine that has
+# only Python 3.11 or newer and make.
+
+# The first of these that is new enough makes the virtual environment; name another with make PYTHON=/path/to/python3.
+PYTHON ?= python3.13 python3.12 python3.11 python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+FIRST_LESSON := $(notdir $(firstword $(sort $(wildcard notebooks/*.ipynb))))
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test lint bench notebooks fresh report lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+lab: $(READY) ## open JupyterLab on your own copies of the lessons (LAB_ARGS=--no-browser passes options on)
+	@$(if $(FIRST_LESSON),$(BIN)/jupyter trust notebooks/*.ipynb >/dev/null)
+	@$(BIN)/python -m mailkit.workbook copies
+	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/work/$(FIRST_LESSON) --KernelManager.transport_encryption=auto \
+	    $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)
+
+test: lint ## lint, types, unit and protocol tests, every lesson re-executed (TEST_ARGS="-k spf" passes options on)
+	@$(BIN)/pytest $(TEST_ARGS)
+
+lint: $(READY) ## style and types alone
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+bench: $(READY) ## measure speed and memory, side by side with peers
+	@for script in $(sort $(wildcard benchmarks/bench_*.py)); do $(BIN)/python $$script || exit 1; done
+
+notebooks: $(READY) ## re-execute the lessons from the top and store them (NAMES="04_spf" for some of them)
+	@$(BIN)/python -m mailkit.workbook store $(NAMES)
+
+fresh: $(READY) ## start your copies of the lessons again; the old ones are kept in a folder beside them
+	@$(BIN)/python -m mailkit.workbook fresh
+
+report: $(READY) ## examine a domain: make report DOMAIN=kaisha.example (NETWORK=internet for a real one)
+	@$(if $(DOMAIN),,echo "Name a domain: make report DOMAIN=kaisha.example" >&2; exit 2)
+	@$(BIN)/python -m mailkit.report $(DOMAIN) $(if $(NETWORK),--network $(NETWORK))
+
+lock: ## pin the newest versions that pyproject.toml allows in requirements.lock (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
+	@uv pip compile --no-config --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
+	    --custom-compile-command "make lock" --quiet --output-file requirements.lock pyproject.toml
+
+clean: ## remove what was set up and built; your copies in work/ stay
+	@rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find mailkit tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is made last, so an interrupted set-up is taken up again.
+$(READY): requirements.lock pyproject.toml
+	@python=; \
+	for candidate in $(PYTHON); do \
+	    if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        python=$$candidate; break; \
+	    fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo "Python 3.11 or newer is needed and none was found (tried: $(PYTHON))." >&2; \
+	    echo "Install it (Debian, Ubuntu: apt-get install python3 python3-venv; macOS: brew install python)," >&2; \
+	    echo "or name one: make PYTHON=/path/to/python3 $(MAKECMDGOALS)" >&2; \
+	    exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	    echo "$$python lacks the module venv or ensurepip: install it (Debian, Ubuntu: apt-get install python3-venv)." >&2; \
+	    exit 1; \
+	fi; \
+	echo "Setting up $(VENV) with $$python: a minute or two, once."; \
+	$(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	    "$$python" -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@

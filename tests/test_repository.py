@@ -1,0 +1,242 @@
+"""The repository: imports run downwards only, the environments agree, and every file is fit to be published."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from mailkit.workbook import lessons
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = sorted((ROOT / "mailkit").rglob("*.py"))
+TABLES = sorted((ROOT / "data").glob("*.csv"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+# What is not part of the repository though it may lie in the folder.
+NOT_OURS = {".git", ".venv", "work", "build", "__pycache__", ".ipynb_checkpoints", ".hypothesis"}
+
+# The part of mailkit that a module belongs to -> its floor.  A part is the first name below mailkit.
+FLOORS = {
+    **dict.fromkeys(["display", "results", "datasets"], 0),
+    **dict.fromkeys(
+        ["network", "dns_lookup", "socks", "nsec", "dnssec", "bounded", "attempts", "parallel", "clients"], 1
+    ),
+    **dict.fromkeys(["lab", "report", "figures"], 3),
+    **dict.fromkeys(["exercises", "workbook", "connect"], 4),
+}
+# Floor 2, in the order of reading: a lesson may import an earlier one.
+LESSONS = ["op25b", "smtp_auth", "tls", "spf", "dkim", "dmarc", "transport_policy", "mailboxes", "mta", "services"]
+FLOORS |= dict.fromkeys(LESSONS, 2)
+# A command line chooses its network by name; mailkit.connect is what turns the name into a network.
+EXCEPTIONS = {("report", "connect")}
+
+
+def module_name(path: Path) -> str:
+    """The dotted name of the module in the file *path*."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def part(module: str) -> str:
+    """The part of mailkit that *module* belongs to; the package itself is its function ``connect``."""
+    return module.split(".")[1] if "." in module else "connect"
+
+
+def imported(tree: ast.Module, module: str, is_package: bool) -> Iterator[str]:
+    """The parts of mailkit that the code of *module* imports, at its top or inside a function."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            package = module.split(".")
+            if node.level:
+                package = package[: len(package) + is_package - node.level]
+            base = ".".join([*(package if node.level else []), *([node.module] if node.module else [])])
+            # "from mailkit import spf" names a module where "from mailkit.spf import check" names a function.
+            names = [f"{base}.{alias.name}" for alias in node.names] if base == "mailkit" else [base]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] == "mailkit":
+                yield part(name)
+
+
+def may_import(importer: str, target: str) -> bool:
+    """Whether a module of the part *importer* may import one of the part *target*."""
+    if importer == target or (importer, target) in EXCEPTIONS:
+        return True
+    above, below = FLOORS[importer], FLOORS[target]
+    if above == below == 2:
+        return LESSONS.index(target) < LESSONS.index(importer)
+    # On the ground floors and among those that put everything together, modules are parts of one whole.
+    return below < above or above == below in (0, 1, 4)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_imports_run_downwards(path: Path) -> None:
+    module = module_name(path)
+    assert part(module) in FLOORS, f"give {part(module)} a floor in this test"
+    targets = set(imported(ast.parse(path.read_text(encoding="utf-8")), module, path.name == "__init__.py"))
+    assert targets <= FLOORS.keys()
+    assert [target for target in sorted(targets) if not may_import(part(module), target)] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "allowed"),
+    [
+        ("mailkit.spf", "from mailkit import network, op25b", True),
+        ("mailkit.spf", "from mailkit.network import Network", True),
+        ("mailkit.spf", "from mailkit import dkim", False),
+        ("mailkit.spf", "def f():\n    import mailkit.lab", False),
+        ("mailkit.spf", "from .lab import start", False),
+        ("mailkit.spf", "from mailkit import connect", False),
+        ("mailkit.results", "import mailkit.network", False),
+        ("mailkit.network", "from mailkit import dns_lookup", True),
+        ("mailkit.lab.mta", "from . import router\nfrom .. import spf\nfrom mailkit.lab.dns import Zone", True),
+        ("mailkit.lab.mta", "from mailkit import figures", False),
+        ("mailkit.lab.mta", "from ..exercises import spf", False),
+        ("mailkit.report", "from mailkit import connect", True),
+        ("mailkit.exercises.spf", "from mailkit import connect, lab, spf", True),
+    ],
+)
+def test_the_check_of_imports(module: str, source: str, allowed: bool) -> None:
+    targets = imported(ast.parse(source), module, is_package=False)
+    assert all(may_import(part(module), target) for target in targets) is allowed
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_modules_say_what_they_are(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree), "a module begins with a docstring"
+    if path.stem == "__main__" or (path.stem.startswith("_") and path.stem != "__init__"):
+        return
+    targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    assigned = {target.id for target in targets if isinstance(target, ast.Name)}
+    assert "__all__" in assigned, "a public module lists its public names in __all__"
+
+
+def test_lessons_have_their_places() -> None:
+    topics = [path.stem[3:] for path in lessons()]
+    assert set(topics) <= {"start_here", *LESSONS, "report"}
+    missing = [topic for topic in topics if topic in LESSONS and not (ROOT / "tests" / f"test_{topic}.py").exists()]
+    assert missing == []
+
+
+# The environments.
+
+
+def wanted(*extras: str) -> list[Requirement]:
+    """What pyproject.toml asks for, with those *extras*."""
+    texts = [*PROJECT["dependencies"]]
+    for extra in extras:
+        texts += PROJECT["optional-dependencies"][extra]
+    return [Requirement(text) for text in texts]
+
+
+def locked() -> dict[str, list[str]]:
+    """Package -> the versions that requirements.lock pins (more than one where it depends on the Python)."""
+    pins: dict[str, list[str]] = {}
+    for name, version in re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", (ROOT / "requirements.lock").read_text("utf-8")):
+        pins.setdefault(canonicalize_name(name), []).append(version)
+    return pins
+
+
+def test_lock_pins_what_pyproject_asks_for() -> None:
+    pins = locked()
+    for requirement in wanted(*PROJECT["optional-dependencies"]):
+        versions = pins.get(canonicalize_name(requirement.name))
+        assert versions, f"{requirement.name} is not locked: run make lock"
+        assert all(requirement.specifier.contains(version) for version in versions), requirement
+
+
+def test_lock_holds_hashes_and_no_addresses() -> None:
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert not re.search(r"://|^\s*-(?!-hash)|find-links|index-url|file:", text, re.MULTILINE)
+    entries = [entry for entry in re.split(r"(?m)^(?=[\w])", text) if not entry.startswith("#")]
+    assert len(entries) > 50
+    for entry in entries:
+        assert re.match(r"[\w.-]+==\S+", entry) and "--hash=sha256:" in entry, entry
+
+
+# PyPI's name -> conda-forge's, which has the matplotlib without a window system under a name of its own.
+CONDA_NAMES = {"matplotlib": "matplotlib-base"}
+# conda has no extras: what they add is listed.
+EXTRAS = {("dkimpy", "ed25519"): "pynacl", ("dkimpy", "arc"): "authres"}
+
+
+def test_conda_environment_agrees() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert environment["channels"] == ["conda-forge"]
+    python, *packages, pip, package_itself = environment["dependencies"]
+    assert SpecifierSet(PROJECT["requires-python"]).contains(python.removeprefix("python="))
+    assert (pip, package_itself) == ("pip", {"pip": ["-e ."]})
+
+    pins = locked()
+    expected = {}
+    for requirement in wanted():
+        expected[CONDA_NAMES.get(requirement.name, requirement.name)] = requirement.specifier
+        for extra in requirement.extras:
+            added = EXTRAS[requirement.name, extra]
+            assert added in pins
+            expected[added] = SpecifierSet()
+    assert {r.name: r.specifier for r in map(Requirement, packages)} == expected
+
+
+# What is published.
+
+
+def our_files() -> Iterator[Path]:
+    """Every text file of the repository."""
+    for path in sorted(ROOT.rglob("*")):
+        inside = path.relative_to(ROOT).parts
+        ours = not NOT_OURS & set(inside) and not any(name.endswith(("_cache", ".egg-info")) for name in inside)
+        if ours and path.is_file() and path.suffix != ".png":
+            yield path
+
+
+def test_no_file_names_a_path_of_a_machine() -> None:
+    paths = re.compile(r"(?<![\w.~*-])/(?:home|root|Users|work)/[\w.]|" + re.escape(f"{ROOT}/"))
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
+        for path in our_files()
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
+        if paths.search(line)
+    ]
+    assert found == []
+
+
+def test_makefile_helps_with_every_target() -> None:
+    make = shutil.which("make")
+    if make is None:
+        pytest.skip("make is missing: apt-get install make")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"(?m)^([a-z]+):", makefile)
+    (phony,) = re.findall(r"(?m)^\.PHONY: (.*)$", makefile)
+    assert phony.split() == targets
+    said = subprocess.run([make], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [line.split()[1] for line in said.splitlines()] == targets
+
+
+def test_changelog_has_a_place_for_what_is_new() -> None:
+    assert "\n## [Unreleased]\n" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
+def test_tables_name_their_sources(path: Path) -> None:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows
+    for row in rows:
+        assert row["source"] and row["as_of"], row
