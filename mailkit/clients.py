@@ -6,6 +6,7 @@ total deadline in seconds and a budget in octets, and what was said is kept line
 
 from __future__ import annotations
 
+import html
 import smtplib
 import ssl
 import time
@@ -35,7 +36,7 @@ class Credentials:
     password: str = field(repr=False)
 
     def _repr_html_(self) -> str:
-        return f"<code>{self.user.replace('<', '&lt;')}</code> (password not shown)"
+        return f"<code>{html.escape(visible(self.user))}</code> (password not shown)"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class SMTP(smtplib.SMTP):
         self.net, self.port = net, port
         self._host = host  # the name that smtplib verifies the certificate against
         self._address = address or host
-        self._deadline = time.monotonic() + (timeout or 2 * net.timeout)
+        self._allowed = timeout or 2 * net.timeout
+        self._deadline = float("inf")
         self._secret = False
         self.stage = Stage.CONNECT
         self.lines: list[Line] = []
@@ -75,8 +77,9 @@ class SMTP(smtplib.SMTP):
     def open(self, *, context: ssl.SSLContext | None = None) -> int:
         """Connect (with *context*: inside TLS from the first octet) and return the code of the greeting."""
         self.stage = Stage.CONNECT
-        left = max(self._deadline - time.monotonic(), 0.001)
-        plain = self.net.dial(self._address, self.port, timeout=min(self.net.timeout, left))
+        # From here on, not from the making of this object: it may have waited for one of the network's slots.
+        self._deadline = time.monotonic() + self._allowed
+        plain = self.net.dial(self._address, self.port, timeout=min(self.net.timeout, self._allowed))
         self.sock = BoundedSocket(fileno=plain.detach())
         self.sock.deadline = self._deadline
         if context is not None:
@@ -178,16 +181,16 @@ def greet(host: str, port: int, *, net: Network, address: str = "", timeout: flo
     smtp = SMTP(net, host, port, address=address, timeout=timeout)
     try:
         with net.slot(address or host):
-            code = smtp.open(context=unverified_context() if port in IMPLICIT_TLS_PORTS else None)
+            code, wanted = smtp.open(context=unverified_context() if port in IMPLICIT_TLS_PORTS else None), 220
             if code == 220:
-                code = smtp.introduce()
+                code, wanted = smtp.introduce(), 250
             smtp_stage = smtp.stage
             smtp.leave()
     except FAILURES as error:
         ended = explain(error, smtp.stage)
         smtp.close()
         return Attempt(ended.outcome, ended.stage, smtp.banner, ended.reason, ended.detail)
-    if code in (220, 250):
+    if code == wanted:
         return Attempt(Outcome.OPEN, smtp_stage, smtp.banner)
     last = next((line.text for line in reversed(smtp.lines) if line.text.startswith(str(code))), str(code))
     return Attempt(Outcome.REJECTED, smtp_stage, smtp.banner, f"the server does not want to talk: {last}")
@@ -221,12 +224,15 @@ def send(
 
     With *credentials* the conversation must be encrypted and the certificate verified before AUTH (RFC 8314
     section 3); otherwise encryption is opportunistic, as between mail servers.  The message is sent as given,
-    octet for octet.  Raises ValueError for a message that is not bytes or for no recipient.
+    octet for octet.  Raises TypeError for a message that is not bytes, ValueError for what is no address.
     """
     if not isinstance(message, bytes):
         raise TypeError("the message is bytes: message.as_bytes() of an EmailMessage")
     if isinstance(recipients, str) or not recipients:
         raise ValueError("recipients is a list of addresses: recipients=['taro@kaisha.example']")
+    for address in (sender, *recipients):
+        if not isinstance(address, str) or set(address) & set("\r\n<>"):
+            raise ValueError(f"an address is a text like 'taro@kaisha.example', not {address!r}")
     smtp = SMTP(net, host, port, timeout=timeout or 4 * net.timeout)
     context = net.tls_context() if credentials else unverified_context()
     try:
@@ -253,7 +259,8 @@ def send(
         encrypted, reply = smtp.encrypted, _last_reply(smtp)
         smtp.close()
         lines = Rows(Line, smtp.lines, caption=net.caption)
-        return Sent(ended.outcome, ended.stage, reply, encrypted, ended.reason, lines, ended.detail)
+        reason = "" if ended.outcome is Outcome.REJECTED and reply else ended.reason  # the reply says it all
+        return Sent(ended.outcome, ended.stage, reply, encrypted, reason, lines, ended.detail)
     return Sent(Outcome.OPEN, stage, reply, encrypted, "", Rows(Line, smtp.lines, caption=net.caption))
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-__all__ = ["DATA", "load", "names"]
+from mailkit.results import Table
+
+__all__ = ["DATA", "load", "names", "show"]
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 
@@ -30,3 +32,16 @@ def load(name: str) -> pd.DataFrame:
     if name not in names():
         raise ValueError(f"no table {name!r} in data/; there are {names()}")
     return _read(name).copy()
+
+
+def show(name: str, *columns: str) -> Table:
+    """Return the table *name* for a notebook to display: *columns*, or all; the caption says how old it is.
+
+    Raises ValueError for a table or a column that is not there.
+    """
+    frame = load(name)
+    if missing := [column for column in columns if column not in frame]:
+        raise ValueError(f"data/{name}.csv has no column {missing}; there are {list(frame)}")
+    dates = sorted(set(frame["as_of"]))
+    caption = f"data/{name}.csv, with a source for each row; as of {' to '.join(dict.fromkeys((dates[0], dates[-1])))}"
+    return Table(frame[list(columns)] if columns else frame, caption=caption)

@@ -30,7 +30,7 @@ __all__ = ["Answer", "LookupFailed", "Network", "NotConnected", "ProxyError", "S
 # An address of RFC 5737 that every world leaves empty: who answers there answers for everyone.
 NOBODY = "203.0.113.254"
 
-_PRACTICE_ONLY = ("example", "home.arpa")
+_PRACTICE_ONLY = (".example", ".home.arpa")
 
 
 class LookupFailed(OSError):
@@ -142,15 +142,18 @@ class Network:
 
     def _other_network(self, name: str) -> str:
         """Return a sentence when *name* lives in the other of the two networks."""
-        reserved = name.rstrip(".").lower().endswith(_PRACTICE_ONLY)
+        reserved = f".{name.rstrip('.').lower()}".endswith(_PRACTICE_ONLY)
         if self.shows_credentials and not reserved:
             return f'{name} is not in the practice internet; for the real one set NETWORK = "internet"'
-        if not self.shows_credentials and reserved:
+        local = all(ipaddress.ip_address(host).is_loopback for host, _ in self.nameservers)
+        if not self.shows_credentials and reserved and not local:
             return f'{name} exists only in a practice internet; for that set NETWORK = "lab"'
         return ""
 
     def addresses(self, host: str, *, timeout: float | None = None) -> tuple[str, ...]:
         """Return the addresses of *host*, IPv4 first; an address is returned as it is.  Raises LookupFailed."""
+        if not isinstance(host, str):
+            raise TypeError(f"a host is a name or an address as text, not {host!r}")
         try:
             return (str(ipaddress.ip_address(host)),)
         except ValueError:
@@ -228,8 +231,12 @@ def internet(
     """
     if isinstance(nameservers, str):
         raise TypeError("nameservers is a list of addresses: nameservers=['192.0.2.53']")
-    if not timeout > 0:
-        raise ValueError("timeout is a number of seconds greater than 0")
+    if not isinstance(timeout, (int, float)) or not 0 < timeout <= 3600:
+        raise ValueError("timeout is a number of seconds greater than 0 (and at most 3600)")
+    if vantages is not None and not isinstance(vantages, Mapping):
+        raise TypeError("vantages names SOCKS5 proxies: vantages={'vps': 'socks5://127.0.0.1:1081'}")
+    if isinstance(probe_domains, str):
+        raise TypeError("probe_domains is a list of domains: probe_domains=['kaisha.example']")
     listed = nameservers or [s for s in (_environment("NAMESERVERS") or "").split(",") if s]
     servers = tuple(dns_lookup.parse_nameserver(s) for s in listed) or dns_lookup.system_nameservers()
     via = via or _environment("VIA")

@@ -41,3 +41,5 @@ wrong with it.  It may raise :class:`~mailkit.exercises.core.CannotCheck` with a
 tell.  ``checkers`` makes the common ones; where the lab is needed, write the function in the lesson's module.
 Between backticks in a sentence, text is shown as code.
 """
+
+__all__: list[str] = []

@@ -11,8 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mailkit.results import BADGES
-from mailkit.results import visible
+from mailkit.results import BADGES, visible
 
 __all__ = ["Feedback", "Kind"]
 

@@ -5,20 +5,23 @@ connections from dynamic customer addresses to port 25 of other networks do not 
 says what must stay open instead: the submission port, 587.
 """
 
-from mailkit.op25b.diagnosis import diagnose, mail_exchangers, public_address
+from mailkit.op25b.diagnosis import diagnose, diagnose_all, mail_exchangers, public_address, submission_hosts
 from mailkit.op25b.findings import findings
 from mailkit.op25b.reverse_dns import Reverse, reverse
-from mailkit.op25b.scanning import PORTS, Reach, scan, survey
+from mailkit.op25b.scanning import PORTS, Reach, in_words, scan, survey
 
 __all__ = [
     "PORTS",
     "Reach",
     "Reverse",
     "diagnose",
+    "diagnose_all",
     "findings",
+    "in_words",
     "mail_exchangers",
     "public_address",
     "reverse",
     "scan",
+    "submission_hosts",
     "survey",
 ]

@@ -20,7 +20,7 @@ from mailkit.op25b.scanning import Reach, scan
 from mailkit.parallel import each
 from mailkit.results import Finding, Outcome, Rows, Stage, Verdict
 
-__all__ = ["diagnose", "mail_exchangers", "public_address"]
+__all__ = ["diagnose", "diagnose_all", "mail_exchangers", "public_address", "submission_hosts"]
 
 _MOST_HOSTS = 8  # mail servers asked in all: enough to be sure, few enough to be polite
 _LESSON = "01_op25b"
@@ -55,12 +55,15 @@ class _Seen:
 
     relay: Counter[Outcome]
     control: Counter[Outcome]
-    connected: int  # to port 25, greeting or not
+    connected: int  # connections made to port 25, greeting or not
+    through: int  # and to the submission ports
 
     @property
     def evidence(self) -> str:
         relay, control = (_count(c) for c in (self.relay, self.control))
-        return f"port 25 of {self.relay.total()} mail servers: {relay}; submission ports: {control}"
+        return (
+            f"port 25 of {self.relay.total()} mail server addresses: {relay}; ports 587 and 465 as a control: {control}"
+        )
 
 
 def _count(outcomes: Counter[Outcome]) -> str:
@@ -69,29 +72,30 @@ def _count(outcomes: Counter[Outcome]) -> str:
 
 def _seen(relay: Rows[Reach], control: Rows[Reach]) -> _Seen:
     # A server that greets late or says no is behind an open port: only how far the connection got counts.
-    later = {Stage.GREETING, Stage.EHLO, Stage.QUIT}
     return _Seen(
         relay=Counter(row.outcome for row in relay),
         control=Counter(row.outcome for row in control),
-        connected=sum(row.stage in later and row.outcome is not Outcome.INTERCEPTED for row in relay),
+        connected=sum(row.connected and row.outcome is not Outcome.INTERCEPTED for row in relay),
+        through=sum(row.connected and row.outcome is not Outcome.INTERCEPTED for row in control),
     )
 
 
-def diagnose(targets: Iterable[str] | None = None, *, net: Network) -> Finding:
+def diagnose(targets: str | Iterable[str] | None = None, *, net: Network) -> Finding:
     """Return a finding on outgoing port 25 from the place of *net*.
 
     *targets* are mail domains to test with, besides the well-known ones that the network brings along.  The
     verdict is about this place only: ``pass`` when port 25 leaves, ``warn`` when it does not (which is usual and
     no fault), ``fail`` when somebody answers for everyone, ``unknown`` when nothing can be concluded.
     """
-    domains = list(dict.fromkeys([*(targets or ()), *net.probe_domains]))
+    domains = _domains(targets, net)
     if not domains:
         raise ValueError("name a mail domain to test with: diagnose(['kaisha.example'], net=net)")
     exchangers = each(lambda domain: mail_exchangers(domain, net=net)[:2], domains)
     hosts = list(dict.fromkeys(host for some in exchangers for host in some))[:_MOST_HOSTS]
     if not hosts:
         return _finding(net, Verdict.UNKNOWN, "no mail server's name could be resolved", _NO_DNS)
-    doors = [host for some in each(lambda d: submission_hosts(d, net=net)[:1], domains) for host in some]
+    known = [domain for domain, some in zip(domains, exchangers) if some]
+    doors = [host for some in each(lambda d: submission_hosts(d, net=net)[:1], known) for host in some]
     relay, control = each(
         lambda job: scan(job[0], job[1], net=net), [(hosts, (25,)), (doors[:_MOST_HOSTS], _SUBMISSION)]
     )
@@ -100,7 +104,22 @@ def diagnose(targets: Iterable[str] | None = None, *, net: Network) -> Finding:
     return _finding(net, verdict, seen.evidence, advice)
 
 
-_NO_DNS = "Nothing can be said about port 25: the DNS does not answer from here. Mend that first."
+def diagnose_all(targets: str | Iterable[str] | None = None, *, net: Network) -> Rows[Finding]:
+    """Return :func:`diagnose` from each vantage point of *net*, all at the same time."""
+    findings = each(lambda place: diagnose(targets, net=net.at(place)), net.vantages)
+    return Rows(Finding, findings, caption=f"{len(findings)} places, {net.now():%Y-%m-%d}")
+
+
+_NO_DNS = (
+    "Nothing can be said about port 25: from here the DNS gives no mail server of these domains. Mend that first, or "
+    "name other domains to test with."
+)
+_NO_PROXY = "Nothing can be said about port 25: the proxy that leads to this place does not work. Mend that first."
+_NO_DOORS = (
+    "Port 25 does not get through, but these domains have no submission server to compare with. Name more domains to "
+    "test with."
+)
+_NOWHERE = frozenset({Outcome.UNREACHABLE, Outcome.DNS_FAILURE, Outcome.NOT_CONNECTED})
 _NO_NETWORK = "Nothing gets out from here, on any port: there is no network, or a firewall that stops all of it."
 _LOCAL_BLOCK = (
     "This machine itself holds port 25 back (its own firewall or security software), so nothing can be said about "
@@ -113,12 +132,13 @@ _INTERCEPTED = (
 )
 _DROPPED = (
     "Connections to port 25 vanish while others pass. That is consistent with OP25B, and also with a company's "
-    "firewall or a security product: from one place they look alike. Ask from another network, or ask the provider. "
-    "Send through a submission server on 587 or 465."
+    "firewall, a security product or this machine's own firewall: from one place they look alike. Ask from another "
+    "network, and with another machine in this one. Send through a submission server on 587 or 465."
 )
 _REFUSED = (
     "Connections to port 25 are refused, by all servers alike, while other ports pass: a filter near you says no. "
-    "Whose it is cannot be told from here. Send through a submission server on 587 or 465."
+    "Whose it is cannot be told from here, this machine's own firewall included. Send through a submission server on "
+    "587 or 465."
 )
 _ONE_HOST = (
     "Too few servers were asked to tell a blocked port from servers that are down. Name more domains to test with."
@@ -136,12 +156,17 @@ def _conclude(seen: _Seen, relay: Rows[Reach]) -> tuple[Verdict, str]:
         return Verdict.PASS, _OPEN
     if any(row.reason == OWN_MACHINE for row in relay):
         return Verdict.UNKNOWN, _LOCAL_BLOCK
-    through = seen.control[Outcome.OPEN]
-    if not through and set(seen.control) <= {Outcome.UNREACHABLE, Outcome.DNS_FAILURE, Outcome.NOT_CONNECTED}:
+    if set(seen.relay) | set(seen.control) <= {Outcome.DNS_FAILURE}:
+        return Verdict.UNKNOWN, _NO_DNS
+    if all(row.stage is Stage.PROXY for row in relay):
+        return Verdict.UNKNOWN, _NO_PROXY
+    if not seen.through and set(seen.control) <= {Outcome.DNS_FAILURE}:
+        return Verdict.UNKNOWN, _NO_DOORS
+    if not seen.through and set(seen.relay) | set(seen.control) <= _NOWHERE:
         return Verdict.UNKNOWN, _NO_NETWORK
-    if not through:
+    if not seen.through:
         return Verdict.UNKNOWN, _NO_CONTROL
-    if len({row.host for row in relay}) < 2:
+    if len({row.host for row in relay if row.address}) < 2:
         return Verdict.UNKNOWN, _ONE_HOST
     refused = seen.relay[Outcome.REFUSED] + seen.relay[Outcome.UNREACHABLE]
     return Verdict.WARN, _REFUSED if refused > seen.relay[Outcome.TIMEOUT] else _DROPPED
@@ -159,13 +184,17 @@ def _finding(net: Network, verdict: Verdict, evidence: str, advice: str) -> Find
     )
 
 
-def public_address(domains: Iterable[str] | None = None, *, net: Network) -> str | None:
+def _domains(named: str | Iterable[str] | None, net: Network) -> list[str]:
+    return list(dict.fromkeys([*([named] if isinstance(named, str) else named or ()), *net.probe_domains]))
+
+
+def public_address(domains: str | Iterable[str] | None = None, *, net: Network) -> str | None:
     """Return the address that servers see us come from, or None when none of them says.
 
     Many servers name the client's address in their reply to EHLO; the submission servers of *domains* (default:
     the network's well-known ones) are asked, since port 587 passes where 25 does not.
     """
-    for domain in [*(domains or ()), *net.probe_domains]:
+    for domain in _domains(domains, net):
         for host in submission_hosts(domain, net=net)[:1]:
             if address := _seen_by(host, net):
                 return address

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mailkit.dns_lookup import Answer
 from mailkit.network import Network, Status
 from mailkit.op25b.diagnosis import diagnose
@@ -26,7 +28,8 @@ def findings(domain: str, *, net: Network) -> list[Finding]:
     found += [_about_name(host, net.lookup(host, "A"), net) for host in hosts]
     reached = scan(hosts, (25,), net=net)
     place = diagnose([domain], net=net) if any(_unreached(row) for row in reached) else None
-    found += [place] if place else []
+    # That port 25 does not leave from here says nothing about the domain.
+    found += [replace(place, verdict=Verdict.INFO)] if place else []
     found += [_about_host(host, reached.where(host=host), place) for host in hosts]
     addresses = list(dict.fromkeys(row.address for row in reached if row.address))
     return found + [
@@ -114,7 +117,7 @@ def _about_host(host: str, rows: Rows[Reach], place: Finding | None) -> Finding:
     if any(row.outcome is Outcome.TIMEOUT and row.stage is Stage.GREETING for row in rows):
         return finding(Verdict.UNKNOWN, seen, "It accepts the connection but greets late; wait longer to be sure.")
     if place and place.verdict is not Verdict.PASS:
-        advice = "Port 25 does not get through from this place, so this server cannot be seen. Ask from another network."
+        advice = "Port 25 does not get through from this place, so it cannot be seen. Ask from another network."
         return finding(Verdict.UNKNOWN, seen, advice)
     if Outcome.OPEN in outcomes:
         return finding(

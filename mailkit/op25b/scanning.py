@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from mailkit.attempts import Attempt, explain
 from mailkit.clients import greet
 from mailkit.network import LookupFailed, Network
 from mailkit.parallel import each
-from mailkit.results import Outcome, Record, Rows, Stage, hidden
+from mailkit.results import Outcome, Record, Rows, Sentence, Stage, hidden
 
-__all__ = ["PORTS", "Reach", "scan", "survey"]
+__all__ = ["PORTS", "Reach", "in_words", "scan", "survey"]
 
 PORTS = (25, 465, 587, 2525)
 
@@ -31,6 +32,11 @@ class Reach(Record):
     reason: str = ""
     detail: str = hidden()
 
+    @property
+    def connected(self) -> bool:
+        """True when the connection was made, whatever the server said then or left unsaid."""
+        return self.stage not in (Stage.DNS, Stage.PROXY, Stage.CONNECT)
+
 
 def scan(hosts: str | Iterable[str], ports: Sequence[int] = PORTS, *, net: Network) -> Rows[Reach]:
     """Return what came of dialling every *port* of every address of every *host*, one row each.
@@ -50,12 +56,12 @@ def survey(
     names, numbers = _hosts(hosts), _ports(ports)
     if len(places) * len(names) * len(numbers) > _MOST_PROBES:
         raise ValueError(f"that is more than {_MOST_PROBES} connections; ask for fewer hosts or ports at a time")
-    found = each(lambda pair: _addresses(*pair), [(place, host) for place in places for host in names])
+    found = each(lambda pair: _targets(*pair), [(place, host) for place in places for host in names])
     targets = [target for some in found for target in some]
-    probes = [(place, host, address, port) for place, host, address in targets for port in numbers]
-    controls = [(place, "", place.nobody, port) for place in places for port in numbers]
+    probes = [(*target, port) for target in targets for port in numbers]
+    controls: list[_Probe] = [(place, place.nobody, place.nobody, port) for place in places for port in numbers]
     rows = each(lambda probe: _probe(*probe), probes + controls)
-    nobody = {(row.vantage, row.port) for row in rows[len(probes) :] if row.outcome is Outcome.OPEN}
+    nobody = {(row.vantage, row.port) for row in rows[len(probes) :] if row.connected}
     caption = net.caption if len(places) == 1 else _caption_of_all(net, places)
     return Rows(Reach, [_unmask(row, nobody) for row in rows[: len(probes)]], caption=caption)
 
@@ -77,19 +83,26 @@ def _ports(ports: Sequence[int]) -> list[int]:
     return list(dict.fromkeys(ports))
 
 
-def _addresses(net: Network, host: str) -> list[tuple[Network, str, str]]:
+# From where, to whom, at which address (or why at none), and at which port.
+_Target = tuple[Network, str, str | Attempt]
+_Probe = tuple[Network, str, str | Attempt, int]
+
+
+def _targets(net: Network, host: str) -> list[_Target]:
     try:
         return [(net, host, address) for address in net.addresses(host)]
-    except (LookupFailed, ValueError):
-        return [(net, host, "")]
+    except LookupFailed as error:
+        return [(net, host, explain(error, Stage.DNS))]
+    except ValueError as error:  # what stands in an MX record need not be a name that can be asked for
+        return [(net, host, Attempt(Outcome.DNS_FAILURE, Stage.DNS, reason="this is no host name", detail=str(error)))]
 
 
-def _probe(net: Network, host: str, address: str, port: int) -> Reach:
-    attempt = greet(host, port, address=address, net=net)
+def _probe(net: Network, host: str, address: str | Attempt, port: int) -> Reach:
+    attempt = address if isinstance(address, Attempt) else greet(host, port, address=address, net=net)
     return Reach(
         net.vantage,
         host,
-        address,
+        address if isinstance(address, str) else "",
         port,
         attempt.outcome,
         attempt.stage,
@@ -100,7 +113,24 @@ def _probe(net: Network, host: str, address: str, port: int) -> Reach:
 
 
 def _unmask(row: Reach, nobody: set[tuple[str, int]]) -> Reach:
-    if row.outcome is not Outcome.OPEN or (row.vantage, row.port) not in nobody:
+    if not row.connected or (row.vantage, row.port) not in nobody:
         return row
     reason = "an address where nobody lives answers on this port too: someone on the way answers for everyone"
     return replace(row, outcome=Outcome.INTERCEPTED, reason=reason)
+
+
+def in_words(rows: Rows[Reach]) -> Sentence:
+    """Return what *rows* show as sentences: one a host from one place, one a port where several places were asked."""
+    several = len({row.vantage for row in rows}) > 1
+    said: dict[str, dict[Outcome, list[str]]] = {}
+    for row in rows:
+        subject = f"Port {row.port} of {row.host}" if several else f"{row.host}, seen from {row.vantage}"
+        who = f"from {row.vantage}" if several else f"port {row.port}"
+        outcomes = said.setdefault(subject, {}).setdefault(row.outcome, [])
+        if who not in outcomes:
+            outcomes.append(who)
+    lines = [
+        f"{subject}: " + "; ".join(f"{outcome} {', '.join(who)}" for outcome, who in outcomes.items()) + "."
+        for subject, outcomes in said.items()
+    ]
+    return Sentence("\n".join(lines))

@@ -1,0 +1,132 @@
+"""How records look on the screen: bounded, escaped, every invisible character spelled out.
+
+Whatever a server, a DNS record or a message says is hostile until shown otherwise, and reaches a notebook only
+through this module.  Styles are inline because an untrusted notebook loses its ``<style>`` elements.
+"""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["BADGES", "cell_html", "cell_text", "plain", "record_html", "table_html", "visible"]
+
+# Mark and colours of each word: a mark besides the colour, and colours from the Okabe-Ito palette (darkened
+# until white text on them reads well), so that nothing depends on telling red from green.
+_BLUE, _ORANGE, _VERMILION, _PURPLE, _GREY = "#0067a3", "#b36b00", "#b03a00", "#8c4a79", "#5c6670"
+BADGES: dict[str, tuple[str, str]] = {
+    "pass": ("✓", _BLUE),
+    "open": ("✓", _BLUE),
+    "warn": ("!", _ORANGE),
+    "fail": ("✗", _VERMILION),
+    "info": ("i", _GREY),
+    "unknown": ("?", _GREY),
+    "refused": ("✗", _VERMILION),
+    "rejected": ("✗", _VERMILION),
+    "reset": ("✗", _VERMILION),
+    "timeout": ("…", _ORANGE),
+    "unreachable": ("∅", _ORANGE),
+    "intercepted": ("⇄", _PURPLE),
+    "not_connected": ("?", _GREY),
+    "dns_failure": ("?", _GREY),
+    "tls_failure": ("✗", _VERMILION),
+    "protocol_error": ("✗", _VERMILION),
+    "not_run": ("–", _GREY),
+}
+
+_BIDI_AND_INVISIBLE = frozenset("\u00ad\u061c\u180e\ufeff") | {
+    chr(code) for span in ((0x200B, 0x2010), (0x2028, 0x2030), (0x2060, 0x2070)) for code in range(*span)
+}
+
+
+def visible(text: str, limit: int = 300) -> str:
+    """Return *text* with everything that could deceive the eye spelled out, at most *limit* characters long.
+
+    Control characters, bidirectional overrides, invisible characters and lone surrogates become escapes such
+    as ``\\x1b`` or ``\\u202e``; what is cut off is marked with an ellipsis.
+    """
+    out = []
+    for char in text[: limit + 1]:
+        if char in _BIDI_AND_INVISIBLE or unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn"):
+            out.append(char.encode("unicode_escape", "surrogatepass").decode("ascii"))
+        else:
+            out.append(char)
+    shown = "".join(out)
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def plain(value: Any) -> Any:
+    """Return *value* as a DataFrame should hold it: enums as words, sequences as one text."""
+    if isinstance(value, StrEnum):
+        return str(value)
+    if isinstance(value, (tuple, list, frozenset)):
+        return ", ".join(str(plain(item)) for item in value)
+    return value
+
+
+def cell_text(value: Any) -> str:
+    """Return *value* as one cell of a table shows it, fit for the screen."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return visible(str(plain(value)), limit=600)
+
+
+def cell_html(value: Any) -> str:
+    """Return :func:`cell_text` as HTML; outcomes and verdicts become badges."""
+    text = html.escape(cell_text(value))
+    if isinstance(value, StrEnum) and str(value) in BADGES:
+        mark, colour = BADGES[str(value)]
+        return (
+            f'<span style="background:{colour};color:#fff;border-radius:4px;padding:1px 7px;'
+            f'white-space:nowrap">{mark} {text}</span>'
+        )
+    if isinstance(value, datetime):
+        return f'<span style="white-space:nowrap">{text}</span>'
+    return text
+
+
+_TABLE = "border-collapse:collapse;margin:4px 0;font-size:13px;max-width:100%"
+_CELL = (
+    "text-align:left;vertical-align:top;padding:4px 10px 4px 6px;white-space:pre-wrap;overflow-wrap:break-word;"
+    "border-bottom:1px solid rgba(128,128,128,.35)"
+)
+_HEAD = _CELL.replace("1px solid", "2px solid") + ";font-weight:600;white-space:nowrap"
+_CAPTION = "caption-side:bottom;text-align:left;padding:4px 6px;font-size:12px;opacity:.75"
+
+
+def _code_style(column: str) -> str:
+    return ";font-family:monospace;max-width:34em;overflow-wrap:anywhere" if column == "fix" else ""
+
+
+def table_html(titles: Sequence[str], cells: Sequence[Sequence[Any]], caption: str) -> str:
+    """Return an HTML table with a title over each column and *caption* below."""
+    head = "".join(f'<th style="{_HEAD}">{html.escape(visible(title.replace("_", " ")))}</th>' for title in titles)
+    body = "".join(
+        "<tr>"
+        + "".join(f'<td style="{_CELL}{_code_style(t)}">{cell_html(value)}</td>' for t, value in zip(titles, row))
+        + "</tr>"
+        for row in cells
+    )
+    return (
+        f'<table style="{_TABLE}"><caption style="{_CAPTION}">{html.escape(visible(caption))}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def record_html(fields: Sequence[tuple[str, Any]]) -> str:
+    """Return one record as an HTML table of two columns; fields with nothing to show are left out."""
+    rows = "".join(
+        f'<tr><th style="{_HEAD};border-bottom-width:1px">{html.escape(name.replace("_", " "))}</th>'
+        f'<td style="{_CELL}{_code_style(name)}">{cell_html(value)}</td></tr>'
+        for name, value in fields
+        if cell_text(value)
+    )
+    return f'<table style="{_TABLE}"><tbody>{rows}</tbody></table>'
