@@ -1,0 +1,37 @@
+"""Where the key of a selector is published: ``SELECTOR._domainkey.DOMAIN`` (RFC 6376 section 3.6.2.1)."""
+
+from __future__ import annotations
+
+import re
+
+import dns.exception
+import dns.name
+
+__all__ = ["ascii_name", "record_name"]
+
+# Letters, digits, hyphens and the underscore that real selectors and domains use (RFC 8553).
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+
+
+def ascii_name(text: str, what: str) -> str:
+    """Return *text*, a domain or a selector, in lower case and as A-labels (RFC 8616 section 2).
+
+    *what* names it in the error.  Raises TypeError or ValueError when it cannot be part of a domain name.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"{what} is text like 'example.jp', not {type(text).__name__}")
+    try:
+        name = dns.name.from_text(text, origin=None).to_text(omit_final_dot=True).lower()
+    except (dns.exception.DNSException, UnicodeError, ValueError):
+        name = ""
+    if not name or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+        raise ValueError(f"{text[:80]!r} cannot be a {what}: use letters, digits and hyphens, with dots between")
+    return name
+
+
+def record_name(selector: str, domain: str) -> str:
+    """Return the name of the TXT record that holds the key, without a final dot.  Raises ValueError."""
+    name = f"{ascii_name(selector, 'selector')}._domainkey.{ascii_name(domain, 'domain')}"
+    if len(name) > 253:
+        raise ValueError(f"selector and domain make a name of {len(name)} characters; the DNS allows 253")
+    return name

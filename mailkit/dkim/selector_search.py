@@ -1,0 +1,124 @@
+"""Trying the selectors that mail services usually take, since the DNS cannot list them.
+
+A key is found only by asking for its exact name (RFC 6376 section 3.6.2.1), so what was not found may still exist
+under another name.  Two things mislead: a wildcard answers for every name, and a zone signed online with compact
+denial (RFC 9824) answers NODATA for names that do not exist.  A made-up selector, asked first, shows both.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mailkit import datasets
+from mailkit.dkim.keys import Key, judge
+from mailkit.dkim.names import ascii_name, record_name
+from mailkit.network import Answer, Network, Status
+from mailkit.results import Record, Rows, Verdict
+
+__all__ = ["SelectorTrial", "Trial", "selectors"]
+
+_MADE_UP = "mailkit-made-up-selector-4711"
+_AT_A_TIME = 8
+_DEADLINE = 20.0  # seconds for all lookups together
+
+
+class Trial(StrEnum):
+    """What asking for one selector gave; ``rest`` marks the last row, on every name that was not tried."""
+
+    FOUND = "found"
+    DANGLING = "dangling"
+    UNKNOWN = "unknown"
+    REST = "rest"
+
+
+@dataclass(frozen=True)
+class SelectorTrial(Record):
+    """One selector for which there was something to say; the last row speaks of all others.
+
+    ``usual_for`` is who usually takes this name, which is a hint and no proof.
+    """
+
+    selector: str
+    status: Trial
+    verdict: Verdict
+    reason: str
+    key_type: str = ""
+    bits: int | None = None
+    alias: tuple[str, ...] = ()
+    usual_for: str = ""
+
+
+def selectors(domain: str, *, net: Network) -> Rows[SelectorTrial]:
+    """Return what the usual selectors of ``data/dkim_selectors.csv`` give at *domain*, and what stays unknown.
+
+    There is a row for each selector that has a key, whose alias leads nowhere, or whose lookup failed, and a last
+    row on all other names.  Raises ValueError or TypeError when *domain* is no domain name.
+    """
+    domain = ascii_name(domain, "domain")
+    record_name(_MADE_UP, domain)
+    table = datasets.load("dkim_selectors")
+    usual = dict(zip(table["selector"], table["usual_for"]))
+    caption = f"{net.caption}; {len(usual)} usual selectors tried"
+    made_up = net.lookup(record_name(_MADE_UP, domain), "TXT")
+    if made_up.status in (Status.TIMEOUT, Status.SERVFAIL):
+        reason = f"the DNS could not be asked: {made_up.reason}"
+        return Rows(SelectorTrial, [_rest(Verdict.UNKNOWN, reason)], caption=caption)
+    answers = _ask_all([record_name(selector, domain) for selector in usual], net)
+    rows = [
+        _row(judge(domain, selector, answer), answer, usual[selector])
+        for selector, answer in zip(usual, answers)
+        if answer.status in (Status.TIMEOUT, Status.SERVFAIL)
+        or (set(answer.texts), answer.chain) != (set(made_up.texts), made_up.chain)
+    ]
+    order = list(Trial)
+    rows.sort(key=lambda row: order.index(row.status))
+    return Rows(SelectorTrial, [*rows, _last_row(rows, made_up, domain, net)], caption=caption)
+
+
+def _ask_all(names: list[str], net: Network) -> list[Answer]:
+    deadline = time.monotonic() + _DEADLINE
+
+    def ask(name: str) -> Answer:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return Answer(name, "TXT", Status.TIMEOUT, reason="the time for this search had run out")
+        return net.lookup(name, "TXT", timeout=min(net.timeout, left))
+
+    pool = ThreadPoolExecutor(_AT_A_TIME)
+    try:
+        return list(pool.map(ask, names))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # so that an interrupt does not wait for the rest
+
+
+def _row(key: Key, answer: Answer, usual_for: str) -> SelectorTrial:
+    if answer.texts:
+        status, verdict = Trial.FOUND, key.verdict
+    elif answer.chain:
+        status, verdict = Trial.DANGLING, Verdict.WARN
+    else:
+        status, verdict = Trial.UNKNOWN, Verdict.UNKNOWN
+    return SelectorTrial(key.selector, status, verdict, key.reason, key.key_type, key.bits, key.alias, usual_for)
+
+
+def _last_row(rows: list[SelectorTrial], made_up: Answer, domain: str, net: Network) -> SelectorTrial:
+    """Return what can be said about every selector that was not tried."""
+    look = "the DNS cannot list selectors: take them from the s= of messages you sent"
+    if made_up.texts:
+        return _rest(Verdict.UNKNOWN, f"a wildcard answers for every selector, even a made-up one; {look}")
+    if any(row.status is Trial.FOUND for row in rows):
+        return _rest(Verdict.INFO, f"there may be more; {look}")
+    if made_up.status is Status.NODATA:
+        reason = "the zone says “no data” even for a made-up name (compact denial or a wildcard), so nothing follows"
+        return _rest(Verdict.UNKNOWN, f"{reason}; {look}")
+    if net.lookup(f"_domainkey.{domain}", "TXT").status is Status.NXDOMAIN:
+        reason = f"there is no name _domainkey.{domain}, so nothing exists below it: no selector at all (RFC 8020)"
+        return _rest(Verdict.WARN, reason)
+    return _rest(Verdict.UNKNOWN, f"none of the usual selectors has a key; {look}")
+
+
+def _rest(verdict: Verdict, reason: str) -> SelectorTrial:
+    return SelectorTrial("(any other)", Trial.REST, verdict, reason)
