@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["BADGES", "cell_html", "cell_text", "plain", "record_html", "table_html", "visible"]
+__all__ = ["BADGES", "cell_html", "cell_text", "plain", "record_html", "sentence_html", "table_html", "visible"]
 
 # Mark and colours of each word: a mark besides the colour, and colours from the Okabe-Ito palette (darkened
 # until white text on them reads well), so that nothing depends on telling red from green.
@@ -130,3 +130,9 @@ def record_html(fields: Sequence[tuple[str, Any]]) -> str:
         if cell_text(value)
     )
     return f'<table style="{_TABLE}"><tbody>{rows}</tbody></table>'
+
+
+def sentence_html(text: str) -> str:
+    """Return *text* as an HTML paragraph, line by line."""
+    lines = "<br>".join(html.escape(visible(line, 1000)) for line in text.splitlines()[:100])
+    return f'<p style="margin:4px 6px">{lines}</p>'

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, overload
 
 import pandas as pd
 
-from mailkit.display import BADGES, cell_text, plain, record_html, table_html, visible
+from mailkit.display import BADGES, cell_text, plain, record_html, sentence_html, table_html, visible
 
 __all__ = [
     "BADGES",
@@ -80,10 +80,13 @@ def hidden(default: Any = "") -> Any:
 
 
 class Sentence(str):
-    """A text that a notebook shows as it is, without quotes."""
+    """A text that a notebook shows as a paragraph, without quotes."""
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _repr_html_(self) -> str:
+        return sentence_html(self)
 
 
 def _shown_fields(kind: type) -> list[dataclasses.Field[Any]]:
@@ -201,6 +204,7 @@ class Table:
     def __init__(self, frame: pd.DataFrame, *, caption: str = "") -> None:
         named = [name for name in frame.index.names if name is not None]
         self.frame = frame.reset_index() if named else frame
+        self._labels = len(named)  # the first columns name the rows: no badges there
         self.caption = caption
 
     def __repr__(self) -> str:
@@ -208,7 +212,8 @@ class Table:
 
     def _repr_html_(self) -> str:
         titles = [" ".join(str(part) for part in _parts(column) if str(part)) for column in self.frame.columns]
-        cells = [[_badged(value) for value in row] for row in self.frame.itertuples(index=False)]
+        rows = self.frame.itertuples(index=False)
+        cells = [[*row[: self._labels], *(_badged(value) for value in row[self._labels :])] for row in rows]
         return table_html(titles, cells, self.caption)
 
 

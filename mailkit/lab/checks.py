@@ -1,21 +1,21 @@
-"""What a receiving mail server checks before it accepts a message: a list that lessons add to.
+"""What a receiving mail server checks before it accepts a message: a table that lessons add to.
 
-A check takes the :class:`Incoming` message and the server's network and returns the header fields to stamp on the
-message (each ending in CRLF) and a refusal, the SMTP reply to give instead of 250; both may be empty.  A host of
-``world.toml`` names the checks that it runs, by the names of these functions.
+A check takes the :class:`Incoming` message and the server's network and returns what it found (:class:`Checked`).
+A host of ``world.toml`` names the checks that it runs.  The code that judges here is the lessons' own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from mailkit import dkim, op25b, spf
+from mailkit.display import visible
 from mailkit.lab.world import Host
 from mailkit.network import Network
-from mailkit.op25b import reverse
 from mailkit.results import Verdict
 
-__all__ = ["CHECKS", "Check", "Incoming"]
+__all__ = ["CHECKS", "Check", "Checked", "Incoming"]
 
 
 @dataclass(frozen=True)
@@ -32,22 +32,54 @@ class Incoming:
     protocol: str
 
 
-Check = Callable[[Incoming, Network], tuple[str, str]]
+@dataclass(frozen=True)
+class Checked:
+    """What a check found.
+
+    ``results`` go into Authentication-Results (the ``resinfo`` of RFC 8601 section 2.2), ``fields`` are further
+    header fields to stamp on the message, ``refusal`` is the SMTP reply to give instead of 250; each may be empty.
+    """
+
+    results: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    refusal: str = ""
 
 
-def reverse_dns(incoming: Incoming, net: Network) -> tuple[str, str]:
+Check = Callable[[Incoming, Network], Checked]
+
+
+def _reverse_dns(incoming: Incoming, net: Network) -> Checked:
     """Refuse clients whose reverse DNS is missing, does not lead back (RFC 7372 section 3.3) or looks generic.
 
     The last is IP25B, inbound port 25 blocking: the receiver's half of what OP25B does at the sender's provider.
     """
-    found = reverse(incoming.client, net=net)[0]
+    found = op25b.reverse(incoming.client, net=net)[0]
     if found.verdict is Verdict.UNKNOWN:
-        return "", "451 4.7.25 Reverse DNS cannot be checked now, try again later"
+        return Checked(refusal="451 4.7.25 Reverse DNS cannot be checked now, try again later")
     if not found.confirmed:
-        return "", f"550 5.7.25 [{incoming.client}] {found.reason}"
+        return Checked(refusal=f"550 5.7.25 [{incoming.client}] {found.reason}")
     if found.generic:
-        return "", f"550 5.7.1 [{incoming.client}] {found.name} looks like a customer line; send through your provider"
-    return "", ""
+        words = "looks like a customer line; send through your provider"
+        return Checked(refusal=f"550 5.7.1 [{incoming.client}] {found.name} {words}")
+    return Checked(results=(f"iprev=pass policy.iprev={incoming.client}",))
 
 
-CHECKS: list[Check] = [reverse_dns]
+def _spf(incoming: Incoming, net: Network) -> Checked:
+    """Evaluate SPF for the envelope (RFC 7208) and say so; refuse nobody, since DKIM may still vouch for it."""
+    found = spf.check(incoming.client, incoming.sender, incoming.helo, net=net)
+    identity = "smtp.mailfrom" if incoming.sender else "smtp.helo"
+    return Checked((f"spf={found.result} {identity}={visible(found.domain, 253)}",), (found.received_spf,))
+
+
+def _dkim(incoming: Incoming, net: Network) -> Checked:
+    """Verify every DKIM signature (RFC 6376)."""
+    rows = dkim.verify(incoming.content, net=net)
+    return Checked(
+        tuple(
+            f"dkim={row.result}" + (f" header.d={row.domain} header.s={row.selector}" if row.domain else "")
+            for row in rows
+        )
+    )
+
+
+CHECKS: Mapping[str, Check] = {"reverse_dns": _reverse_dns, "spf": _spf, "dkim": _dkim}

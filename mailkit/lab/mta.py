@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import re
 import ssl
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from email import message_from_bytes, policy
-from email.utils import format_datetime
+from email.utils import format_datetime, getaddresses
 from typing import Any
 
 from aiosmtpd import smtp as aiosmtpd
 
+from mailkit.lab import auth
 from mailkit.lab.checks import CHECKS, Incoming
 from mailkit.lab.delivery import Item, Queue
 from mailkit.lab.store import Clock, Store
@@ -64,8 +66,6 @@ class Session(aiosmtpd.SMTP):
             ident="ESMTP",
             enable_SMTPUTF8=True,
             tls_context=None if implicit else tls,
-            auth_require_tls=not implicit,
-            authenticator=self._log_in,
             timeout=60,
             loop=asyncio.get_running_loop(),
         )
@@ -80,6 +80,11 @@ class Session(aiosmtpd.SMTP):
         """True inside TLS, whether from the start or after STARTTLS."""
         return self.port == 465 or (self.session is not None and self.session.ssl is not None)
 
+    @property
+    def may_log_in(self) -> bool:
+        """True where AUTH is on offer: inside TLS, or anywhere on a server that makes this mistake."""
+        return self.is_submission and (self.encrypted or self.host.auth_in_clear)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the client's public address; after STARTTLS aiosmtpd makes a new session, which would lose it."""
         if not self.client:
@@ -90,13 +95,57 @@ class Session(aiosmtpd.SMTP):
         await asyncio.sleep(self.host.greeting_delay)
         await super()._handle_client()
 
-    def _log_in(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> Any:
-        account = self.services.world.mailboxes.get(data.login.decode("utf-8", "replace").lower())
+    async def smtp_AUTH(self, arg: str) -> None:
+        """Answer AUTH (RFC 4954 section 4); aiosmtpd's own knows fewer mechanisms and answers some errors twice."""
+        if refusal := self._auth_refusal():
+            await self.push(refusal)
+            return
+        try:
+            result = await auth.answer(
+                arg or "",
+                offered=self.host.mechanisms,
+                hostname=self.host.name,
+                password_of=self._password_of,
+                say=self._say,
+            )
+        except ValueError:  # the stream's own limit of a line
+            await self.push("500 5.5.6 Authentication exchange line is too long")
+            return
+        if result.user:
+            word = "ok" if result.good else "failed"
+            self.services.store.note(self.host.name, "-", f"AUTH by {result.user}: {word}")
+        assert self.session is not None
+        self.session.authenticated = result.good
+        self.session.auth_data = result.user  # type: ignore[assignment]  # declared None, meant for anything
+        await self.push(result.reply)
+
+    def _auth_refusal(self) -> str:
+        assert self.session is not None and self.envelope is not None
+        if not self.is_submission:
+            return "503 5.5.1 Authentication is not enabled here"
+        if not self.session.extended_smtp:
+            return "503 5.5.1 Send EHLO first"
+        if self.session.authenticated:
+            return "503 5.5.1 Already authenticated"
+        if self.envelope.mail_from is not None:
+            return "503 5.5.1 AUTH is not permitted during a mail transaction"
+        if not self.may_log_in:
+            return "538 5.7.11 Encryption required for requested authentication mechanism"
+        if self.host.accounts_down:
+            return "454 4.7.0 Temporary authentication failure: the list of accounts cannot be read"
+        return ""
+
+    def _password_of(self, user: str) -> str | None:
+        account = self.services.world.mailboxes.get(user.lower())
         served = account is not None and account.user.rpartition("@")[2] in self.host.accounts
-        good = served and account is not None and data.password == account.password.encode()
-        who = data.login.decode("utf-8", "replace")
-        self.services.store.note(self.host.name, "-", f"AUTH {mechanism} by {who}: {'ok' if good else 'failed'}")
-        return aiosmtpd.AuthResult(success=good, handled=False, auth_data=who)
+        return account.password if served and account is not None else None
+
+    async def _say(self, line: bytes) -> bytes:
+        await self.push(line)
+        response: bytes = await self._reader.readline()
+        if not response.endswith(b"\n"):
+            raise ConnectionResetError("the client left in the middle of AUTH")
+        return response.strip()
 
 
 class _Handler:
@@ -106,17 +155,21 @@ class _Handler:
         self, server: Session, session: Any, envelope: Any, name: str, replies: list[str]
     ) -> list[str]:
         session.host_name = name
-        offered = [line for line in replies if server.is_submission or not line.startswith("250-AUTH")]
+        offered = [line for line in replies[1:-1] if not line.startswith("250-AUTH")]
+        if server.may_log_in:
+            offered.append(f"250-AUTH {' '.join(server.host.mechanisms)}")
         # Like many servers it tells the client its address (the ehlo-greet of RFC 5321 section 4.1.1.1).
         greeting = f"250-{server.host.name} greets {name[:80]} [{server.client}]"
         # ENHANCEDSTATUSCODES (RFC 2034) and PIPELINING (RFC 2920): what this server does anyway.
-        return [greeting, *offered[1:-1], "250-ENHANCEDSTATUSCODES", "250 PIPELINING"]
+        return [greeting, *offered, "250-ENHANCEDSTATUSCODES", "250 PIPELINING"]
 
     async def handle_MAIL(self, server: Session, session: Any, envelope: Any, address: str, options: list[str]) -> str:
-        if server.is_submission and not server.encrypted:
+        if server.is_submission and not server.may_log_in:
             return "530 5.7.0 Must issue a STARTTLS command first"
         if server.is_submission and not session.authenticated:
             return "530 5.7.0 Authentication required"
+        if address and (refusal := _not_owned(address, server)):
+            return refusal
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 2.1.0 Ok"
@@ -133,6 +186,10 @@ class _Handler:
 
     async def handle_DATA(self, server: Session, session: Any, envelope: Any) -> str:
         services, host = server.services, server.host
+        authors = message_from_bytes(envelope.content, policy=policy.compat32).get_all("From", [])
+        for _, author in getaddresses([str(field) for field in authors]):
+            if refusal := _not_owned(author, server):
+                return refusal
         queue_id = services.store.queue_id()
         incoming = Incoming(
             host=host,
@@ -156,7 +213,7 @@ class _Handler:
                 host=host.name,
                 sender=incoming.sender,
                 recipients=list(incoming.recipients),
-                content=header + incoming.content,
+                content=header + _without_claims(incoming.content, host.name),
                 arrived=services.clock.now(),
             )
         )
@@ -168,6 +225,16 @@ def _relays_for(host: Host, client: str) -> bool:
     return any(ip in ipaddress.ip_network(net) for net in host.relay_for)
 
 
+def _not_owned(address: str, server: Session) -> str:
+    """Return the refusal of an *address* that is not the account's, where the server enforces that (RFC 6409 6.1)."""
+    assert server.session is not None
+    account = str(server.session.auth_data)
+    if not (server.is_submission and server.host.enforce_from) or address.lower() == account.lower():
+        return ""
+    # RFC 6409 names 550; Postfix says 553 with these words, and so do many who run it.
+    return f"553 5.7.1 <{address}>: Sender address rejected: not owned by user {account}"
+
+
 def _mended(content: bytes, queue_id: str, server: Session) -> bytes:
     """Return a submitted message with the fields it must have (RFC 6409 section 8)."""
     head = message_from_bytes(content, policy=policy.compat32)
@@ -177,6 +244,13 @@ def _mended(content: bytes, queue_id: str, server: Session) -> bytes:
     if "Message-ID" not in head:
         added += f"Message-ID: <{queue_id}@{server.host.name}>\r\n"
     return added.encode() + content
+
+
+def _without_claims(content: bytes, name: str) -> bytes:
+    """Return *content* without Authentication-Results in our own name: they are forged (RFC 8601 section 5)."""
+    claim = rb"(?im)^Authentication-Results:[ \t]*" + re.escape(name.encode()) + rb"\b[^\n]*\n(?:[ \t][^\n]*\n)*"
+    head, separator, body = content.partition(b"\r\n\r\n")
+    return re.sub(claim, b"", head + b"\r\n").removesuffix(b"\r\n") + separator + body
 
 
 def _judge(incoming: Incoming, server: Session) -> tuple[bytes, str]:
@@ -194,15 +268,25 @@ def _judge(incoming: Incoming, server: Session) -> tuple[bytes, str]:
         f"\tby {incoming.host.name} with {incoming.protocol} id {incoming.queue_id}{to};\r\n"
         f"\t{format_datetime(services.clock.now())}\r\n"
     )
-    header = ""
-    if not server.is_submission:
-        for check in CHECKS:
-            if check.__name__ in incoming.host.checks:
-                fields, refusal = check(incoming, net)
-                header += fields
-                if refusal:
-                    return b"", refusal
-    return (header + received).encode("utf-8", "surrogateescape"), ""
+    if server.is_submission:
+        return received.encode("utf-8", "surrogateescape"), ""
+    stamped, refusal = _checked(incoming, net)
+    return (stamped + received).encode("utf-8", "surrogateescape"), refusal
+
+
+def _checked(incoming: Incoming, net: Network) -> tuple[str, str]:
+    """Return the header fields that the checks of *incoming*'s host stamp on it, and the first refusal."""
+    results: list[str] = []
+    fields: list[str] = []
+    for name in incoming.host.checks:
+        found = CHECKS[name](incoming, net)
+        if found.refusal:
+            return "", found.refusal
+        results += found.results
+        fields += found.fields
+    if results:
+        fields.insert(0, f"Authentication-Results: {incoming.host.name};\r\n\t" + ";\r\n\t".join(results))
+    return "".join(f"{field}\r\n" for field in fields), ""
 
 
 async def serve(host: Host, port: int, services: Services, tls: ssl.SSLContext) -> asyncio.Server:

@@ -175,7 +175,7 @@ def _conclude(seen: _Seen, relay: Rows[Reach]) -> tuple[Verdict, str]:
 def _finding(net: Network, verdict: Verdict, evidence: str, advice: str) -> Finding:
     return Finding(
         check="outgoing port 25",
-        subject=f"this place ({net.vantage})",
+        subject=f"from {net.vantage}",
         verdict=verdict,
         evidence=evidence,
         advice=advice,

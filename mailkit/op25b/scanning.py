@@ -125,12 +125,13 @@ def in_words(rows: Rows[Reach]) -> Sentence:
     said: dict[str, dict[Outcome, list[str]]] = {}
     for row in rows:
         subject = f"Port {row.port} of {row.host}" if several else f"{row.host}, seen from {row.vantage}"
-        who = f"from {row.vantage}" if several else f"port {row.port}"
+        who = row.vantage if several else f"port {row.port}"
         outcomes = said.setdefault(subject, {}).setdefault(row.outcome, [])
         if who not in outcomes:
             outcomes.append(who)
+    link = "from " if several else "on "
     lines = [
-        f"{subject}: " + "; ".join(f"{outcome} {', '.join(who)}" for outcome, who in outcomes.items()) + "."
+        f"{subject}: " + "; ".join(f"{outcome} {link}{', '.join(who)}" for outcome, who in outcomes.items()) + "."
         for subject, outcomes in said.items()
     ]
     return Sentence("\n".join(lines))

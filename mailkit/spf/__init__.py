@@ -1,0 +1,12 @@
+"""SPF, the Sender Policy Framework (RFC 7208): which hosts may send mail for a domain.
+
+:func:`check` judges one message's envelope and keeps the trace of how, :func:`lint` judges a domain's record,
+:func:`record` fetches it as published, :func:`expand` expands a macro string.
+"""
+
+from mailkit.spf.checking import Check, check, expand
+from mailkit.spf.linting import lint
+from mailkit.spf.records import Published, record, zone_line
+from mailkit.spf.trace import Step, Trace
+
+__all__ = ["Check", "Published", "Step", "Trace", "check", "expand", "lint", "record", "zone_line"]

@@ -1,0 +1,87 @@
+"""The record as it is published: found in TXT records, joined from its pieces (RFC 7208 sections 3 and 4.5)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import dns.rdatatype
+
+from mailkit.network import Answer, Network, Status
+from mailkit.results import Record, hidden
+from mailkit.spf.trace import shown
+
+__all__ = ["Published", "published", "record", "zone_line"]
+
+_VERSION = re.compile(rb"v=spf1(?: |$)", re.IGNORECASE)  # section 4.5: ended by a space or the end of the record
+_ALMOST = re.compile(rb"""[\s"']*(?:\xe2\x80[\x9c-\x9f])?[\s"']*(?:v\s*=\s*)?spf""", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Published(Record):
+    """What *domain* publishes for SPF.
+
+    ``text`` is the record when there is exactly one, ``pieces`` the strings it came in (each at most 255 octets) and
+    ``ttl`` its time to live in seconds.  ``status`` is what the DNS said to the TXT question, ``records`` holds every
+    v=spf1 record, ``almost`` the TXT records that look like a failed attempt at one.
+    """
+
+    domain: str
+    status: Status
+    text: str
+    pieces: tuple[str, ...]
+    ttl: int | None
+    records: tuple[str, ...]
+    almost: tuple[str, ...]
+    reason: str = ""
+    answer: Answer | None = hidden(None)
+
+
+def _text(octets: bytes) -> str:
+    """Return *octets* as text: what is not printable ASCII is an error in SPF, and is shown escaped."""
+    return shown(octets.decode("ascii", "backslashreplace"), 70_000)
+
+
+def published(domain: str, answer: Answer) -> Published:
+    """Return what *answer*, to the TXT question about *domain*, holds of SPF."""
+    found: list[tuple[bytes, ...]] = []
+    almost: list[str] = []
+    rdatas: tuple[Any, ...] = answer.rdata
+    for rdata in rdatas:
+        if rdata.rdtype != dns.rdatatype.TXT:
+            continue
+        strings: tuple[bytes, ...] = rdata.strings
+        joined = b"".join(strings)
+        if _VERSION.match(joined):
+            found.append(strings)
+        elif _ALMOST.match(joined):
+            almost.append(_text(joined))
+    records = tuple(_text(b"".join(strings)) for strings in found)
+    one = found[0] if len(found) == 1 else ()
+    return Published(
+        domain=domain,
+        status=answer.status,
+        text=records[0] if one else "",
+        pieces=tuple(_text(piece) for piece in one),
+        ttl=answer.ttl if found else None,
+        records=records,
+        almost=tuple(almost),
+        reason=answer.reason,
+        answer=answer,
+    )
+
+
+def record(domain: str, *, net: Network) -> Published:
+    """Return the SPF record of *domain* as it is published; raises ValueError for what is no domain name.
+
+    The record is as found, not judged; what cannot be printed is escaped.
+    """
+    return published(domain, net.lookup(domain, "TXT"))
+
+
+def zone_line(domain: str, text: str) -> str:
+    """Return the line to paste into a zone file: *text* in strings of at most 255 octets (RFC 1035 section 3.3.14)."""
+    text = text.replace("\\", r"\\").replace('"', r"\"")
+    strings = [text[i : i + 255] for i in range(0, len(text), 255)] or [""]
+    return f"{domain.removesuffix('.')}. IN TXT " + " ".join(f'"{s}"' for s in strings)

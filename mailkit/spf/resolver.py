@@ -1,0 +1,59 @@
+"""The DNS as one SPF check sees it: every answer kept, and one deadline for all questions together.
+
+RFC 7208 section 4.6.4 asks for a limit on the time of a whole check (at least 20 seconds), so the questions of one
+check share a deadline, measured on the monotonic clock.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+
+import dns.name
+
+from mailkit.network import Answer, Network, Status
+
+_NAME = re.compile(r"[\x00-\x2d\x2f-\x7f]{1,63}(?:\.[\x00-\x2d\x2f-\x7f]{1,63})*")
+
+__all__ = ["Resolver", "is_name", "raw_name"]
+
+_SPECIAL = re.compile(r'([\\"@$;()])')  # what would mean something else in presentation format (RFC 1035 section 5.1)
+
+
+def is_name(name: str) -> bool:
+    """Return whether the DNS can be asked about *name*: labels of 1 to 63 octets, at most 253 in all, in ASCII."""
+    return len(name) <= 253 and _NAME.fullmatch(name) is not None
+
+
+def raw_name(name: dns.name.Name) -> str:
+    """Return *name* without escapes and without the final dot, as macros and mechanisms write names."""
+    return ".".join(label.decode("latin-1") for label in name.labels if label)
+
+
+@dataclass
+class Resolver:
+    """Looks names up over *net* until *deadline* (``time.monotonic()``), each question once."""
+
+    net: Network
+    deadline: float
+    answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
+
+    @property
+    def expired(self) -> bool:
+        """True once the time for the whole check has passed."""
+        return time.monotonic() >= self.deadline
+
+    def lookup(self, name: str, rdtype: str) -> Answer:
+        """Return the answer about the raw name *name*: NXDOMAIN for what is none, TIMEOUT after the deadline."""
+        key = (name.lower(), rdtype)
+        answer = self.answers.get(key)
+        if answer is None:
+            if not is_name(name):
+                return Answer(name, rdtype, Status.NXDOMAIN, reason="that is no name the DNS could be asked about")
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                return Answer(name, rdtype, Status.TIMEOUT, reason="the time allowed for the whole check has passed")
+            text = _SPECIAL.sub(r"\\\1", name)
+            answer = self.answers[key] = self.net.lookup(text, rdtype, timeout=min(self.net.timeout, left))
+        return answer

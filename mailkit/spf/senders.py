@@ -1,0 +1,176 @@
+"""The checks of ``lint`` on who passes: what becomes of everyone else, and whom the terms let in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from mailkit.network import Status
+from mailkit.results import Finding, Verdict
+from mailkit.spf.entries import Entry
+from mailkit.spf.resolver import raw_name
+from mailkit.spf.subject import Subject, finding, listed
+from mailkit.spf.survey import Tree
+from mailkit.spf.trace import shown
+
+__all__ = ["senders"]
+
+# A domain-spec that ends in what the client chooses: its HELO name, its reverse name, the local part it claims.
+_OUTSIDER = re.compile(r"%\{[hlp][^}]*\}\.?(?:/\d+)?(?://\d+)?$", re.IGNORECASE)
+_WIDE = {4: 16, 6: 32}  # a shorter prefix than this is more than one organisation usually has
+_HUGE = {4: 8, 6: 16}  # and this is a fair part of the internet
+
+
+def senders(subject: Subject) -> Iterator[Finding]:
+    """Yield the findings on who passes."""
+    yield _all(subject)
+    yield from _let_in(subject)
+    yield from _ipv6(subject)
+
+
+def _all(subject: Subject) -> Finding:
+    """What becomes of everyone else (sections 5.1 and 4.7)."""
+    last = subject.v4.last
+    fix = "" if subject.redirects else subject.line([*subject.live_terms, "~all"])
+    if last is None or last.kind != "all":
+        return finding(
+            "all",
+            subject.domain,
+            Verdict.WARN,
+            "no all at the end: everyone else is neutral, as if not mentioned",
+            "4.7",
+            "Say what becomes of everyone else; ~all first, -all once your reports show no stray senders.",
+            fix,
+        )
+    term = shown(last.term)
+    if last.verb == "pass":
+        return finding(
+            "all",
+            subject.domain,
+            Verdict.FAIL,
+            f"{term}: everyone passes, spammers too",
+            "5.1",
+            "Name your hosts and end in ~all.",
+            fix,
+        )
+    if last.verb == "neutral":
+        return finding(
+            "all", subject.domain, Verdict.WARN, f"{term}: no protection", "5.1", "End in ~all or -all.", fix
+        )
+    if last.verb == "fail":
+        nobody = [t.lower() for t in subject.terms] == ["-all"]
+        return finding(
+            "all",
+            subject.domain,
+            Verdict.PASS,
+            f"{term}: " + ("this domain sends no mail" if nobody else "everyone else fails"),
+            "5.1",
+        )
+    return _softfail(subject, term)
+
+
+def _softfail(subject: Subject, term: str) -> Finding:
+    """``~all`` beside an enforced DMARC policy loses nothing, and spares mail that DKIM vouches for."""
+    name, policy = subject.domain, ""
+    while "." in name and not policy:
+        answer = subject.resolver.lookup(f"_dmarc.{name}", "TXT")
+        if answer.status in (Status.SERVFAIL, Status.TIMEOUT):
+            evidence = f"{term}, and DMARC cannot be looked up: {answer.reason}"
+            return finding("all", subject.domain, Verdict.UNKNOWN, evidence, "8.5", "Ask again later.")
+        for text in answer.texts:
+            if re.match(rb"v\s*=\s*DMARC1\s*(;|$)", text):
+                policy = _dmarc_policy(text.decode("ascii", "replace"), own=name == subject.domain)
+        name = name.partition(".")[2]
+    if policy in ("quarantine", "reject"):
+        return finding("all", subject.domain, Verdict.PASS, f"{term} under DMARC p={policy}", "8.5")
+    evidence = f"{term}, and DMARC " + (f"p={policy}" if policy else "publishes no policy")
+    return finding(
+        "all",
+        subject.domain,
+        Verdict.INFO,
+        evidence,
+        "8.5",
+        "A forged message is only marked. Enforce DMARC (p=quarantine or reject), or end in -all.",
+    )
+
+
+def _dmarc_policy(text: str, *, own: bool) -> str:
+    """Return the policy of a DMARC record for its own name, or for names below it (sp= before p=)."""
+    tags = {key.strip().lower(): value.strip().lower() for key, _, value in (t.partition("=") for t in text.split(";"))}
+    return (tags.get("p") if own else tags.get("sp") or tags.get("p")) or "none"
+
+
+def _let_in(subject: Subject) -> Iterator[Finding]:
+    """Terms through which others than the domain's hosts pass (sections 7.2 and 11.4)."""
+    said: set[str] = set()
+    for version, tree in ((4, subject.v4), (6, subject.v6)):
+        for e in subject.passing(tree):
+            if (item := _too_open(subject, tree, e, version)) and item.evidence not in said:
+                said.add(item.evidence)
+                yield item
+    if said or any(e.kind == "all" for e in subject.passing(subject.v4)):
+        return
+    if subject.v4.failed or subject.v6.failed:
+        yield finding("who may send", subject.domain, Verdict.UNKNOWN, "some terms could not be looked up", "11.4")
+    else:
+        yield finding("who may send", subject.domain, Verdict.PASS, "no term lets outsiders in", "11.4")
+
+
+def _too_open(subject: Subject, tree: Tree, e: Entry, version: int) -> Finding | None:
+    where = f"{shown(e.term, 100)} of {shown(e.domain)}"
+    check = "who may send"
+    if e.kind == "include" and e.nested == "pass":
+        evidence = f"{where} ends in +all: everyone passes"
+        return finding(check, subject.domain, Verdict.FAIL, evidence, "5.1", "Remove it.")
+    if e.kind in ("a", "mx", "exists", "include", "ptr") and _OUTSIDER.search(e.term):
+        evidence = f"{where}: the client chooses the name, so it passes when it likes"
+        return finding(check, subject.domain, Verdict.FAIL, evidence, "7.2", "End the domain in a name of your own.")
+    sized = e.kind == f"ip{version}" or (e.kind in ("a", "mx") and e.seen)
+    if not sized or e.prefix >= _WIDE[version]:
+        return None
+    if e.prefix < _HUGE[version]:
+        evidence = f"{where}: a great part of the internet passes"
+        return finding(check, subject.domain, Verdict.FAIL, evidence, "11.4", "Name your own hosts only.")
+    evidence = f"{where}: a prefix of /{e.prefix} is shared with many others"
+    if not subject.own(tree, e):
+        return finding(check, subject.domain, Verdict.INFO, evidence, "11.4")
+    return finding(check, subject.domain, Verdict.WARN, evidence, "11.4", "Name only the hosts that send for you.")
+
+
+def _ipv6(subject: Subject) -> Iterator[Finding]:
+    """A host with an IPv6 address uses it to send, too: its SPF must know."""
+    mx = subject.resolver.lookup(subject.domain, "MX")
+    hosts: tuple[Any, ...] = mx.rdata
+    over_v6 = []
+    for rdata in hosts[:10]:
+        host = raw_name(rdata.exchange)
+        if host and subject.resolver.lookup(host, "AAAA").rdata:
+            over_v6.append(shown(host))
+    senders4, senders6 = _senders(subject, subject.v4, 4), _senders(subject, subject.v6, 6)
+    if not over_v6 or not senders4:
+        return
+    if senders6:
+        yield finding(
+            "IPv6", subject.domain, Verdict.PASS, f"{listed(over_v6, 2)} has IPv6, and so has the record", "5.6"
+        )
+        return
+    yield finding(
+        "IPv6",
+        subject.domain,
+        Verdict.WARN,
+        f"{listed(over_v6, 2)} has IPv6, but the record allows no IPv6 address",
+        "5.6",
+        "If that host sends as well, its mail over IPv6 fails. Add its address with ip6, or send over IPv4 only.",
+    )
+
+
+def _senders(subject: Subject, tree: Tree, version: int) -> list[Entry]:
+    """Return the terms through which some client of IP *version* may pass."""
+    return [
+        e
+        for e in subject.passing(tree)
+        if e.kind in ("exists", "ptr")
+        or e.kind == f"ip{version}"
+        or (e.kind in ("a", "mx") and (e.seen or "%" in e.term))
+    ]

@@ -1,0 +1,93 @@
+"""What the checks of ``lint`` share: whom they are about, and how they say it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import spf
+
+from mailkit.results import Finding, Verdict
+from mailkit.spf.entries import Entry
+from mailkit.spf.records import Published, zone_line
+from mailkit.spf.resolver import Resolver
+from mailkit.spf.survey import Tree
+from mailkit.spf.trace import shown
+
+__all__ = ["Subject", "finding", "listed", "terms_of"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A domain with one record: as published, and walked for IPv4 and for IPv6 clients."""
+
+    domain: str
+    found: Published
+    v4: Tree
+    v6: Tree
+    resolver: Resolver
+
+    @property
+    def terms(self) -> list[str]:
+        """The terms of the record, as written."""
+        return terms_of(self.found.text)
+
+    @property
+    def live_terms(self) -> list[str]:
+        """The terms without ``all`` and without those that ``all`` makes useless: what comes after it, and redirect."""
+        names = [_name(term) for term in self.terms]
+        if "all" not in names:
+            return self.terms
+        end = names.index("all")
+        used = [t for i, t in enumerate(self.terms) if i < end or spf.RE_MODIFIER.match(t)]
+        return [t for t in used if _name(t) not in ("all", "redirect")]
+
+    def line(self, terms: list[str]) -> str:
+        """Return the line to paste for a record of *terms*."""
+        return zone_line(self.domain, " ".join(["v=spf1", *terms]))
+
+    @property
+    def redirects(self) -> bool:
+        """True when the record leaves the last word to another one, so that ``all`` is not its own to set."""
+        return any(e.kind == "redirect" for e in self.v4.entries if e.depth == 0)
+
+    def passing(self, tree: Tree) -> list[Entry]:
+        """Return the terms of *tree* whose match would make the whole result pass."""
+        good: dict[int, bool] = {}
+        for e in tree.entries:
+            above = True if e.parent is None else good[e.parent]
+            good[e.number] = above and (e.kind == "redirect" or e.verb == "pass")
+        return [e for e in tree.entries if good[e.number] and e.kind not in ("redirect", "")]
+
+    def own(self, tree: Tree, entry: Entry) -> bool:
+        """Return whether *entry* stands in the domain's own record or one it redirects to: the owner can change it."""
+        while entry.parent is not None:
+            entry = tree.entries[entry.parent]
+            if entry.kind != "redirect":
+                return False
+        return True
+
+
+def _name(term: str) -> str:
+    """Return the name of a mechanism or modifier in lower case."""
+    return re.split(r"[:=/]", term.lstrip("+-~?").lower(), maxsplit=1)[0]
+
+
+def terms_of(text: str) -> list[str]:
+    """Return the terms of a record without its version."""
+    return [term for term in text.split(" ")[1:] if term]
+
+
+def finding(
+    check: str, domain: str, verdict: Verdict, evidence: str, section: str, advice: str = "", fix: str = ""
+) -> Finding:
+    """Return a finding of the SPF lesson with a reference to *section* of RFC 7208."""
+    reference = f"RFC 7208 section {section}"
+    return Finding(f"SPF {check}", domain, verdict, shown(evidence, 600), advice, shown(fix, 4000), reference, "04_spf")
+
+
+def listed(items: Sequence[str], limit: int = 6) -> str:
+    """Return the first *limit* of *items*, and how many more there are."""
+    more = f" and {len(items) - limit} more" if len(items) > limit else ""
+    return ", ".join(items[:limit]) + more

@@ -1,0 +1,204 @@
+"""The whole tree of a domain's record, walked for nobody in particular.
+
+A :class:`Survey` is the same evaluation as a check, for a client that matches nothing, with three differences: it
+goes on where a check would stop (limits passed, an include in error), it asks nothing that depends on the message
+(``%{i}``, ``%{h}`` …), and it notes what it met.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import spf
+
+from mailkit.spf.entries import COUNTED, Entry
+from mailkit.spf.evaluation import Evaluation
+from mailkit.spf.macros import DEPENDS_ON_SENDER
+from mailkit.spf.reasons import sentence
+from mailkit.spf.resolver import Resolver, is_name
+from mailkit.spf.trace import shown
+
+__all__ = ["Survey", "Tree", "survey"]
+
+_MAX_LOOKUPS = 100  # enough to tell how far beyond ten a record goes
+_MAX_DEPTH = 15  # records that lead to one another
+_NOBODY = {4: "203.0.113.254", 6: "2001:db8:ffff::1"}  # documentation addresses; they are never compared
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What a survey met.
+
+    ``problem`` says why the record is in error for everyone, or, when ``temporary``, why it could not be read to its
+    end; empty when all went well.  ``voids`` are the names whose lookup found nothing, ``failed`` the lookups that got
+    no answer; ``broken`` are the includes and redirects that make the result permerror, with the reason; ``crowded``
+    are mx terms with more than ten hosts.  ``last`` is the last term of the record, at the end of any redirects.
+    """
+
+    entries: tuple[Entry, ...]
+    lookups: int
+    problem: str
+    temporary: bool
+    voids: tuple[str, ...]
+    failed: tuple[str, ...]
+    broken: tuple[str, ...]
+    crowded: tuple[str, ...]
+    last: Entry | None
+
+    def branches(self) -> list[tuple[str, int]]:
+        """Return each term of the domain's own record with the lookups it causes, its includes' among them."""
+        totals: dict[int, int] = {}
+        root: dict[int, int] = {}
+        for e in self.entries:
+            root[e.number] = e.number if e.parent is None else root[e.parent]
+            totals[root[e.number]] = totals.get(root[e.number], 0) + (e.kind in COUNTED)
+        costs = [(shown(self.entries[number].term, 80), cost) for number, cost in totals.items() if cost]
+        return sorted(costs, key=lambda branch: -branch[1])
+
+
+@dataclass
+class _Notes:
+    voids: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    crowded: list[str] = field(default_factory=list)
+
+
+class Survey(Evaluation):
+    """An evaluation that walks on to the end; see :func:`survey`."""
+
+    def __init__(self, domain: str, version: int, resolver: Resolver) -> None:
+        super().__init__(_NOBODY[version], "postmaster", domain, domain, resolver)
+        self.notes = _Notes()
+
+    @property
+    def _trying(self) -> Entry:
+        entry = self.frames[-1].open
+        assert entry is not None
+        return entry
+
+    def check1(self, record: str | None, domain: str, recursion: int) -> tuple[str, int, str]:
+        opener = self.frames[-1].open if self.frames else None
+        if opener is None:
+            return super().check1(record, domain, recursion)
+        if any(frame.domain.lower() == domain.lower() for frame in self.frames):
+            self._break(opener, "it leads back to itself")
+        elif len(self.frames) > _MAX_DEPTH:
+            self._break(opener, f"more than {_MAX_DEPTH} records deep")
+        elif opener.kind == "redirect":
+            return super().check1(record, domain, recursion)
+        elif record:
+            try:
+                opener.nested = super().check1(record, domain, recursion)[0]
+            except spf.PermError as error:
+                if self.lookups <= _MAX_LOOKUPS:
+                    self._break(opener, _fault(error))
+            except spf.TempError:
+                self.check_time()
+        elif opener.outcome != "unknown":
+            self._break(opener, "the included domain has no SPF record")
+        opener.hit = False
+        return "neutral", 0, ""  # whatever it says, walk on
+
+    def dns_spf(self, domain: str) -> str | None:
+        try:
+            return super().dns_spf(domain)
+        except spf.PermError as error:  # several records, or one that is not ASCII
+            if not self.frames or self._trying.kind != "include":
+                raise
+            self._break(self._trying, sentence(error))
+            self._trying.outcome = "unknown"
+            return None
+
+    def _break(self, opener: Entry, why: str) -> None:
+        self.notes.broken.append(f"{shown(opener.term, 80)} of {shown(opener.domain)}: {why}")
+        opener.nested = opener.nested or "permerror"
+
+    def _count(self) -> None:
+        self.lookups += 1
+        self._trying.lookups = self.lookups
+        if self.lookups > _MAX_LOOKUPS:
+            raise spf.PermError("Too many DNS lookups")
+
+    def count_void(self, qtype: str) -> None:
+        self.void_lookups += 1
+
+    def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[Any]:
+        if not self.frames:
+            return super().dns(name, qtype, ignore_void=True)
+        entry = self._trying
+        if not is_name(name.removesuffix(".")):
+            return []
+        try:
+            if DEPENDS_ON_SENDER.search(entry.term):
+                raise spf.TempError("where it leads depends on the message")
+            found = super().dns(name, qtype, ignore_void=True)
+        except spf.TempError as error:
+            self.check_time()
+            if entry.kind == "redirect":
+                raise  # nothing is known without the record that it leads to
+            entry.outcome = "unknown"
+            if not DEPENDS_ON_SENDER.search(entry.term):
+                self.notes.failed.append(sentence(error))
+            return []
+        if not found:
+            self.count_void(qtype)
+            self.notes.voids.append(shown(name.lower()))
+        return found
+
+    def dns_a(self, domainname: str, A: str = "A") -> list[str]:
+        found = super().dns_a(domainname, A)
+        return found if self._trying.kind != "exists" else self._nothing()
+
+    def _nothing(self) -> list[str]:
+        self._trying.hit = False
+        return []
+
+    def dns_mx(self, domainname: str) -> list[str]:
+        hosts = sorted(self.dns(domainname, "MX"))
+        if len(hosts) > spf.MAX_MX:
+            entry = self._trying
+            self.notes.crowded.append(f"{shown(entry.term, 80)} of {shown(entry.domain)}: {len(hosts)} hosts")
+        return [a for _, host in hosts[: spf.MAX_MX] for a in self.dns_a(host, self.A)]
+
+    def cidrmatch(self, ipaddrs: list[str], n: int) -> bool:
+        super().cidrmatch(ipaddrs, n)
+        self._trying.hit = False
+        return False
+
+    def validated_ptrs(self) -> list[str]:
+        return []
+
+    def getp(self) -> str:
+        return "unknown"
+
+
+def _fault(error: Exception) -> str:
+    """Return what *error* means, with the term it was met in when pyspf names one."""
+    wrong = shown(str(getattr(error, "mech", "") or ""), 80)
+    return f"{wrong}: {sentence(error)}" if wrong else sentence(error)
+
+
+def survey(domain: str, version: int, resolver: Resolver) -> Tree:
+    """Return what the record of *domain* leads to for clients of IP *version* 4 or 6."""
+    walk = Survey(domain, version, resolver)
+    result = str(walk.check()[0])
+    problem = ""
+    if result in ("permerror", "temperror"):
+        problem = _fault(walk.error or walk.perm_error or spf.TempError(walk.prob))
+    last = walk.last
+    while last and last.kind == "redirect" and last.inner:
+        last = last.inner
+    notes = walk.notes
+    return Tree(
+        tuple(walk.entries),
+        walk.lookups,
+        problem,
+        result == "temperror",
+        tuple(notes.voids),
+        tuple(notes.failed),
+        tuple(notes.broken),
+        tuple(notes.crowded),
+        last,
+    )
