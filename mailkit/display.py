@@ -38,6 +38,8 @@ BADGES: dict[str, tuple[str, str]] = {
     "not_run": ("–", _GREY),
 }
 
+_LONGEST = 4000  # characters of a cell: a record to paste must not be cut
+
 _BIDI_AND_INVISIBLE = frozenset("\u00ad\u061c\u180e\ufeff") | {
     chr(code) for span in ((0x200B, 0x2010), (0x2028, 0x2030), (0x2060, 0x2070)) for code in range(*span)
 }
@@ -49,6 +51,8 @@ def visible(text: str, limit: int = 300) -> str:
     Control characters, bidirectional overrides, invisible characters and lone surrogates become escapes such
     as ``\\x1b`` or ``\\u202e``; what is cut off is marked with an ellipsis.
     """
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
     out = []
     for char in text[: limit + 1]:
         if char in _BIDI_AND_INVISIBLE or unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn"):
@@ -76,7 +80,7 @@ def cell_text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
-    return visible(str(plain(value)), limit=600)
+    return visible(str(plain(value)), limit=_LONGEST)
 
 
 def cell_html(value: Any) -> str:

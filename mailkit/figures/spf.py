@@ -1,0 +1,138 @@
+"""An SPF evaluation as a tree: each term tried, what came of it, and the two counters running beside it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+
+from mailkit.figures.style import INK, MUTED, RULE, WIDTH, Picture, badge, box, canvas, fitted, legend, tint, write
+from mailkit.spf import Check, Step
+
+__all__ = ["tree"]
+
+_BLUE, _RED, _ORANGE, _GREY, _PURPLE = (badge(w)[1] for w in ("pass", "fail", "warn", "unknown", "intercepted"))
+# Mark and colour of each outcome of a term, and of each result.
+_MARKS = {
+    "pass": ("✓", _BLUE),
+    "fail": ("✗", _RED),
+    "softfail": ("!", _ORANGE),
+    "neutral": ("?", _ORANGE),
+    "none": ("–", _GREY),
+    "no match": ("–", _GREY),
+    "followed": ("→", _PURPLE),
+    "permerror": ("✗", _RED),
+    "temperror": ("…", _ORANGE),
+}
+_HEAD, _TAIL = 24, 6  # steps shown at the beginning and the end of a tree too large to show
+_ROW = 0.33  # inches
+_LEFT, _INDENT, _DEPTH = 0.5, 0.26, 5  # records deeper than _DEPTH are drawn no further to the right
+_OUTCOME, _LOOKUPS, _VOID = 3.35, 6.25, WIDTH - 0.32
+_CELL = 0.115  # one of the ten lookups
+_LIMIT, _VOID_LIMIT = 10, 2  # RFC 7208 section 4.6.4
+
+
+@dataclass(frozen=True)
+class _Gap:
+    """A row that says how many steps were left out."""
+
+    count: int
+
+
+def tree(check: Check, *, title: str | None = None) -> Picture:
+    """Draw what :func:`mailkit.spf.check` tried, from top to bottom, each included record indented below its include.
+
+    The cells count the lookups of the ten allowed, the last column those of them that found nothing.  Of more than 30
+    steps the first 24 and the last 6 are shown; the figure says so.
+    """
+    rows = _rows(list(check.trace))
+    reason = textwrap.wrap(check.reason, 84)[:3] or [""]
+    top = 1.08
+    bottom = top + max(len(rows), 1) * _ROW
+    height = bottom + 0.56 + 0.24 * len(reason) + 2 * 0.26
+    figure, axes = canvas(height, title=title or f"May {check.ip} send for {check.domain}?")
+    _columns(axes)
+    for index, row in enumerate(rows):
+        middle = top + (index + 0.5) * _ROW
+        if isinstance(row, _Gap):
+            write(axes, _LEFT + 0.2, middle, f"… {row.count} more steps …", size=10, colour=MUTED)
+        else:
+            _step(axes, middle, row)
+    _elbows(axes, rows, top)
+    if not rows:
+        write(axes, _LEFT, top + _ROW / 2, "no term was tried", colour=MUTED)
+    _result(axes, bottom + 0.1, check, reason)
+    used = [("✓", _BLUE, "matches: pass"), ("–", _GREY, "does not match"), ("✗", _RED, "matches: fail, or an error")]
+    used.append(("■", _PURPLE, "one of ten lookups; a frame marks those to come"))
+    legend(axes, bottom + 0.46 + 0.24 * len(reason), used, columns=2)
+    return Picture(figure, _alt(check))
+
+
+def _rows(steps: Sequence[Step]) -> list[Step | _Gap]:
+    if len(steps) <= _HEAD + _TAIL:
+        return list(steps)
+    return [*steps[:_HEAD], _Gap(len(steps) - _HEAD - _TAIL), *steps[-_TAIL:]]
+
+
+def _columns(axes: Axes) -> None:
+    for x, text in ((_LEFT, "term"), (_OUTCOME, "outcome"), (_LOOKUPS, "lookups so far"), (_VOID, "void")):
+        write(axes, x, 0.84, text, size=10, colour=MUTED, align="right" if x == _VOID else "left")
+    axes.plot([0.3, WIDTH - 0.3], [1.02, 1.02], color=RULE, linewidth=1)
+
+
+def _x(step: Step) -> float:
+    return _LEFT + _INDENT * min(step.depth, _DEPTH)
+
+
+def _step(axes: Axes, middle: float, step: Step) -> None:
+    mark, colour = _MARKS.get(step.outcome, ("?", _GREY))
+    x = _x(step)
+    if step.matched or step.outcome in ("permerror", "temperror"):
+        box(axes, x + 0.02, middle - 0.14, _LOOKUPS - x - 0.1, 0.28, fill=tint(colour, 0.14))
+    write(axes, x + 0.14, middle, mark, size=11, colour=colour, font="bold", align="center")
+    ink = MUTED if step.outcome == "no match" else INK
+    write(axes, x + 0.28, middle, step.term, size=10, font="mono", colour=ink, width=_OUTCOME - x - 0.36)
+    write(axes, _OUTCOME, middle, f"{step.outcome}: {step.note}", size=10, colour=ink, width=_LOOKUPS - _OUTCOME - 0.14)
+    _cells(axes, middle, step.lookups)
+    over = step.void_lookups > _VOID_LIMIT
+    void = f"{step.void_lookups} of {_VOID_LIMIT}"
+    write(axes, _VOID, middle, void, size=10, colour=_RED if over else ink, align="right")
+
+
+def _cells(axes: Axes, middle: float, lookups: int) -> None:
+    """Draw the ten lookups, those made so far filled, and the count in figures."""
+    over = lookups > _LIMIT
+    for i in range(_LIMIT):
+        x = _LOOKUPS + i * _CELL
+        filled = i < lookups
+        colour = (_RED if over else _PURPLE) if filled else RULE
+        box(axes, x, middle - 0.06, _CELL - 0.03, 0.12, fill=colour if filled else "none", edge=colour, corner=0.01)
+    write(axes, _LOOKUPS + _LIMIT * _CELL + 0.05, middle, str(lookups), size=10, colour=_RED if over else INK)
+
+
+def _elbows(axes: Axes, rows: Sequence[Step | _Gap], top: float) -> None:
+    """Join each term of an included record to the include that led to it."""
+    places = {row.number: top + (i + 0.5) * _ROW for i, row in enumerate(rows) if isinstance(row, Step)}
+    for row in rows:
+        if not isinstance(row, Step) or row.parent not in places or row.depth > _DEPTH:
+            continue
+        x, start, end = _x(row) - _INDENT + 0.14, places[row.parent] + 0.11, places[row.number]
+        axes.plot([x, x, x + _INDENT - 0.1], [start, end, end], color=MUTED, linewidth=1, solid_joinstyle="miter")
+
+
+def _result(axes: Axes, y: float, check: Check, reason: Sequence[str]) -> None:
+    mark, colour = _MARKS[check.result]
+    box(axes, 0.3, y, WIDTH - 0.6, 0.12 + 0.24 * len(reason), fill=tint(colour, 0.14), edge=colour)
+    write(axes, 0.5, y + 0.18, f"{mark} {check.result}", size=12, colour=colour, font="bold")
+    for i, line in enumerate(reason):
+        write(axes, 1.75, y + 0.18 + 0.24 * i, line, size=10, width=WIDTH - 2.15)
+
+
+def _alt(check: Check) -> str:
+    lines = [f"SPF of {check.domain} for {check.ip}: {check.result}, {check.reason}"]
+    for s in check.trace:
+        counts = f"lookups {s.lookups}, void {s.void_lookups}"
+        lines.append(f"{'  ' * s.depth}{s.term}: {s.outcome}, {s.note} ({counts})")
+    return "\n".join(fitted(line) for line in lines)

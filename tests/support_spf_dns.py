@@ -1,0 +1,167 @@
+"""A small authoritative DNS server on loopback for the SPF tests: UDP and TCP, any octets in names and texts."""
+
+from __future__ import annotations
+
+import socketserver
+import struct
+import threading
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+import dns.rdtypes.ANY.MX
+import dns.rdtypes.ANY.TXT
+import dns.rrset
+
+from mailkit.network import Network, internet
+
+SERVFAIL = "SERVFAIL"
+SILENCE = "SILENCE"
+
+_IN = dns.rdataclass.IN
+
+
+def name_of(text: str) -> dns.name.Name:
+    """Return *text* as a name in which only dots are special: test data holds spaces, colons and percent signs."""
+    labels = [label.encode("latin-1") for label in text.removesuffix(".").split(".") if label]
+    return dns.name.Name([*labels, b""])
+
+
+def rdata_of(rdtype: str, value: Any) -> dns.rdata.Rdata:
+    """Return *value* as a record: text (or a list of pieces, as str or bytes) for TXT, (preference, host) for MX."""
+    kind = dns.rdatatype.from_text(rdtype)
+    if rdtype in ("TXT", "SPF"):
+        pieces = value if isinstance(value, (list, tuple)) else [value]
+        octets = [p if isinstance(p, bytes) else str(p).encode("latin-1") for p in pieces]
+        split = [o[i : i + 255] for o in octets for i in range(0, max(len(o), 1), 255)]
+        return dns.rdtypes.ANY.TXT.TXT(_IN, kind, split or [b""])
+    if rdtype == "MX":
+        return dns.rdtypes.ANY.MX.MX(_IN, kind, int(value[0]), name_of(value[1]))
+    if rdtype in ("CNAME", "PTR"):
+        cls = dns.rdata.get_rdata_class(_IN, kind)
+        return cls(_IN, kind, name_of(value))
+    return dns.rdata.from_text(_IN, kind, str(value))
+
+
+class DnsServer:
+    """Answers from a table that can change at any time; a context manager.
+
+    ``publish`` sets the records of a name and type, ``fail`` makes the questions about a name that nothing is
+    published for end in SERVFAIL or silence.
+    """
+
+    def __init__(self) -> None:
+        self._records: dict[tuple[dns.name.Name, str], list[dns.rdata.Rdata]] = {}
+        self._failing: dict[dns.name.Name, str] = {}
+        self.asked: list[tuple[str, str]] = []
+        outer = self
+
+        class Datagram(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                octets, sock = self.request
+                if reply := outer.answer(octets, limit=True):
+                    sock.sendto(reply, self.client_address)
+
+        class Stream(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                head = self.rfile.read(2)
+                if len(head) == 2 and (reply := outer.answer(self.rfile.read(struct.unpack("!H", head)[0]))):
+                    self.wfile.write(struct.pack("!H", len(reply)) + reply)
+
+        self._udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Datagram)
+        self._tcp = socketserver.ThreadingTCPServer(("127.0.0.1", self._udp.server_address[1]), Stream)
+        for server in (self._udp, self._tcp):
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def __enter__(self) -> DnsServer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for server in (self._udp, self._tcp):
+            server.shutdown()
+            server.server_close()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._udp.server_address[1]}"
+
+    def net(self, timeout: float = 5.0) -> Network:
+        """Return a network whose only resolver is this server."""
+        return internet(nameservers=[self.address], timeout=timeout)
+
+    def clear(self) -> None:
+        self._records, self._failing, self.asked = {}, {}, []
+
+    def publish(self, name: str, rdtype: str, *values: Any) -> None:
+        self._records[name_of(name).canonicalize(), rdtype] = [rdata_of(rdtype, value) for value in values]
+
+    def fail(self, name: str, how: str = SERVFAIL) -> None:
+        self._failing[name_of(name).canonicalize()] = how
+
+    def publish_scenario(self, zonedata: dict[str, Iterable[Any]], failure: str = SERVFAIL) -> None:
+        """Publish the zone data of one OpenSPF scenario: SPF entries stand for TXT unless the name has its own TXT."""
+        self.clear()
+        for name, entries in zonedata.items():
+            found: dict[str, list[Any]] = {}
+            for entry in entries:
+                if entry == "TIMEOUT":
+                    self.fail(name, failure)
+                    continue
+                for rdtype, value in entry.items():
+                    found.setdefault(rdtype, []).append(value)
+            if "SPF" in found and "TXT" not in found:
+                found["TXT"] = found["SPF"]
+            for rdtype, values in found.items():
+                if values != ["NONE"]:
+                    self.publish(name, rdtype, *values)
+
+    def answer(self, octets: bytes, *, limit: bool = False) -> bytes | None:
+        """Return the response to one query, None for silence."""
+        try:
+            query = dns.message.from_wire(octets)
+        except dns.exception.DNSException:
+            return None
+        question = query.question[0]
+        name, rdtype = question.name, dns.rdatatype.to_text(question.rdtype)
+        self.asked.append((str(name).removesuffix("."), rdtype))
+        response = dns.message.make_response(query)
+        response.flags |= dns.flags.AA | dns.flags.RA
+        for _ in range(20):
+            key = name.canonicalize()
+            found = self._records.get((key, rdtype))
+            alias = self._records.get((key, "CNAME"))
+            if found is None and alias is None:
+                how = self._failing.get(key)
+                if how == SILENCE:
+                    return None
+                if how:
+                    response.set_rcode(dns.rcode.SERVFAIL)
+                elif not any(known.is_subdomain(key) for known, _ in self._records):
+                    response.set_rcode(dns.rcode.NXDOMAIN)
+                break
+            records = found if found is not None else alias
+            rrset = dns.rrset.from_rdata_list(name, 300, records)
+            if rrset in response.answer:
+                break  # a loop of aliases: what was found so far is all there is
+            response.answer.append(rrset)
+            if found is not None:
+                break
+            name = alias[0].target
+        payload = max(query.payload, 512) if limit else 65535
+        try:
+            return response.to_wire(max_size=payload)
+        except (dns.exception.TooBig, dns.exception.FormError):
+            response.answer = []
+            response.flags |= dns.flags.TC
+            return response.to_wire(max_size=payload)
