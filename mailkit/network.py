@@ -25,7 +25,17 @@ from mailkit import datasets, dns_lookup, socks
 from mailkit.dns_lookup import Answer, Nameserver, Status
 from mailkit.socks import NotConnected, Proxy, ProxyError
 
-__all__ = ["Answer", "LookupFailed", "Network", "NotConnected", "ProxyError", "Slots", "Status", "internet"]
+__all__ = [
+    "Answer",
+    "LookupFailed",
+    "Network",
+    "NotConnected",
+    "ProxyError",
+    "Slots",
+    "Status",
+    "check_port",
+    "internet",
+]
 
 # An address of RFC 5737 that every world leaves empty: who answers there answers for everyone.
 NOBODY = "203.0.113.254"
@@ -145,7 +155,8 @@ class Network:
         reserved = f".{name.rstrip('.').lower()}".endswith(_PRACTICE_ONLY)
         if self.shows_credentials and not reserved:
             return f'{name} is not in the practice internet; for the real one set NETWORK = "internet"'
-        local = all(ipaddress.ip_address(host).is_loopback for host, _ in self.nameservers)
+        # Port 53 of loopback is the system's own stub resolver (systemd-resolved), any other a practice internet.
+        local = all(ipaddress.ip_address(host).is_loopback and port != 53 for host, port in self.nameservers)
         if not self.shows_credentials and reserved and not local:
             return f'{name} exists only in a practice internet; for that set NETWORK = "lab"'
         return ""
@@ -173,8 +184,7 @@ class Network:
         …), LookupFailed when the name has no address, ProxyError when the proxy is to blame, and NotConnected
         when the proxy does not say.
         """
-        if not isinstance(port, int) or not 0 < port < 65536:
-            raise ValueError(f"a port is a number from 1 to 65535, not {port!r}")
+        check_port(port)
         wait = timeout or self.timeout
         deadline = time.monotonic() + wait
         failure: OSError = TimeoutError("timed out")
@@ -197,6 +207,12 @@ class Network:
             sock = socket.create_connection((address, port), timeout)
         sock.settimeout(timeout)
         return sock
+
+
+def check_port(port: int) -> None:
+    """Raise ValueError for what is no TCP port."""
+    if not isinstance(port, int) or not 0 < port < 65536:
+        raise ValueError(f"a port is a number from 1 to 65535, not {port!r}")
 
 
 def _environment(name: str) -> str | None:

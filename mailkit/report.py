@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 
-from mailkit import op25b
+from mailkit import op25b, spf
 from mailkit.dns_lookup import parse_question
 from mailkit.network import Network
 from mailkit.results import Finding, Rows, Verdict, visible
@@ -24,9 +24,12 @@ Check = Callable[[str, Network, Sequence[str] | None], list[Finding]]
 # One entry a lesson, in the order of the lessons.  The last argument is the DKIM selectors, None when not known.
 CHECKS: list[Check] = [
     lambda domain, net, selectors: op25b.findings(domain, net=net),
+    lambda domain, net, selectors: list(spf.lint(domain, net=net)),
 ]
 
 _MOST_DOMAINS = 1000
+# Reserved names (RFC 2606; example.jp likewise by its registry): the command looks for them in the practice internet.
+_PRACTICE_DOMAINS = (".example", ".example.com", ".example.net", ".example.org", ".example.jp")
 _MARKS = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✗", Verdict.INFO: "i", Verdict.UNKNOWN: "?"}
 
 
@@ -97,10 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the findings as CSV")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the findings as JSON")
     options = parser.parse_args(arguments)
-    practice = all(
-        name.rstrip(".").endswith((".example", "example.com", "example.net", "example.org", "example.jp"))
-        for name in options.domain
-    )
+    practice = all(f".{name.rstrip('.').lower()}".endswith(_PRACTICE_DOMAINS) for name in options.domain)
     try:
         net = mailkit.connect(options.network or ("lab" if practice else "internet"), vantage=options.vantage)
         found = audit(options.domain, net=net, selectors=options.selector, progress=len(options.domain) > 1)
