@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 
-from mailkit.results import Record, Rows, hidden, visible
+from mailkit.results import Record, Rows, Sentence, hidden, visible
 
 __all__ = ["Clock", "LogEntry", "Mail", "Store"]
+
+
+_FURTHEST = 10 * 365 * 86400  # seconds at a time
 
 
 class Clock:
@@ -27,8 +30,8 @@ class Clock:
 
     def advance(self, seconds: float) -> datetime:
         """Move the clock on and return the new time.  Raises ValueError for going back."""
-        if not seconds >= 0:
-            raise ValueError("a clock goes forward: pass a number of seconds that is 0 or more")
+        if not isinstance(seconds, (int, float)) or not 0 <= seconds <= _FURTHEST:
+            raise ValueError("a clock goes forward: pass a number of seconds that is 0 or more (ten years at most)")
         with self._lock:
             self._moved += timedelta(seconds=seconds)
         return self.now()
@@ -56,6 +59,14 @@ class Mail(Record):
         head = message_from_bytes(content, policy=policy.compat32)
         header_from, subject = (visible(str(head.get(name, "")), 200) for name in ("From", "Subject"))
         return cls(received, mailbox, f"<{visible(sender, 200)}>", header_from, subject, content)
+
+
+    def fields(self, name: str) -> Sentence:
+        """Return the header fields called *name* as they stand, topmost first: ``mail.fields("Received")``."""
+        head = message_from_bytes(self.message, policy=policy.compat32)
+        found = [f"{name}: {value}" for value in head.get_all(name, [])]
+        lines = [visible(line.replace("\t", "    "), 400) for field in found for line in field.splitlines()]
+        return Sentence("\n".join(lines) or f"There is no {name} field.")
 
 
 @dataclass(frozen=True)
