@@ -45,6 +45,8 @@ def submission_hosts(domain: str, *, net: Network) -> list[str]:
     found: list[str] = []
     for service in ("_submissions", "_submission"):
         answer = net.lookup(f"{service}._tcp.{domain}", "SRV")
+        if answer.status is Status.TIMEOUT:
+            return []
         found += [str(r.target).rstrip(".") for r in answer.rdata]  # type: ignore[attr-defined]
     return [name for name in dict.fromkeys(found) if name] or [f"smtp.{domain}"]
 
@@ -194,11 +196,8 @@ def public_address(domains: str | Iterable[str] | None = None, *, net: Network) 
     Many servers name the client's address in their reply to EHLO; the submission servers of *domains* (default:
     the network's well-known ones) are asked, since port 587 passes where 25 does not.
     """
-    for domain in _domains(domains, net):
-        for host in submission_hosts(domain, net=net)[:1]:
-            if address := _seen_by(host, net):
-                return address
-    return None
+    hosts = [host for some in each(lambda d: submission_hosts(d, net=net)[:1], _domains(domains, net)) for host in some]
+    return next(filter(None, each(lambda host: _seen_by(host, net), hosts)), None)
 
 
 def _seen_by(host: str, net: Network) -> str | None:
@@ -212,9 +211,12 @@ def _seen_by(host: str, net: Network) -> str | None:
         smtp.close()
         return None
     greeting = next((line.text for line in smtp.lines if line.who == "S" and line.text.startswith("250")), "")
-    for candidate in re.findall(r"\[(?:IPv6:)?([0-9a-fA-F:.]+)\]", greeting):
+    # Some servers repeat the name that we gave, which may be an address in brackets as well: the last one is theirs.
+    for candidate in reversed(re.findall(r"\[(?:IPv6:)?([0-9a-fA-F:.]+)\]", greeting)):
         try:
-            return str(ipaddress.ip_address(candidate))
+            address = ipaddress.ip_address(candidate)
         except ValueError:
             continue
+        if not address.is_loopback and f"[{address}]" != net.local_hostname:
+            return str(address)
     return None
