@@ -16,7 +16,7 @@ from typing import Any
 
 from mailkit.attempts import FAILURES, Attempt, explain
 from mailkit.bounded import BoundedSocket, ReplyError, unverified_context, wrap
-from mailkit.network import Network
+from mailkit.network import Network, check_port
 from mailkit.results import Outcome, Record, Rows, Stage, hidden, visible
 
 __all__ = ["IMPLICIT_TLS_PORTS", "SMTP", "Credentials", "Line", "Sent", "greet", "send"]
@@ -25,6 +25,7 @@ IMPLICIT_TLS_PORTS = frozenset({443, 465, 993, 995, 2465, 8465})
 
 _MAX_LINE = 2048  # octets; RFC 5321 section 4.5.3.1.5 allows 512 for a reply line
 _MAX_LINES = 128  # lines of one reply
+_FAREWELL = 1.0  # seconds to wait for the reply to QUIT, at most
 _MAX_NOTED = 400  # lines kept of one conversation
 
 
@@ -58,6 +59,7 @@ class SMTP(smtplib.SMTP):
     """
 
     def __init__(self, net: Network, host: str, port: int, *, address: str = "", timeout: float | None = None) -> None:
+        check_port(port)
         super().__init__(local_hostname=net.local_hostname)
         self.net, self.port = net, port
         self._host = host  # the name that smtplib verifies the certificate against
@@ -65,6 +67,7 @@ class SMTP(smtplib.SMTP):
         self._allowed = timeout or 2 * net.timeout
         self._deadline = float("inf")
         self._secret = False
+        self._secrets: set[str] = set()  # never to be seen in a transcript, should a server echo them
         self.stage = Stage.CONNECT
         self.lines: list[Line] = []
         self.banner = ""
@@ -132,11 +135,24 @@ class SMTP(smtplib.SMTP):
         if verb.upper() == "AUTH":
             self._secret = True
             mechanism, _, initial = arguments.partition(" ")
+            self._secrets.add(initial)
             first = f"{verb} {mechanism}" + (" (redacted)" if initial else "")
         elif self._secret:
+            self._secrets.add(first)
             first = "(redacted)"
         for text in (first, *rest)[: _MAX_NOTED - len(self.lines)]:
             self.lines.append(Line("C", visible(text), self.encrypted))
+
+    def login(self, user: str, password: str, *, initial_response_ok: bool = True) -> tuple[int, bytes]:
+        """Log in as smtplib does."""
+        self._secrets.add(password)
+        return super().login(user, password, initial_response_ok=initial_response_ok)
+
+    def _masked(self, line: bytes) -> bytes:
+        for secret in self._secrets:
+            if len(secret) > 3:
+                line = line[:4] + line[4:].replace(secret.encode(), b"(redacted)")
+        return line
 
     def getreply(self) -> tuple[int, bytes]:
         """Return (code, text) of the next reply; raises ReplyError for what is no SMTP reply."""
@@ -144,11 +160,13 @@ class SMTP(smtplib.SMTP):
             self.file = self.sock.makefile("rb")  # type: ignore[union-attr]
         texts: list[bytes] = []
         while True:
-            line = self.file.readline(_MAX_LINE + 1)
+            line = self._masked(self.file.readline(_MAX_LINE + 1))
             if not line:
                 self.close()
                 raise smtplib.SMTPServerDisconnected("the server closed the connection")
             self.lines.append(Line("S", visible(line.rstrip(b"\r\n").decode("utf-8", "replace")), self.encrypted))
+            if len(line) <= _MAX_LINE and not line.endswith(b"\n"):
+                raise smtplib.SMTPServerDisconnected("the server closed the connection in the middle of a line")
             code, more = line[:3], line[3:4]
             if not line.endswith(b"\n") or not code.isdigit() or more not in (b" ", b"-", b"\r", b"\n"):
                 raise ReplyError("the reply is not SMTP")
@@ -164,7 +182,8 @@ class SMTP(smtplib.SMTP):
     def leave(self) -> None:
         """Say QUIT if the server is still there, and close."""
         try:
-            if self.sock is not None:
+            if isinstance(self.sock, BoundedSocket):
+                self.sock.deadline = min(self.sock.deadline, time.monotonic() + _FAREWELL)
                 self.quit()
         except (OSError, ReplyError, smtplib.SMTPException):
             pass
@@ -257,9 +276,11 @@ def send(
     except FAILURES as error:
         ended = explain(error, smtp.stage)
         encrypted, reply = smtp.encrypted, _last_reply(smtp)
+        if ended.outcome is Outcome.REJECTED:
+            smtp.leave()
         smtp.close()
         lines = Rows(Line, smtp.lines, caption=net.caption)
-        reason = "" if ended.outcome is Outcome.REJECTED and reply else ended.reason  # the reply says it all
+        reason = "" if isinstance(error, smtplib.SMTPResponseException) else ended.reason  # the reply says it all
         return Sent(ended.outcome, ended.stage, reply, encrypted, reason, lines, ended.detail)
     return Sent(Outcome.OPEN, stage, reply, encrypted, "", Rows(Line, smtp.lines, caption=net.caption))
 

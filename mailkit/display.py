@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["BADGES", "cell_html", "cell_text", "plain", "record_html", "sentence_html", "table_html", "visible"]
+__all__ = ["BADGES", "Word", "cell_html", "cell_text", "plain", "record_html", "sentence_html", "table_html", "visible"]
 
 # Mark and colours of each word: a mark besides the colour, and colours from the Okabe-Ito palette (darkened
 # until white text on them reads well), so that nothing depends on telling red from green.
@@ -36,6 +36,12 @@ BADGES: dict[str, tuple[str, str]] = {
     "tls_failure": ("✗", _VERMILION),
     "protocol_error": ("✗", _VERMILION),
     "not_run": ("–", _GREY),
+    "permerror": ("✗", _VERMILION),
+    "temperror": ("?", _GREY),
+    "policy": ("✗", _VERMILION),
+    "neutral": ("?", _GREY),
+    "softfail": ("!", _ORANGE),
+    "none": ("–", _GREY),
 }
 
 _LONGEST = 4000  # characters of a cell: a record to paste must not be cut
@@ -43,6 +49,10 @@ _LONGEST = 4000  # characters of a cell: a record to paste must not be cut
 _BIDI_AND_INVISIBLE = frozenset("\u00ad\u061c\u180e\ufeff") | {
     chr(code) for span in ((0x200B, 0x2010), (0x2028, 0x2030), (0x2060, 0x2070)) for code in range(*span)
 }
+
+
+class Word(str):
+    """A word to be shown as a badge, where it has one: an outcome or a verdict taken from a DataFrame."""
 
 
 def visible(text: str, limit: int = 300) -> str:
@@ -86,7 +96,7 @@ def cell_text(value: Any) -> str:
 def cell_html(value: Any) -> str:
     """Return :func:`cell_text` as HTML; outcomes and verdicts become badges."""
     text = html.escape(cell_text(value))
-    if isinstance(value, StrEnum) and str(value) in BADGES:
+    if isinstance(value, (StrEnum, Word)) and str(value) in BADGES:
         mark, colour = BADGES[str(value)]
         return (
             f'<span style="background:{colour};color:#fff;border-radius:4px;padding:1px 7px;'

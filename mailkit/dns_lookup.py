@@ -30,7 +30,7 @@ __all__ = ["Answer", "Nameserver", "Status", "ask", "parse_nameserver", "parse_q
 
 Nameserver = tuple[str, int]
 
-_FIRST_WAIT = 2.0  # seconds for one server over UDP before the next is asked
+_FIRST_WAIT = 2.0  # seconds for one server over UDP, at most, before the next is asked
 _PAYLOAD = 1232  # octets over UDP, the size agreed on the DNS flag day of 2020
 
 
@@ -76,10 +76,12 @@ class Answer(Record):
 
 def parse_nameserver(text: str) -> Nameserver:
     """Return (address, port) for ``192.0.2.53``, ``127.0.0.1:5353``, ``::1`` or ``[::1]:5353``.  Raises ValueError."""
+    if not isinstance(text, str):
+        raise TypeError(f"a nameserver is a text like '192.0.2.53' or '127.0.0.1:5353', not {text!r}")
     host, port = text.strip(), "53"
     if host.startswith("["):
-        host, _, rest = host[1:].partition("]")
-        port = rest.removeprefix(":") or "53"
+        host, bracket, rest = host[1:].partition("]")
+        port = (rest.removeprefix(":") or "53") if bracket else ""
     elif host.count(":") == 1:
         host, _, port = host.partition(":")
     try:
@@ -128,7 +130,7 @@ def ask(query: dns.message.QueryMessage, servers: Sequence[Nameserver], timeout:
             left = deadline - time.monotonic()
             if left <= 0:
                 break
-            wait = min(left, _FIRST_WAIT if turn == 0 else left)
+            wait = min(left, _FIRST_WAIT, timeout / (len(servers) + 1)) if turn == 0 else left
             try:
                 response = _ask_one(query, host, port, wait, deadline)
             except (OSError, dns.exception.DNSException, EOFError) as error:

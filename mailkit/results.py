@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, overload
 
 import pandas as pd
 
-from mailkit.display import BADGES, cell_text, plain, record_html, sentence_html, table_html, visible
+from mailkit.display import BADGES, Word, cell_text, plain, record_html, sentence_html, table_html, visible
 
 __all__ = [
     "BADGES",
@@ -222,12 +222,9 @@ def _parts(column: Any) -> tuple[Any, ...]:
 
 
 def _badged(value: Any) -> Any:
-    """Return a cell of a frame as what it was before it became a word."""
+    """Return a cell of a frame ready to be shown: in a frame, outcomes and verdicts are mere words."""
     if isinstance(value, str):
-        for kind in (Outcome, Verdict):
-            if value in list(kind):
-                return kind(value)
-        return value
+        return Word(value) if value in BADGES else value
     return "" if pd.isna(value) else value
 
 

@@ -37,13 +37,15 @@ class Proxy:
     @classmethod
     def parse(cls, url: str) -> Proxy:
         """Return the proxy that *url* names: ``socks5://[user[:password]@]host[:port]``.  Raises ValueError."""
-        parts = urlsplit(url)
+        if not isinstance(url, str):
+            raise TypeError("a proxy is a text like 'socks5://127.0.0.1:1080'")
         try:
+            parts = urlsplit(url)
             port = parts.port or 1080
         except ValueError:
-            port = 0
+            parts, port = urlsplit(""), 0
         if parts.scheme not in ("socks5", "socks5h") or not parts.hostname or not port:
-            raise ValueError("via must look like 'socks5://127.0.0.1:1080' (with user@ before the host if needed)")
+            raise ValueError("a proxy must look like 'socks5://127.0.0.1:1080' (with user@ before the host if needed)")
         return cls(parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or ""))
 
 
@@ -98,21 +100,25 @@ def _request(sock: socket.socket, address: str, port: int, deadline: float) -> N
     kind = 0x01 if ip.version == 4 else 0x04
     try:
         sock.sendall(b"\x05\x01\x00" + bytes([kind]) + ip.packed + struct.pack("!H", port))
-        version, code, _, bound = _receive(sock, 4, deadline)
+        (version,) = _receive(sock, 1, deadline)
     except TimeoutError:
         raise  # the proxy is still trying: silence on the way to the target
     except OSError as error:
         # OpenSSH's -D closes without a reply for a refused and for an unreachable target alike.
         raise NotConnected("the proxy ended the connection without a reply") from error
-    if version != 5:
-        raise ProxyError("the proxy's reply is not SOCKS5")
+    try:
+        code, _, bound = _receive(sock, 3, deadline)
+        if version != 5 or (not code and bound not in (1, 3, 4)):
+            raise ProxyError("the proxy's reply is not SOCKS5")
+    except ProxyError:
+        raise
+    except OSError as error:
+        raise ProxyError(f"the proxy's reply broke off: {error}") from error
     if code:
         if number := _REPLIES.get(code):
             raise OSError(number, os.strerror(number))
         raise NotConnected(f"the proxy answered with its code {code}")
     try:
-        if bound not in (1, 3, 4):
-            raise ProxyError("the proxy's reply is not SOCKS5")
         length = {1: 4, 4: 16}.get(bound) or _receive(sock, 1, deadline)[0]
         _receive(sock, length + 2, deadline)
     except OSError as error:

@@ -36,6 +36,11 @@ def _facts(lab: Lab) -> dict[str, object]:
     }
 
 
+def _watch_input(ended: threading.Event) -> None:
+    sys.stdin.read()
+    ended.set()
+
+
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m mailkit.lab", description=(__doc__ or "").splitlines()[0])
@@ -53,7 +58,7 @@ def main() -> None:
         facts = _facts(lab)
         if options.json:
             print(json.dumps(facts), flush=True)
-            threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+            threading.Thread(target=_watch_input, args=(ended,), daemon=True).start()
         else:
             places, first = ", ".join(lab.world.vantage_points), next(iter(lab.listeners.values()))
             print(_GUIDE.format(places=places, listener=first, **facts))

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from mailkit.lab.world import Host, World, load
+from mailkit.lab.world import World, load
 
-__all__ = ["make"]
+__all__ = ["issue", "make"]
 
 _LABEL = "# Practice key of the mailkit workbook: public, worthless, never to be used for anything real.\n"
 _VALID = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2049, 12, 31, tzinfo=UTC))
@@ -83,14 +83,16 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _issue(host: Host, authority: tuple[ec.EllipticCurvePrivateKey, x509.Certificate]) -> bytes:
-    """Return key and certificate of *host* as PEM, of the kind that the world asks for."""
-    signer, root = authority
+def issue(world: World, host: str, kind: str) -> bytes:
+    """Return a new key and certificate for the name *host* as PEM.
+
+    *kind* is "good", "expired", "wrong_name" (good, but for another name) or "self_signed"; another is a ValueError.
+    """
+    signer, root = _authority(world)
     key = ec.generate_private_key(ec.SECP256R1())
-    kind = host.certificate
     if kind not in ("good", "expired", "wrong_name", "self_signed"):
-        raise ValueError(f"{host.name}: there is no certificate of kind {kind!r}")
-    name = f"other.{host.name}" if kind == "wrong_name" else host.name
+        raise ValueError(f"{host}: there is no certificate of kind {kind!r}")
+    name = f"other.{host}" if kind == "wrong_name" else host
     issuer = name if kind == "self_signed" else root.subject.rfc4514_string().removeprefix("CN=")
     certificate = (
         _builder(name, issuer, key, _EXPIRED if kind == "expired" else _VALID)
@@ -106,12 +108,12 @@ def _issue(host: Host, authority: tuple[ec.EllipticCurvePrivateKey, x509.Certifi
 
 def make(world: World) -> list[str]:
     """Write what *world* lacks of authority and server certificates; return the names of what was written."""
-    authority = _authority(world)
+    _authority(world)
     made = []
     for host in world.hosts.values():
         path = world.ca_file.with_name(f"{host.name}.pem")
         if not path.exists():
-            path.write_bytes(_issue(host, authority))
+            path.write_bytes(issue(world, host.name, host.certificate))
             made.append(path.name)
     return made
 

@@ -6,6 +6,7 @@ A host of ``world.toml`` names the checks that it runs.  The code that judges he
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -68,7 +69,19 @@ def _spf(incoming: Incoming, net: Network) -> Checked:
     """Evaluate SPF for the envelope (RFC 7208) and say so; refuse nobody, since DKIM may still vouch for it."""
     found = spf.check(incoming.client, incoming.sender, incoming.helo, net=net)
     identity = "smtp.mailfrom" if incoming.sender else "smtp.helo"
-    return Checked((f"spf={found.result} {identity}={visible(found.domain, 253)}",), (found.received_spf,))
+    return Checked((f"spf={found.result} {identity}={_value(found.domain)}",), (_folded(found.received_spf),))
+
+
+def _value(text: str) -> str:
+    """Return what a client said as a value of Authentication-Results: quoted where it could pass for more than one."""
+    if re.fullmatch(r"[A-Za-z0-9._-]+", text):
+        return text
+    return '"' + re.sub(r'(["\\])', r"\\\1", visible(text, 253)) + '"'
+
+
+def _folded(field: str) -> str:
+    """Return a Received-SPF field on several lines, broken where it has a space already (RFC 5322 section 2.2.3)."""
+    return field.replace(") client-ip=", ")\r\n client-ip=").replace("; ", ";\r\n ")
 
 
 def _dkim(incoming: Incoming, net: Network) -> Checked:

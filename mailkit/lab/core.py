@@ -8,27 +8,33 @@ import selectors
 import socket
 import ssl
 import threading
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import dns.exception
 import dns.message
 import dns.rdatatype
 
 from mailkit.clients import Credentials
-from mailkit.lab import dns_server, mta, world
+from mailkit.dns_lookup import read
+from mailkit.lab import dns_server, mta
 from mailkit.lab.authority import KEYS, Authority
 from mailkit.lab.delivery import Queue
 from mailkit.lab.resolver import Resolver
 from mailkit.lab.router import Router
 from mailkit.lab.store import Clock, LogEntry, Mail, Store
+from mailkit.lab.world import load
 from mailkit.network import Network, Slots
 from mailkit.results import Rows, Sentence
 from mailkit.socks import Proxy
 
 __all__ = ["Lab"]
+
+_T = TypeVar("_T")
 
 _VERIFIERS = 8
 _SETTLE = 30.0  # seconds of real time that deliveries may take before a call stops waiting for them
@@ -38,20 +44,22 @@ _HOST_TIMEOUT = 2.0  # seconds a mail server here waits for another; real ones w
 class Lab:
     """A practice internet, running from :meth:`start` (or ``with``) to :meth:`close`.
 
-    *world* is the folder it is made of, by default ``data/lab``.
+    *world* is the folder it is made of, by default ``data/lab``.  Raises ValueError when it is not understood.
     """
 
-    def __init__(self, world_folder: Path | str | None = None) -> None:
-        self.world = world.load(world_folder)
+    def __init__(self, world: Path | str | None = None) -> None:
+        self.world = load(world)
         own_keys = self.world.folder / "keys"
         self._keys = own_keys if own_keys.is_dir() else KEYS
         self.clock = Clock(self.world.now)
-        self._authority = Authority(self.world.folder / "zones", keys_dir=self._keys, unsigned=self.world.unsigned_zones)
+        self._authority = Authority(
+            self.world.folder / "zones", keys_dir=self._keys, unsigned=self.world.unsigned_zones
+        )
         self.resolver = Resolver(self._authority, self.clock.now)
         self._store = Store(self.clock)
         self._listeners: dict[tuple[str, int], int] = {}
-        self._router = Router(self.world, self._listeners, self._resolve)
-        self._queue = Queue(self.clock, self._store, self._host_network, self._is_local)
+        self.router = Router(self.world, self._listeners, self._resolve)
+        self._queue = Queue(self.clock, self._store, self._host_network, self._is_local, self.world.forwards)
         self._verification = ThreadPoolExecutor(_VERIFIERS, thread_name_prefix="lab-verification")
         self._servers: list[asyncio.Server] = []
         self._dns: dns_server.DnsServer | None = None
@@ -59,13 +67,18 @@ class Lab:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._slots = Slots(64)
+        self._closed = False
         self.errors: list[str] = []
         self.pid = os.getpid()
 
     # Starting and stopping ---------------------------------------------------------------------------------------
 
     def start(self) -> Lab:
-        """Start every server and return when all of them listen."""
+        """Start every server and return when all of them listen; one that was closed does not start again."""
+        if self._closed:
+            raise RuntimeError("this lab was closed; make another: Lab()")
+        if self._loop is not None:
+            return self
         # The selector loop is the one that every platform has; Windows would default to another.
         self._loop = asyncio.SelectorEventLoop(selectors.DefaultSelector())
         self._loop.set_exception_handler(self._note_error)
@@ -86,6 +99,7 @@ class Lab:
 
     def close(self) -> None:
         """Stop every server and thread; what was on its way is lost."""
+        self._closed = True
         if self._loop is None or self._thread is None:
             return
         self._queue.close()
@@ -111,12 +125,15 @@ class Lab:
         self._dns = await dns_server.serve(self.resolver.answer)
         self._silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._silent.bind(("127.0.0.1", 0))
-        await self._router.start()
+        await self.router.start()
         for host in self.world.hosts.values():
             if host.down:
                 continue
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(self.world.ca_file.with_name(f"{host.name}.pem"))
+            certificate = self.world.ca_file.with_name(f"{host.name}.pem")
+            if not certificate.exists():
+                raise ValueError(f"{host.name} has no certificate: python -m mailkit.lab.ca {self.world.folder}")
+            context.load_cert_chain(certificate)
             for port in host.ports:
                 server = await mta.serve(host, port, services, context)
                 self._servers.append(server)
@@ -126,13 +143,19 @@ class Lab:
     async def _shut(self) -> None:
         for server in self._servers:
             server.close()
-        await self._router.close()
+        await self.router.close()
         if self._dns:
             await self._dns.close()
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Run *work* on the event loop of this world and return what it returns."""
+        if self._loop is None:
+            raise RuntimeError("this lab is not running: use `with Lab() as lab:`, or lab.start()")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
     def _note_error(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         # A client that breaks off in the middle is no news, and a notebook must not show a traceback for it.
@@ -143,7 +166,7 @@ class Lab:
     @property
     def socks_port(self) -> int:
         """The loopback port of the SOCKS5 server, the one door to every host; the user name is the vantage point."""
-        return self._router.port
+        return self.router.port
 
     @property
     def dns_port(self) -> int:
@@ -177,7 +200,8 @@ class Lab:
             places = ", ".join(self.world.vantage_points)
             raise ValueError(f"no vantage point {name!r}; this network has {places}")
         point = self.world.vantage_points[name]
-        assert self._silent is not None
+        if self._silent is None or self._loop is None:
+            raise RuntimeError("this lab is not running: use `with Lab() as lab:`, or lab.start()")
         silent = self._silent.getsockname()[1]
         return Network(
             name="lab",
@@ -201,16 +225,19 @@ class Lab:
 
     def _client_address(self, source_port: int) -> str:
         """Return who is behind a loopback connection; one past the router counts as the default vantage point."""
-        return self._router.clients.get(source_port) or self.world.vantage_points[self.world.vantage].address
+        return self.router.clients.get(source_port) or self.world.vantage_points[self.world.vantage].address
 
     def _is_local(self, host: str, domain: str) -> bool:
         return domain in self.world.hosts[host].domains
 
     async def _resolve(self, name: str) -> str | None:
-        query = dns.message.make_query(name, dns.rdatatype.A)
+        try:
+            query = dns.message.make_query(name, dns.rdatatype.A)
+        except dns.exception.DNSException:  # this is no name
+            return None
         response = self.resolver.answer(query, "tcp")
-        records = response.resolve_chaining().answer if response else None  # type: ignore[attr-defined]
-        return records[0].to_text() if records else None
+        found = read(name, "A", dns.message.from_wire(response.to_wire())) if response else None
+        return found.records[0] if found else None
 
     # What one does with it ---------------------------------------------------------------------------------------
 
@@ -270,7 +297,7 @@ class Lab:
         point = self.network(vantage).vantage
         if not any(rule.until_lifted for rule in self.world.vantage_points[point].rules):
             return Sentence(f"The provider of {point} does not open port 25 on request.")
-        self._router.lifted.add(point)
+        self.router.lifted.add(point)
         return Sentence(f"Request granted: port 25 is open from {point}.")
 
     def reset(self) -> Sentence:
@@ -280,7 +307,8 @@ class Lab:
         self._store.reset()
         self._authority.reset()
         self.resolver.reset()
-        self._router.lifted.clear()
+        self.router.lifted.clear()
+        self.router.taps.clear()
         self.clock.reset()
         return Sentence("The practice internet is as it was in the beginning.")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,13 +50,21 @@ class _Result:
 
 
 class Queue:
-    """All the queues of a world.  *network_of* gives the network that a host sends from."""
+    """All the queues of a world.
+
+    *network_of* gives the network that a host sends from, *forwards* where the mail of some mailboxes goes on to.
+    """
 
     def __init__(
-        self, clock: Clock, store: Store, network_of: Callable[[str], Network], is_local: Callable[[str, str], bool]
+        self,
+        clock: Clock,
+        store: Store,
+        network_of: Callable[[str], Network],
+        is_local: Callable[[str, str], bool],
+        forwards: Mapping[str, str],
     ) -> None:
         self._clock, self._store = clock, store
-        self._network_of, self._is_local = network_of, is_local
+        self._network_of, self._is_local, self._forwards = network_of, is_local, forwards
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="lab-delivery")
         self._idle = threading.Condition()
         self._running = 0
@@ -131,10 +139,15 @@ class Queue:
     def _to(self, item: Item, recipient: str) -> _Result:
         domain = recipient.rpartition("@")[2].lower()
         if self._is_local(item.host, domain):
+            if target := self._forwards.get(recipient.lower()):
+                return self._forward(item, target)
             self._store.put(recipient.lower(), item.sender, item.content)
             return _Result("2.0.0", "delivered to mailbox")
         net = self._network_of(item.host)
-        targets, problem = _mail_exchangers(domain, net)
+        try:
+            targets, problem = _mail_exchangers(domain, net)
+        except ValueError as error:
+            return _Result("5.1.3", f"this is no mail address: {error}")
         if problem is not None:
             return problem
         result = _Result("4.4.4", "no mail exchanger to try")
@@ -144,6 +157,12 @@ class Queue:
             if not result.status.startswith("4"):
                 break
         return result
+
+    def _forward(self, item: Item, target: str) -> _Result:
+        """Send *item* on to *target* under the sender it came with (RFC 5321 section 3.9.1)."""
+        queue_id = self._store.queue_id()
+        self.accept(Item(queue_id, item.host, item.sender, [target], item.content, self._clock.now()))
+        return _Result("2.0.0", f"forwarded to <{target}> as {queue_id}")
 
     def _bounce(self, item: Item, failures: list[Failure]) -> None:
         if not item.sender:
@@ -183,7 +202,7 @@ def _judge(target: str, sent: Sent) -> _Result:
     """Return what *sent*, the attempt at *target*, means for the message."""
     if sent.outcome is Outcome.OPEN:
         return _Result("2.0.0", sent.reply)
-    if sent.outcome is Outcome.REJECTED and sent.reply[:1] in "45":
+    if sent.outcome is Outcome.REJECTED and sent.reply[:1] in ("4", "5"):
         enhanced = re.match(r"\d{3}[ -]([45]\.\d{1,3}\.\d{1,3})", sent.reply)
         status = enhanced.group(1) if enhanced else f"{sent.reply[0]}.0.0"
         return _Result(status, f"{sent.reply} (said {target})")

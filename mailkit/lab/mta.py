@@ -25,6 +25,7 @@ from aiosmtpd import smtp as aiosmtpd
 from mailkit.lab import auth
 from mailkit.lab.checks import CHECKS, Incoming
 from mailkit.lab.delivery import Item, Queue
+from mailkit.lab.signing import signatures
 from mailkit.lab.store import Clock, Store
 from mailkit.lab.world import Host, World
 from mailkit.network import Network
@@ -168,7 +169,7 @@ class _Handler:
             return "530 5.7.0 Must issue a STARTTLS command first"
         if server.is_submission and not session.authenticated:
             return "530 5.7.0 Authentication required"
-        if address and (refusal := _not_owned(address, server)):
+        if address not in ("", "<>") and (refusal := _not_owned(address, server)):
             return refusal
         envelope.mail_from = address
         envelope.mail_options.extend(options)
@@ -196,7 +197,7 @@ class _Handler:
             queue_id=queue_id,
             client=server.client,
             helo=session.host_name or "",
-            sender=envelope.mail_from or "",
+            sender="" if envelope.mail_from == "<>" else envelope.mail_from,  # what aiosmtpd makes of a null sender
             recipients=tuple(envelope.rcpt_tos),
             content=_mended(envelope.content, queue_id, server) if server.is_submission else envelope.content,
             protocol=f"ESMTP{'S' if server.encrypted else ''}{'A' if session.authenticated else ''}",
@@ -206,7 +207,9 @@ class _Handler:
         if refusal:
             services.store.note(host.name, queue_id, f"refused: {refusal}")
             return refusal
-        services.store.note(host.name, queue_id, f"client=[{server.client}], from=<{incoming.sender}>, accepted")
+        account = f", sasl_username={session.auth_data}" if session.authenticated else ""
+        event = f"client=[{server.client}]{account}, from=<{incoming.sender}>, accepted"
+        services.store.note(host.name, queue_id, event)
         services.queue.accept(
             Item(
                 queue_id=queue_id,
@@ -269,7 +272,9 @@ def _judge(incoming: Incoming, server: Session) -> tuple[bytes, str]:
         f"\t{format_datetime(services.clock.now())}\r\n"
     )
     if server.is_submission:
-        return received.encode("utf-8", "surrogateescape"), ""
+        keys, now = services.world.folder / "keys", services.clock.now()
+        signed = signatures(incoming.content, incoming.host.signs, keys=keys, now=now)
+        return received.encode("utf-8", "surrogateescape") + signed, ""
     stamped, refusal = _checked(incoming, net)
     return (stamped + received).encode("utf-8", "surrogateescape"), refusal
 

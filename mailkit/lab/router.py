@@ -13,7 +13,7 @@ import base64
 import ipaddress
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from mailkit.lab.world import Action, World
@@ -46,21 +46,25 @@ class Router:
     """Routes between the places and servers of one *world*.
 
     *listeners* maps (address, port) to the loopback port that serves it; *resolve* turns a host name into an
-    address.  ``clients`` maps the source port of a connection to the public address of who made it.
+    address.  ``clients`` maps the source port of a connection to the public address of who made it, ``wanted`` to the
+    address and port it was meant for.  ``taps`` maps a vantage point to the listener of somebody who sits on the way
+    from there and gets all its connections instead.
     """
 
     def __init__(
-        self, world: World, listeners: Mapping[Port, int], resolve: Callable[[str], Awaitable[str | None]]
+        self, world: World, listeners: dict[Port, int], resolve: Callable[[str], Awaitable[str | None]]
     ) -> None:
         self.world = world
         self.listeners = listeners
         self.resolve = resolve
         self.clients: dict[int, str] = {}
+        self.wanted: dict[int, Port] = {}
+        self.taps: dict[str, int] = {}
         self.lifted: set[str] = set()
         self.port = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._owners = {address: host for host in world.hosts.values() for address in host.addresses}
+        self.owners = {address: host for host in world.hosts.values() for address in host.addresses}
 
     async def start(self) -> None:
         """Listen on an ephemeral loopback port, ``port``."""
@@ -98,7 +102,7 @@ class Router:
         return self._deliver(address, port)
 
     def _deliver(self, address: str, port: int) -> Decision:
-        owner = self._owners.get(address)
+        owner = self.owners.get(address)
         if owner is not None and owner.down:
             return Decision(Action.DROP)
         if listener := self.listeners.get((address, port)):
@@ -116,7 +120,7 @@ class Router:
                 talk: _Talk = _Http(reader, writer) if first == b"C" else _Socks(reader, writer)
                 who, target, port = await talk.request()
             await self._route(talk, who or self.world.vantage, target, port)
-        except (OSError, EOFError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        except (OSError, EOFError, ValueError, LookupError, asyncio.LimitOverrunError):
             pass  # a client that breaks off or talks nonsense is simply dropped
         finally:
             self._tasks.discard(task)
@@ -134,7 +138,7 @@ class Router:
             async with asyncio.timeout(_GIVE_UP):
                 await talk.reader.read(1)
         elif decision.listener is not None:
-            await self._splice(talk, source, decision.listener)
+            await self._splice(talk, source, (address, port), self.taps.get(who, decision.listener))
         else:
             await talk.answer(_REFUSED if decision.action is not Action.UNREACHABLE else _UNREACHABLE)
 
@@ -144,18 +148,18 @@ class Router:
         except ValueError:
             return await self.resolve(target)
 
-    async def _splice(self, talk: _Talk, source: str, listener: int) -> None:
+    async def _splice(self, talk: _Talk, source: str, wanted: Port, listener: int) -> None:
         outgoing = socket.socket()
         outgoing.setblocking(False)
         outgoing.bind(("127.0.0.1", 0))
         own_port = outgoing.getsockname()[1]
-        self.clients[own_port] = source
+        self.clients[own_port], self.wanted[own_port] = source, wanted
         try:
             await asyncio.get_running_loop().sock_connect(outgoing, ("127.0.0.1", listener))
             far_reader, far_writer = await asyncio.open_connection(sock=outgoing)
         except OSError:
             outgoing.close()
-            del self.clients[own_port]
+            del self.clients[own_port], self.wanted[own_port]
             await talk.answer(_REFUSED)
             return
         try:
@@ -163,7 +167,7 @@ class Router:
             await asyncio.gather(_pump(talk.reader, far_writer), _pump(far_reader, talk.writer))
         finally:
             far_writer.close()
-            del self.clients[own_port]
+            del self.clients[own_port], self.wanted[own_port]
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -70,10 +70,15 @@ class Host:
     accounts: tuple[str, ...] = ()
     relay_for: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
+    signs: tuple[str, ...] = ()  # the DKIM keys it signs submitted mail with, by the names they are published under
     behind: str = ""
     certificate: str = "good"
     greeting_delay: float = 0.0
     down: bool = False
+    mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN")  # of SMTP AUTH, on its submission ports
+    enforce_from: bool = False  # an account may send as itself only
+    auth_in_clear: bool = False  # a mistake: AUTH without TLS
+    accounts_down: bool = False  # nobody can log in, through no fault of theirs
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,7 @@ class World:
     vantage_points: Mapping[str, VantagePoint]
     hosts: Mapping[str, Host]
     mailboxes: Mapping[str, Credentials] = field(repr=False)
+    forwards: Mapping[str, str]  # mailbox -> where its mail is sent on to
 
     @property
     def ca_file(self) -> Path:
@@ -118,6 +124,8 @@ def load(folder: Path | str | None = None) -> World:
         table = tomllib.loads((root / "world.toml").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"there is no world.toml in {str(folder)!r}") from None
+    except ValueError as error:  # what is no TOML, or no UTF-8
+        raise ValueError(f"world.toml of {root.name!r} is not understood: {error}") from error
     try:
         points = [_vantage_point(t) for t in table["vantage_point"]]
         hosts = [Host(**_tuples(t)) for t in table["host"]]
@@ -134,6 +142,7 @@ def load(folder: Path | str | None = None) -> World:
             vantage_points={point.name: point for point in points},
             hosts={host.name: host for host in hosts},
             mailboxes=people,
+            forwards={t["address"]: t["forward_to"] for t in table["mailbox"] if "forward_to" in t},
         )
-    except (KeyError, TypeError, ValueError, tomllib.TOMLDecodeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"world.toml of {root.name!r} is not understood: {error}") from error

@@ -1,0 +1,120 @@
+"""Small servers on loopback that behave as a test tells them to, and a network that reaches nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mailkit.network import Network, internet
+
+HOST = "127.0.0.1"
+
+Behaviour = Callable[[socket.socket], None]
+
+
+@contextmanager
+def tcp_server(behave: Behaviour, host: str = HOST) -> Iterator[int]:
+    """Call ``behave(connection)`` in a thread of its own for every connection; yields the port.
+
+    At the end every connection is shut down, which ends whatever a behaviour is still doing.
+    """
+    listener = socket.create_server((host, 0))
+    connections: list[socket.socket] = []
+
+    def talk(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), connection:
+            behave(connection)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                connections.append(connection)
+                threading.Thread(target=talk, args=(connection,), daemon=True).start()
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+        for connection in connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+def closed_port() -> int:
+    """Return a port of loopback on which nobody listens."""
+    with socket.create_server((HOST, 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def wait_for_end(connection: socket.socket) -> None:
+    """Take what comes until the other side has gone."""
+    while connection.recv(65536):
+        pass
+
+
+def loopback_network(timeout: float = 1.0, **options: Any) -> Network:
+    """Return the real network's code with loopback as all its world: nobody lives at 127.0.0.9."""
+    given = {"nameservers": [f"{HOST}:{closed_port()}"], "timeout": timeout, **options}
+    return replace(internet(**given), nobody="127.0.0.9")
+
+
+def smtp(
+    replies: Mapping[str, bytes] | None = None,
+    *,
+    greeting: bytes = b"220 fake.example ESMTP\r\n",
+    tls: ssl.SSLContext | None = None,
+    heard: list[str] | None = None,
+) -> Behaviour:
+    """Return a mail server that takes everything, but for what *replies* says to a verb.
+
+    With *tls* it offers STARTTLS; *heard* is filled with the commands it was given.
+    """
+    offered = b"250-STARTTLS\r\n" if tls else b""
+    said = {
+        "EHLO": b"250-fake.example\r\n" + offered + b"250 AUTH PLAIN LOGIN\r\n",
+        "STARTTLS": b"220 go ahead\r\n",
+        "AUTH": b"235 welcome\r\n",
+        "DATA": b"354 go ahead\r\n",
+        "QUIT": b"221 bye\r\n",
+    } | dict(replies or {})
+
+    def behave(connection: socket.socket) -> None:
+        connection.sendall(greeting)
+        lines = connection.makefile("rb")
+        while line := lines.readline():
+            command = line.decode("utf-8", "replace").strip()
+            if heard is not None:
+                heard.append(command)
+            verb = command.partition(" ")[0].upper()
+            connection.sendall(said.get(verb, b"250 ok\r\n"))
+            if verb == "STARTTLS" and tls and said[verb].startswith(b"220"):
+                connection = tls.wrap_socket(connection, server_side=True)
+                lines = connection.makefile("rb")
+            elif verb == "DATA" and said[verb].startswith(b"354"):
+                while lines.readline() not in (b".\r\n", b""):
+                    pass
+                connection.sendall(said.get(".", b"250 queued\r\n"))
+            elif verb == "QUIT":
+                return
+
+    return behave
+
+
+def server_context(certificate: Path) -> ssl.SSLContext:
+    """Return the context of a server that shows *certificate*, a PEM file with the key in it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
