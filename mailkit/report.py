@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 
-from mailkit import op25b, spf
+from mailkit import dkim, op25b, spf
 from mailkit.dns_lookup import parse_question
 from mailkit.network import Network
 from mailkit.results import Finding, Rows, Verdict, visible
@@ -25,6 +25,7 @@ Check = Callable[[str, Network, Sequence[str] | None], list[Finding]]
 CHECKS: list[Check] = [
     lambda domain, net, selectors: op25b.findings(domain, net=net),
     lambda domain, net, selectors: list(spf.lint(domain, net=net)),
+    lambda domain, net, selectors: dkim.findings(domain, net=net, selectors=selectors),
 ]
 
 _MOST_DOMAINS = 1000

@@ -347,7 +347,7 @@ def test_edits_under_both_canonicalizations(net, number):
     ("edit", "says"),
     [
         (lambda m: m.replace(b"Good", b"Bad"), "the body differs from the one that was signed"),
-        (lambda m: m + b"-- \r\nlist footer\r\n", "its first 3 lines are as signed, 2 were added at the end"),
+        (lambda m: m + b"-- \r\nlist footer\r\n", "lines 1 to 3 are as signed, 2 more were added at the end"),
         (lambda m: m.replace(b"Subject: ", b"Subject: [staff] "), "“[staff]” was put before the Subject"),
         (lambda m: b"From: evil@example.org\r\n" + m, "one more From was added"),
         (lambda m: m.replace(b"taro@", b"jiro@"), "cannot tell which of from, to, subject, date, message-id"),

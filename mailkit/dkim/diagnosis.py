@@ -48,7 +48,8 @@ def body_change(signature: Signature, body: bytes) -> str:
             so_far.update(line + b"\r\n")
             if so_far.copy().digest() == signature.body_hash:
                 added = len(lines) - number
-                return f"the body differs: its first {number} lines are as signed, {added} were added at the end"
+                kept = "its first line is" if number == 1 else f"lines 1 to {number} are"
+                return f"the body differs: {kept} as signed, {added} more were added at the end"
     return "the body differs from the one that was signed (body hash)"
 
 

@@ -114,7 +114,7 @@ def _judge_record(found: Key, text: bytes, record: KeyRecord) -> Key:
         hashes=record.hashes,
         services=record.services,
         record=visible(text.decode(errors="replace"), 2000),
-        reference="RFC 8301 §3.2" if record.key_type == "rsa" and record.bits < 2048 else found.reference,
+        reference="RFC 8301 §3.2" if record.key_type == "rsa" and 0 < record.bits < 2048 else found.reference,
     )
 
 

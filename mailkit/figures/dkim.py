@@ -1,15 +1,17 @@
-"""The anatomy of a signed message: which header fields and how much of the body a DKIM signature covers."""
+"""DKIM in pictures: what a signature covers, which edits it survives, and how strong keys are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from mailkit.dkim import Coverage, Part
+from mailkit.dkim import Coverage, Key, Part, Result
 from mailkit.figures.style import (
     INK,
     MUTED,
+    PAPER,
     RULE,
     WIDTH,
     Picture,
@@ -18,11 +20,12 @@ from mailkit.figures.style import (
     canvas,
     fitted,
     legend,
+    measured,
     tint,
     write,
 )
 
-__all__ = ["anatomy"]
+__all__ = ["anatomy", "edits", "key_sizes"]
 
 # Mark, colour and meaning of each kind of coverage.
 _KINDS = {
@@ -84,3 +87,92 @@ def _alt(parts: Sequence[Part], title: str) -> str:
         note = f" ({part.note})" if part.note else ""
         lines.append(f"{name}: {part.coverage.value}{note}")
     return "\n".join([title, *(fitted(line) for line in lines)])
+
+
+_COLUMN = 1.9  # inches
+
+
+def edits(results: Mapping[tuple[str, str], str], *, title: str = "Which edits does the signature survive?") -> Picture:
+    """Return what became of a signature after each edit (rows) in each canonicalization (columns).
+
+    *results* maps (edit, canonicalization) to a result such as "pass"; a pair that is missing was not tried.  Raises
+    ValueError for what is no DKIM result.
+    """
+    verdicts = {key: Result(result).verdict for key, result in results.items()}
+    rows, columns = (list(dict.fromkeys(key[place] for key in results)) for place in (0, 1))
+    figure, axes = canvas(1.0 + 0.42 * len(rows) + 0.12, title=title)
+    left = WIDTH - 0.3 - _COLUMN * len(columns)
+    alt = [fitted(title)]
+    for place, name in enumerate(columns):
+        write(axes, left + _COLUMN * (place + 0.5), 0.78, name, size=10.5, font="bold", align="center", width=_COLUMN)
+    for line, edit in enumerate(rows):
+        middle = 1.0 + 0.42 * (line + 0.5)
+        write(axes, 0.3, middle, edit, width=left - 0.4)
+        for place, name in enumerate(columns):
+            mark, colour = badge(verdicts.get((edit, name), "not_run"))
+            word = str(results.get((edit, name), "not tried"))
+            x = left + _COLUMN * place
+            box(axes, x + 0.04, middle - 0.17, _COLUMN - 0.08, 0.34, fill=colour)
+            centre = x + _COLUMN / 2
+            write(axes, centre, middle, f"{mark} {word}", size=10, colour="#ffffff", font="bold", align="center")
+            alt.append(f"{fitted(edit)}, {fitted(name)}: {word}")
+    return Picture(figure, "\n".join(alt))
+
+
+# Where the sizes of RSA keys change what verifiers do (RFC 8301 section 3.2): from, to, verdict, words.
+_ZONES = (
+    (384, 1024, "fail", "never valid"),
+    (1024, 2048, "warn", "valid, but short"),
+    (2048, 4096, "pass", "advised"),
+)
+_SCALE_LEFT, _LINE = 2.5, 0.44  # inches: where the scale begins, and the height of a key
+_KEYS = 12  # as many as stay readable
+
+
+def key_sizes(keys: Sequence[Key], *, title: str = "How long are the keys?") -> Picture:
+    """Return the sizes of *keys* on the scale of RSA keys; what has no place on it is named instead."""
+    shown, left_out = keys[:_KEYS], len(keys) - _KEYS
+    bottom = 1.04 + _LINE * (len(shown) + (left_out > 0))
+    figure, axes = canvas(bottom + 0.46, title=title)
+    alt = [fitted(title)]
+    for start, end, verdict, words in _ZONES:
+        mark, colour = badge(verdict)
+        x, width = _at(start), _at(end) - _at(start)
+        axes.fill_between((x, x + width), 0.98, bottom, color=tint(colour, 0.14), linewidth=0)
+        write(axes, x + width / 2, 0.8, f"{mark} {words}", size=10, colour=colour, font="bold", align="center")
+    for size in (512, 1024, 2048, 4096):
+        axes.plot((_at(size), _at(size)), (0.98, bottom), color=RULE, linewidth=1, zorder=1)
+        write(axes, _at(size), bottom + 0.18, f"{size} bits", size=10, colour=MUTED, align="center")
+    for line, key in enumerate(shown):
+        words = _key(axes, 1.01 + _LINE * (line + 0.5), key)
+        alt.append(f"{fitted(key.name)}: {words}")
+    if left_out > 0:
+        write(axes, 0.3, bottom - 0.18, f"… and {left_out} more", colour=MUTED)
+        alt.append(f"{left_out} more are not shown")
+    return Picture(figure, "\n".join(alt))
+
+
+def _at(bits: int) -> float:
+    """Return where an RSA key of *bits* stands on the scale, which is logarithmic from 384 to 4096."""
+    share = math.log(min(max(bits, 384), 4096) / 384) / math.log(4096 / 384)
+    return _SCALE_LEFT + (WIDTH - 0.6 - _SCALE_LEFT) * share
+
+
+def _key(axes: Axes, y: float, key: Key) -> str:
+    write(axes, 0.3, y - 0.09, key.selector, font="bold", width=_SCALE_LEFT - 0.5)
+    write(axes, 0.3, y + 0.1, key.domain, size=10, colour=MUTED, width=_SCALE_LEFT - 0.5)
+    mark, colour = badge(key.verdict)
+    if key.key_type != "rsa" or not key.bits:
+        ed25519 = key.key_type == "ed25519" and key.bits
+        words = "Ed25519, 256 bits: not on the scale of RSA" if ed25519 else "no key to measure"
+        label = f"{mark} {words}"
+        box(axes, _SCALE_LEFT + 0.1, y - 0.13, measured(label, size=10, font="bold") + 0.2, 0.26, fill=PAPER)
+        write(axes, _SCALE_LEFT + 0.2, y, label, size=10, colour=colour, font="bold")
+        return words
+    end, words = _at(key.bits), f"{key.bits} bits"
+    axes.plot((_SCALE_LEFT, end), (y, y), color=colour, linewidth=5, solid_capstyle="butt")
+    axes.plot([end], [y], marker="o", markersize=8, color=colour)
+    # Right of the bar, or above a bar that leaves no room there.
+    x, height, align = (end - 0.1, y - 0.14, "right") if key.bits > 2500 else (end + 0.14, y, "left")
+    write(axes, x, height, f"{mark} {words}", size=10, colour=colour, font="bold", align=align)
+    return words
