@@ -1,17 +1,35 @@
-"""An SPF evaluation as a tree: each term tried, what came of it, and the two counters running beside it."""
+"""SPF in two figures: one evaluation as a tree with its counters, and the results of many as a matrix.
+
+What the results mean stands in RFC 7208 section 2.6.
+"""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from mailkit.figures.style import INK, MUTED, RULE, WIDTH, Picture, badge, box, canvas, fitted, legend, tint, write
+from mailkit.figures.style import (
+    INK,
+    MUTED,
+    PAPER,
+    RULE,
+    WIDTH,
+    Picture,
+    badge,
+    box,
+    canvas,
+    fitted,
+    legend,
+    measured,
+    tint,
+    write,
+)
 from mailkit.spf import Check, Step
 
-__all__ = ["tree"]
+__all__ = ["matrix", "tree"]
 
 _BLUE, _RED, _ORANGE, _GREY, _PURPLE = (badge(w)[1] for w in ("pass", "fail", "warn", "unknown", "intercepted"))
 # Mark and colour of each outcome of a term, and of each result.
@@ -19,7 +37,7 @@ _MARKS = {
     "pass": ("✓", _BLUE),
     "fail": ("✗", _RED),
     "softfail": ("!", _ORANGE),
-    "neutral": ("?", _ORANGE),
+    "neutral": ("!", _ORANGE),
     "none": ("–", _GREY),
     "no match": ("–", _GREY),
     "followed": ("→", _PURPLE),
@@ -32,6 +50,18 @@ _LEFT, _INDENT, _DEPTH = 0.5, 0.26, 5  # records deeper than _DEPTH are drawn no
 _OUTCOME, _LOOKUPS, _VOID = 3.35, 6.25, WIDTH - 0.32
 _CELL = 0.115  # one of the ten lookups
 _LIMIT, _VOID_LIMIT = 10, 2  # RFC 7208 section 4.6.4
+
+_MEANINGS = {
+    "pass": "pass: this host may send for the domain",
+    "fail": "fail: it may not",
+    "softfail": "softfail: probably not; mark it",
+    "neutral": "neutral: the domain does not say",
+    "none": "none: the domain publishes no record",
+    "permerror": "permerror: the record is in error",
+    "temperror": "temperror: the DNS did not answer",
+}
+_MOST_SENDERS, _MOST_DOMAINS = 12, 5
+_NAMES, _WIDEST, _LINE = 2.3, 2.1, 0.48  # inches: the column of senders, a column of results, a row
 
 
 @dataclass(frozen=True)
@@ -51,7 +81,8 @@ def tree(check: Check, *, title: str | None = None) -> Picture:
     reason = textwrap.wrap(check.reason, 84)[:3] or [""]
     top = 1.08
     bottom = top + max(len(rows), 1) * _ROW
-    height = bottom + 0.56 + 0.24 * len(reason) + 2 * 0.26
+    used = _tree_legend({row.outcome for row in rows if isinstance(row, Step)})
+    height = bottom + 0.56 + 0.24 * len(reason) + 0.26 * -(-len(used) // 2)
     figure, axes = canvas(height, title=title or f"May {check.ip} send for {check.domain}?")
     _columns(axes)
     for index, row in enumerate(rows):
@@ -59,15 +90,26 @@ def tree(check: Check, *, title: str | None = None) -> Picture:
         if isinstance(row, _Gap):
             write(axes, _LEFT + 0.2, middle, f"… {row.count} more steps …", size=10, colour=MUTED)
         else:
-            _step(axes, middle, row)
+            _step(axes, middle, row, check.ip)
     _elbows(axes, rows, top)
     if not rows:
         write(axes, _LEFT, top + _ROW / 2, "no term was tried", colour=MUTED)
     _result(axes, bottom + 0.1, check, reason)
-    used = [("✓", _BLUE, "matches: pass"), ("–", _GREY, "does not match"), ("✗", _RED, "matches: fail, or an error")]
-    used.append(("■", _PURPLE, "one of ten lookups; a frame marks those to come"))
     legend(axes, bottom + 0.46 + 0.24 * len(reason), used, columns=2)
     return Picture(figure, _alt(check))
+
+
+def _tree_legend(outcomes: set[str]) -> list[tuple[str, str, str]]:
+    """Return the entries that explain the marks of these outcomes, and the cells of the counter."""
+    entries = [
+        ({"no match"}, ("–", _GREY, "does not match")),
+        ({"pass"}, ("✓", _BLUE, "matches: pass")),
+        ({"softfail", "neutral"}, ("!", _ORANGE, "matches: softfail or neutral")),
+        ({"fail", "permerror"}, ("✗", _RED, "matches: fail, or an error")),
+        ({"followed"}, ("→", _PURPLE, "the other record decides")),
+    ]
+    used = [entry for words, entry in entries if words & outcomes]
+    return [*used, ("■", _PURPLE, "one of ten lookups; a frame marks those to come")]
 
 
 def _rows(steps: Sequence[Step]) -> list[Step | _Gap]:
@@ -86,7 +128,7 @@ def _x(step: Step) -> float:
     return _LEFT + _INDENT * min(step.depth, _DEPTH)
 
 
-def _step(axes: Axes, middle: float, step: Step) -> None:
+def _step(axes: Axes, middle: float, step: Step, ip: str) -> None:
     mark, colour = _MARKS.get(step.outcome, ("?", _GREY))
     x = _x(step)
     if step.matched or step.outcome in ("permerror", "temperror"):
@@ -94,7 +136,10 @@ def _step(axes: Axes, middle: float, step: Step) -> None:
     write(axes, x + 0.14, middle, mark, size=11, colour=colour, font="bold", align="center")
     ink = MUTED if step.outcome == "no match" else INK
     write(axes, x + 0.28, middle, step.term, size=10, font="mono", colour=ink, width=_OUTCOME - x - 0.36)
-    write(axes, _OUTCOME, middle, f"{step.outcome}: {step.note}", size=10, colour=ink, width=_LOOKUPS - _OUTCOME - 0.14)
+    # The title has the client's address, and the mark says "no match".
+    note = step.note.removeprefix(f"{ip} ")
+    said = note if step.outcome == "no match" else f"{step.outcome}: {note}"
+    write(axes, _OUTCOME, middle, said, size=10, colour=ink, width=_LOOKUPS - _OUTCOME - 0.14)
     _cells(axes, middle, step.lookups)
     over = step.void_lookups > _VOID_LIMIT
     void = f"{step.void_lookups} of {_VOID_LIMIT}"
@@ -136,3 +181,68 @@ def _alt(check: Check) -> str:
         counts = f"lookups {s.lookups}, void {s.void_lookups}"
         lines.append(f"{'  ' * s.depth}{s.term}: {s.outcome}, {s.note} ({counts})")
     return "\n".join(fitted(line) for line in lines)
+
+
+def matrix(checks: Iterable[Check], *, names: Mapping[str, str] | None = None, title: str | None = None) -> Picture:
+    """Draw the result of each sending address (rows) for each domain (columns), in the order of *checks*.
+
+    *names* are words for some of the addresses, shown above them.  Of more than 12 addresses or 5 domains the first
+    are shown, and the figure says how many are not.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for check in checks:
+        found.setdefault((check.ip, check.domain), check.result)
+    senders, domains = (list(dict.fromkeys(key[i] for key in found)) for i in (0, 1))
+    left_out = [
+        f"{len(items) - most} of the {what}"
+        for items, most, what in ((senders, _MOST_SENDERS, "addresses"), (domains, _MOST_DOMAINS, "domains"))
+        if len(items) > most
+    ]
+    senders, domains = senders[:_MOST_SENDERS], domains[:_MOST_DOMAINS]
+    shown = {result for (ip, domain), result in found.items() if ip in senders and domain in domains}
+    used = [word for word in _MEANINGS if word in shown]
+    top = 0.62 if title else 0.22
+    bottom = top + 0.56 + _LINE * len(senders) + 0.22
+    figure, axes = canvas(bottom + 0.26 * -(-len(used) // 2) + (0.26 if left_out else 0) + 0.1, title=title)
+    column = min((WIDTH - 0.3 - _NAMES) / max(len(domains), 1), _WIDEST)
+    for place, domain in enumerate(domains):
+        for line, text in enumerate(_in_two(domain, column - 0.12)):
+            centre = _NAMES + column * (place + 0.5)
+            write(axes, centre, top + 0.14 + 0.2 * line, text, size=10, font="bold", align="center")
+    alt = [fitted(title) if title else "SPF results by sending address and domain"]
+    for index, ip in enumerate(senders):
+        middle = top + 0.56 + _LINE * (index + 0.5)
+        _sender(axes, middle, ip, (names or {}).get(ip, ""))
+        for place, domain in enumerate(domains):
+            _cell(axes, _NAMES + column * place, middle, column, found.get((ip, domain), ""))
+        said = ", ".join(f"{domain} {found[ip, domain]}" for domain in domains if (ip, domain) in found)
+        alt.append(fitted(f"{(names or {}).get(ip, '')} {ip}: {said}".strip()))
+    legend(axes, bottom, [(*_MARKS[word], _MEANINGS[word]) for word in used])
+    if left_out:
+        alt.append(f"Not shown: {', '.join(left_out)}.")
+        write(axes, 0.3, axes.get_ylim()[0] - 0.24, alt[-1], size=10)
+    return Picture(figure, "\n".join(alt))
+
+
+def _in_two(domain: str, width: float) -> list[str]:
+    """Return *domain* on one line where it fits, else broken after its first labels."""
+    if measured(fitted(domain), size=10, font="bold") <= width:
+        return ["", fitted(domain)]
+    head, dot, tail = domain.partition(".")
+    return [fitted(head + dot, width, size=10, font="bold"), fitted(tail, width, size=10, font="bold")]
+
+
+def _sender(axes: Axes, middle: float, ip: str, name: str) -> None:
+    room = _NAMES - 0.4
+    if name:
+        write(axes, 0.3, middle - 0.1, name, size=11, width=room)
+    write(axes, 0.3, middle + (0.11 if name else 0), ip, size=10, font="mono", colour=MUTED, width=room)
+
+
+def _cell(axes: Axes, x: float, middle: float, column: float, result: str) -> None:
+    mark, colour = _MARKS.get(result, ("", PAPER))
+    box(axes, x + 0.04, middle - _LINE / 2 + 0.04, column - 0.08, _LINE - 0.08, fill=colour, edge=colour or RULE)
+    words = f"{mark} {result}"
+    write(
+        axes, x + column / 2, middle, words, size=10, colour="#ffffff", font="bold", align="center", width=column - 0.1
+    )

@@ -123,7 +123,7 @@ def _note(e: Entry, ip: str, version: int) -> str:
         return f"{ip} is {'' if e.hit else 'not '}in it"
     if e.kind == "include":
         if e.nested in ("fail", "softfail", "neutral"):
-            return f"that record says {e.nested}, which is no match here"
+            return f"that record says {e.nested}: no match here"
         return f"that record says {e.nested}" if e.nested else "the error is in that record"
     if e.kind == "redirect":
         return f"nothing matched, so that record decides: {e.nested}" if e.nested else "the error is in that record"

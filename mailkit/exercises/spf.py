@@ -1,0 +1,197 @@
+"""Predictions and questions of lesson 04, SPF.
+
+Two questions ask for a record.  Their checker publishes it in the practice internet, where it stays, and asks SPF
+about each sender.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mailkit import lab, spf
+from mailkit.exercises.checkers import number, results_of, text
+from mailkit.exercises.core import Checker, Prediction, Question
+
+__all__ = ["SENDERS", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "q1", "q2", "q3", "q4", "q5"]
+
+_RESULTS = ("none", "neutral", "pass", "fail", "softfail", "temperror", "permerror")
+_LONGEST = 450  # octets; section 3.4 means name and record together
+
+p1 = Prediction("The letter with Hanako's name, brought by a stranger: what does SPF say?", choices=_RESULTS)
+p2 = Prediction("Mail of example.jp from the address in its record: what does SPF say?", choices=_RESULTS)
+p3 = Prediction("The first include says fail, the second pass: what is the result?", choices=_RESULTS)
+p4 = Prediction("The invoices, sent by the last service in the record: what is the result?", choices=_RESULTS)
+p5 = Prediction("A stranger sends as news.kaisha.example, where nothing is published: the result?", choices=_RESULTS)
+p6 = Prediction("Hanako's letter arrives by way of forward.example: what does SPF say at the end?", choices=_RESULTS)
+p7 = Prediction("The new record is published, and a receiver checks at once: the result?", choices=_RESULTS)
+
+# Who sends for many.mistakes.example, as the lesson lists them.
+SENDERS: Mapping[str, str] = {
+    "192.0.2.210": "web server",
+    "192.0.2.211": "mail server",
+    "192.0.2.212": "application server",
+    "192.0.2.213": "fax gateway",
+    "203.0.113.41": "newsletter",
+    "203.0.113.46": "newsletter",
+    "203.0.113.162": "customer care",
+    "203.0.113.165": "invoices",
+}
+
+
+def _record_for(
+    domain: str, *, senders: Mapping[str, str], outsiders: Mapping[str, str], includes: Sequence[str]
+) -> Checker:
+    """Check a record for *domain*: *senders* pass, *outsiders* do not, and others' hosts are named by *includes*."""
+
+    def check(answer: Any) -> str | None:
+        if not isinstance(answer, str) or not re.match(r"v=spf1(?: |$)", answer.strip(), re.IGNORECASE):
+            return "The answer is the text of one record, between quotes. It begins with `v=spf1`."
+        record = answer.strip()
+        if len(record) > _LONGEST or not record.isascii():
+            return "A record is ASCII text, and of no more than 450 characters (RFC 7208 sections 3.1 and 3.4)."
+        world = lab.start()
+        world.publish(domain, "TXT", record)
+        net = world.network()
+        for address, who in {**senders, **outsiders}.items():
+            found = spf.check(address, domain, f"client.{domain}", net=net)
+            if address in senders and found.result != "pass":
+                return f"`{address}` ({who}) gets {found.result}: {found.reason}."
+            if address in outsiders and found.result not in ("fail", "softfail"):
+                return f"`{address}` ({who}) gets {found.result}: {found.reason}. It should fail."
+        for name in includes:
+            if f"include:{name}" not in record.lower():
+                return (
+                    f"Everyone passes today. But the addresses at `{name}` are another company's: when it moves, "
+                    "only an include moves with it."
+                )
+        return None
+
+    return check
+
+
+q1 = Question(
+    "Write a record for many.mistakes.example that needs at most ten lookups and loses no sender.",
+    _record_for(
+        "many.mistakes.example",
+        senders=SENDERS,
+        outsiders={"198.51.100.50": "the cancelled survey service", "203.0.113.77": "a stranger"},
+        includes=("_spf.sender.example", "_crm.sender.example", "_bill.sender.example"),
+    ),
+    hints=(
+        "Which terms name hosts of your own, whose addresses you know? Which one names a service you left?",
+        "`ip4:` costs nothing. Keep the three includes of sender.example: they cost seven.",
+    ),
+    explanation="Your own hosts by `ip4`, the services by their includes, and nothing for the one you left: 7 lookups.",
+    right=(
+        "v=spf1 ip4:192.0.2.210 ip4:192.0.2.211 ip4:192.0.2.212 ip4:192.0.2.213 include:_spf.sender.example "
+        "include:_crm.sender.example include:_bill.sender.example -all",
+        "v=spf1 a mx a:app.many.mistakes.example ip4:192.0.2.213 include:_spf.sender.example "
+        "include:_crm.sender.example include:_bill.sender.example ~all",
+    ),
+    wrong=(
+        "v=spf1 a mx a:www.many.mistakes.example a:app.many.mistakes.example a:fax.many.mistakes.example "
+        "include:_left.many.mistakes.example include:_spf.sender.example include:_crm.sender.example "
+        "include:_bill.sender.example -all",
+        "v=spf1 ip4:192.0.2.210/30 include:_spf.sender.example -all",
+        "v=spf1 ip4:192.0.2.208/29 ip4:203.0.113.40/29 ip4:203.0.113.160/29 -all",
+        "v=spf1 ip4:192.0.2.208/29 include:_left.many.mistakes.example include:_spf.sender.example "
+        "include:_crm.sender.example include:_bill.sender.example -all",
+        "v=spf1 ip4:192.0.2.208/29 include:_spf.sender.example include:_crm.sender.example "
+        "include:_bill.sender.example",
+        "v=spf1 +all",
+        "ip4:192.0.2.208/29 -all",
+        "v=spf1 " + "ip4:192.0.2.208/29 " * 200,
+        "v=spf1 \ud800 -all",
+        10,
+    ),
+)
+
+
+def solution_q2(terms: Sequence[tuple[str, bool]]) -> str:
+    words = {"+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}
+    for qualifier, matches in terms:
+        if matches:
+            return words[qualifier]
+    return "neutral"
+
+
+q2 = Question(
+    "Write a function that takes pairs of qualifier and match, in the order of a record, and returns the result.",
+    results_of(
+        [
+            (([("+", True), ("-", True)],), "pass"),
+            (([("+", False), ("-", True)],), "fail"),
+            (([("+", False), ("~", True)],), "softfail"),
+            (([("?", True), ("+", True), ("-", True)],), "neutral"),
+            (([("-", True), ("+", True)],), "fail"),
+            (([("+", False), ("-", False)],), "neutral"),
+        ]
+    ),
+    takes_function=True,
+    hints=("The first term that matches decides; return at once.", "What is said when no term matches at all?"),
+    explanation="The first match decides, by its qualifier. No match at all is neutral (RFC 7208 section 4.7).",
+    right=(solution_q2,),
+    wrong=(
+        lambda terms: "pass" if any(matches for _, matches in terms) else "fail",
+        lambda terms: {"+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}[terms[-1][0]],
+        "pass",
+    ),
+)
+
+q3 = Question(
+    "How many lookups does that record need for a stranger?",
+    number(
+        6,
+        reasons={
+            4: "That is the record alone. What `_spf.sender.example` includes counts as well.",
+            5: "The record of `_spf.sender.example` holds two includes of its own.",
+            8: "`ip4` and `all` ask the DNS nothing.",
+        },
+    ),
+    hints=(
+        "`ip4`, `ip6` and `all` cost nothing; the others cost one each.",
+        "Look at the tree of section 4 for what the include costs.",
+    ),
+    explanation="mx 1, a 1, exists 1, and the include 3: itself and the two inside it (RFC 7208 section 4.6.4).",
+    right=(6, "6"),
+    wrong=(4, 5, 8, 10, "many"),
+)
+
+q4 = Question(
+    "Write the one record that twice.mistakes.example should have.",
+    _record_for(
+        "twice.mistakes.example",
+        senders={"192.0.2.201": "its own server", "203.0.113.41": "the sending service"},
+        outsiders={"203.0.113.77": "a stranger"},
+        includes=("_spf.sender.example",),
+    ),
+    hints=("One `v=spf1`, the terms of both records, one `all`.", "What stands after `all` is never looked at."),
+    explanation="One record with the terms of both, and `all` once, at the end (RFC 7208 sections 3.2 and 5.1).",
+    right=(
+        "v=spf1 ip4:192.0.2.201 include:_spf.sender.example ~all",
+        "v=spf1 include:_spf.sender.example ip4:192.0.2.201 -all",
+    ),
+    wrong=(
+        "v=spf1 ip4:192.0.2.201 -all include:_spf.sender.example ~all",
+        "v=spf1 ip4:192.0.2.201 -all v=spf1 include:_spf.sender.example ~all",
+        "v=spf1 ip4:192.0.2.201, include:_spf.sender.example ~all",
+        "v=spf1 ip4:192.0.2.201 ip4:203.0.113.40/29 -all",
+        "v=spf1 ip4:192.0.2.201 include:_spf.sender.example",
+        "v=spf1 ip4:192.0.2.201 include:_spf.sender.example ?all",
+    ),
+)
+
+q5 = Question(
+    "Under which name does the receiver of the bounce look for an SPF record?",
+    text(
+        "mx.kaisha.example",
+        "mx.kaisha.example.",
+        otherwise="SPF never reads the From line, and this envelope has no sender: what else did the server say?",
+    ),
+    hints=("The sender of the envelope is empty: `MAIL FROM:<>`.", "Look at the first command of the session."),
+    explanation="With an empty sender SPF judges postmaster@ the EHLO name (RFC 7208 section 2.4).",
+    right=("mx.kaisha.example", "MX.kaisha.example."),
+    wrong=("kaisha.example", "example.org", 25),
+)
