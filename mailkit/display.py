@@ -93,8 +93,10 @@ def cell_text(value: Any) -> str:
     return visible(str(plain(value)), limit=_LONGEST)
 
 
-def cell_html(value: Any) -> str:
-    """Return :func:`cell_text` as HTML; outcomes and verdicts become badges."""
+def cell_html(value: Any, column: str = "") -> str:
+    """Return :func:`cell_text` as HTML; outcomes and verdicts become badges, a ``fix`` to paste keeps its lines."""
+    if column == "fix" and isinstance(value, str):
+        return "\n".join(html.escape(visible(line, _LONGEST)) for line in value.splitlines()[:100])
     text = html.escape(cell_text(value))
     if isinstance(value, (StrEnum, Word)) and str(value) in BADGES:
         mark, colour = BADGES[str(value)]
@@ -125,7 +127,7 @@ def table_html(titles: Sequence[str], cells: Sequence[Sequence[Any]], caption: s
     head = "".join(f'<th style="{_HEAD}">{html.escape(visible(title.replace("_", " ")))}</th>' for title in titles)
     body = "".join(
         "<tr>"
-        + "".join(f'<td style="{_CELL}{_code_style(t)}">{cell_html(value)}</td>' for t, value in zip(titles, row))
+        + "".join(f'<td style="{_CELL}{_code_style(t)}">{cell_html(value, t)}</td>' for t, value in zip(titles, row))
         + "</tr>"
         for row in cells
     )
@@ -139,7 +141,7 @@ def record_html(fields: Sequence[tuple[str, Any]]) -> str:
     """Return one record as an HTML table of two columns; fields with nothing to show are left out."""
     rows = "".join(
         f'<tr><th style="{_HEAD};border-bottom-width:1px">{html.escape(name.replace("_", " "))}</th>'
-        f'<td style="{_CELL}{_code_style(name)}">{cell_html(value)}</td></tr>'
+        f'<td style="{_CELL}{_code_style(name)}">{cell_html(value, name)}</td></tr>'
         for name, value in fields
         if cell_text(value)
     )

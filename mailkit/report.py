@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 
-from mailkit import dkim, op25b, spf
+from mailkit import dkim, op25b, smtp_auth, spf
 from mailkit.dns_lookup import parse_question
 from mailkit.network import Network
 from mailkit.results import Finding, Rows, Verdict, visible
@@ -24,6 +24,7 @@ Check = Callable[[str, Network, Sequence[str] | None], list[Finding]]
 # One entry a lesson, in the order of the lessons.  The last argument is the DKIM selectors, None when not known.
 CHECKS: list[Check] = [
     lambda domain, net, selectors: op25b.findings(domain, net=net),
+    lambda domain, net, selectors: smtp_auth.findings(domain, net=net),
     lambda domain, net, selectors: list(spf.lint(domain, net=net)),
     lambda domain, net, selectors: dkim.findings(domain, net=net, selectors=selectors),
 ]
@@ -80,11 +81,17 @@ def summary(findings: Rows[Finding]) -> str:
     lines = []
     for finding in sorted(findings, key=lambda f: order.index(f.verdict)):
         lines.append(f"{_MARKS[finding.verdict]} {finding.verdict:8} {finding.check}: {visible(finding.subject, 80)}")
-        for text in (finding.evidence, finding.advice, finding.fix, finding.reference):
-            if text and (finding.verdict is not Verdict.PASS or text is finding.evidence):
-                indented = textwrap.wrap(visible(text, 2000), 100, initial_indent=" " * 11, subsequent_indent=" " * 11)
-                lines += indented
+        lines += _indented(finding.evidence)
+        if finding.verdict is not Verdict.PASS:
+            lines += _indented(finding.advice)
+            # What is to be pasted must not be broken into lines.
+            lines += [" " * 11 + visible(line, 4000) for line in finding.fix.splitlines()]
+            lines += _indented(finding.reference)
     return "\n".join([*lines, "", f"{_counted(findings)} ({findings.caption})"])
+
+
+def _indented(text: str) -> list[str]:
+    return textwrap.wrap(visible(text, 2000), 100, initial_indent=" " * 11, subsequent_indent=" " * 11)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
