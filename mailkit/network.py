@@ -131,7 +131,7 @@ class Network:
         qname, qtype = dns_lookup.parse_question(name, rdtype)
         query = dns.message.make_query(qname, qtype, use_edns=0, payload=1232, want_dnssec=dnssec)
         try:
-            response = dns_lookup.ask(query, self.nameservers, timeout or self.timeout)
+            response = dns_lookup.ask(query, self.nameservers, self._seconds(timeout))
         except (OSError, dns.exception.DNSException, EOFError) as error:
             return Answer(
                 name, rdtype, Status.TIMEOUT, reason=self._no_answer(), detail=f"{type(error).__name__}: {error}"
@@ -144,6 +144,11 @@ class Network:
         if answer.status is Status.NXDOMAIN and (hint := self._other_network(name)):
             answer = replace(answer, reason=hint)
         return answer
+
+    def _seconds(self, timeout: float | None) -> float:
+        if timeout is not None and not isinstance(timeout, (int, float)):
+            raise TypeError(f"timeout is a number of seconds, not {timeout!r}")
+        return timeout or self.timeout
 
     def _no_answer(self) -> str:
         if not self.nameservers:
@@ -185,7 +190,7 @@ class Network:
         when the proxy does not say.
         """
         check_port(port)
-        wait = timeout or self.timeout
+        wait = self._seconds(timeout)
         deadline = time.monotonic() + wait
         failure: OSError = TimeoutError("timed out")
         addresses = self.addresses(host, timeout=wait)

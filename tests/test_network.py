@@ -225,6 +225,13 @@ def test_addresses(net: Network) -> None:
         net.addresses(3221226009)  # type: ignore[arg-type]
 
 
+def test_a_timeout_is_a_number(net: Network) -> None:
+    with pytest.raises(TypeError, match="timeout is a number of seconds, not '1'"):
+        net.lookup("kaisha.example", "MX", timeout="1")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="timeout is a number of seconds, not '1'"):
+        net.dial(MX, 25, timeout="1")  # type: ignore[arg-type]
+
+
 # Dialling
 
 

@@ -14,10 +14,11 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from mailkit.lab.world import Host
 from mailkit.smtp_auth.mechanisms import cram_md5
 from mailkit.smtp_auth.scram import ScramError, Verifier, fields, header_and_bare
 
-__all__ = ["MECHANISMS", "Result", "answer"]
+__all__ = ["MECHANISMS", "Result", "answer", "not_owned"]
 
 Ask = Callable[[bytes], Awaitable[bytes]]  # sends a challenge and returns the client's response
 PasswordOf = Callable[[str], str | None]
@@ -173,3 +174,11 @@ async def answer(
     except _Refused as refused:
         return Result(refused.reply)
     return Result(_SUCCESS if good else _WRONG, user, good)
+
+
+def not_owned(address: str, host: Host, account: str) -> str:
+    """Return the refusal of an *address* that is not the *account*'s, where *host* enforces that (RFC 6409 6.1)."""
+    if not (account and host.enforce_from) or address.lower() == account.lower():
+        return ""
+    # RFC 6409 names 550; Postfix says 553 with these words, and so do many who run it.
+    return f"553 5.7.1 <{address}>: Sender address rejected: not owned by user {account}"

@@ -86,6 +86,11 @@ class Session(aiosmtpd.SMTP):
         """True where AUTH is on offer: inside TLS, or anywhere on a server that makes this mistake."""
         return self.is_submission and (self.encrypted or self.host.auth_in_clear)
 
+    @property
+    def account(self) -> str:
+        """Who has logged in, if anybody has."""
+        return str(self.session.auth_data) if self.session is not None and self.session.authenticated else ""
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the client's public address; after STARTTLS aiosmtpd makes a new session, which would lose it."""
         if not self.client:
@@ -169,7 +174,7 @@ class _Handler:
             return "530 5.7.0 Must issue a STARTTLS command first"
         if server.is_submission and not session.authenticated:
             return "530 5.7.0 Authentication required"
-        if address not in ("", "<>") and (refusal := _not_owned(address, server)):
+        if address not in ("", "<>") and (refusal := auth.not_owned(address, server.host, server.account)):
             return refusal
         envelope.mail_from = address
         envelope.mail_options.extend(options)
@@ -189,7 +194,7 @@ class _Handler:
         services, host = server.services, server.host
         authors = message_from_bytes(envelope.content, policy=policy.compat32).get_all("From", [])
         for _, author in getaddresses([str(field) for field in authors]):
-            if refusal := _not_owned(author, server):
+            if refusal := auth.not_owned(author, server.host, server.account):
                 return refusal
         queue_id = services.store.queue_id()
         incoming = Incoming(
@@ -207,7 +212,7 @@ class _Handler:
         if refusal:
             services.store.note(host.name, queue_id, f"refused: {refusal}")
             return refusal
-        account = f", sasl_username={session.auth_data}" if session.authenticated else ""
+        account = f", sasl_username={server.account}" if server.account else ""
         event = f"client=[{server.client}]{account}, from=<{incoming.sender}>, accepted"
         services.store.note(host.name, queue_id, event)
         services.queue.accept(
@@ -226,16 +231,6 @@ class _Handler:
 def _relays_for(host: Host, client: str) -> bool:
     ip = ipaddress.ip_address(client)
     return any(ip in ipaddress.ip_network(net) for net in host.relay_for)
-
-
-def _not_owned(address: str, server: Session) -> str:
-    """Return the refusal of an *address* that is not the account's, where the server enforces that (RFC 6409 6.1)."""
-    assert server.session is not None
-    account = str(server.session.auth_data)
-    if not (server.is_submission and server.host.enforce_from) or address.lower() == account.lower():
-        return ""
-    # RFC 6409 names 550; Postfix says 553 with these words, and so do many who run it.
-    return f"553 5.7.1 <{address}>: Sender address rejected: not owned by user {account}"
 
 
 def _mended(content: bytes, queue_id: str, server: Session) -> bytes:

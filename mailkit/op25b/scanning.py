@@ -49,10 +49,15 @@ def scan(hosts: str | Iterable[str], ports: Sequence[int] = PORTS, *, net: Netwo
 
 
 def survey(
-    hosts: str | Iterable[str], ports: Sequence[int] = PORTS, *, net: Network, vantages: Iterable[str] | None = None
+    hosts: str | Iterable[str],
+    ports: Sequence[int] = PORTS,
+    *,
+    net: Network,
+    vantages: str | Iterable[str] | None = None,
 ) -> Rows[Reach]:
     """Return :func:`scan` from each of *vantages* (default: all that *net* has), all at the same time."""
-    places = [net.at(name) for name in (net.vantages if vantages is None else vantages)]
+    chosen = [vantages] if isinstance(vantages, str) else net.vantages if vantages is None else vantages
+    places = [net.at(name) for name in chosen]
     names, numbers = _hosts(hosts), _ports(ports)
     if len(places) * len(names) * len(numbers) > _MOST_PROBES:
         raise ValueError(f"that is more than {_MOST_PROBES} connections; ask for fewer hosts or ports at a time")
@@ -71,16 +76,17 @@ def _caption_of_all(net: Network, places: list[Network]) -> str:
 
 
 def _hosts(hosts: str | Iterable[str]) -> list[str]:
-    names = [hosts] if isinstance(hosts, str) else list(hosts)
+    names = [hosts] if isinstance(hosts, str) else list(hosts) if isinstance(hosts, Iterable) else []
     if not names or not all(isinstance(name, str) and name.strip() for name in names):
         raise ValueError("hosts is a host name or a list of them: scan(['mx.kaisha.example'], net=net)")
     return list(dict.fromkeys(name.strip().rstrip(".") for name in names))
 
 
 def _ports(ports: Sequence[int]) -> list[int]:
-    if not ports or not all(isinstance(port, int) and 0 < port < 65536 for port in ports):
+    numbers = list(ports) if isinstance(ports, Iterable) else []
+    if not numbers or not all(isinstance(port, int) and 0 < port < 65536 for port in numbers):
         raise ValueError("ports is a list of numbers from 1 to 65535: ports=(25, 587)")
-    return list(dict.fromkeys(ports))
+    return list(dict.fromkeys(numbers))
 
 
 # From where, to whom, at which address (or why at none), and at which port.
