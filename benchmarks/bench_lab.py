@@ -1,0 +1,192 @@
+"""How fast the practice internet comes up and serves, and what it costs: each figure beside its target.
+
+Run as ``python benchmarks/bench_lab.py``.  Starts are measured in fresh processes, as a kernel sees them: with pandas
+imported and nothing else.  Peers: a bare aiosmtpd that takes one message, and dnspython asking the same DNS.
+"""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import dns.message
+import dns.query
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
+
+from mailkit import op25b
+from mailkit.clients import send
+from mailkit.lab import Lab
+from mailkit.network import internet
+
+START_TARGET, MEMORY_TARGET, IMPORT_TARGET = 0.5, 60.0, 0.3  # seconds, MB, seconds
+SURVEY_SLACK, MESSAGE_TARGET = 0.5, 0.050  # seconds
+PROCESSES, MESSAGES, LOOKUPS = 5, 60, 300
+
+SENDER, RECIPIENT = "hanako@kaisha.example", "alice@bigmail.example"
+MESSAGE = f"From: {SENDER}\r\nTo: {RECIPIENT}\r\nSubject: bench\r\n\r\nHello.\r\n".encode()
+
+_MEMORY = """
+def memory():
+    for line in open("/proc/self/status"):
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+"""
+
+# What a fresh process does: print seconds, or megabytes.
+IMPORT = """
+import time, pandas
+begun = time.perf_counter()
+import mailkit
+print(time.perf_counter() - begun)
+"""
+MODULES = """
+import time, pandas
+begun = time.perf_counter()
+import mailkit.op25b, mailkit.lab
+print(time.perf_counter() - begun)
+"""
+START = """
+import time, pandas, mailkit.op25b, mailkit.lab
+begun = time.perf_counter()
+mailkit.connect("lab")
+print(time.perf_counter() - begun)
+"""
+START_WITH_IMPORTS = """
+import time, pandas
+begun = time.perf_counter()
+import mailkit
+mailkit.connect("lab")
+print(time.perf_counter() - begun)
+"""
+MEMORY = f"""
+import pandas
+{_MEMORY}
+before = memory()
+import mailkit
+mailkit.connect("lab")
+print(memory() - before)
+"""
+MEMORY_IN_USE = f"""
+import pandas
+{_MEMORY}
+before = memory()
+import mailkit
+net = mailkit.connect("lab")
+mailkit.op25b.survey("mx.kaisha.example", net=net)
+mailkit.op25b.diagnose(net=net)
+print(memory() - before)
+"""
+
+
+def in_fresh_processes(script: str) -> float:
+    """Return the median of what *script* prints in processes of its own."""
+    run = [sys.executable, "-c", script]
+    return statistics.median(
+        float(subprocess.run(run, capture_output=True, text=True, check=True).stdout) for _ in range(PROCESSES)
+    )
+
+
+def median_time(work: Callable[[], object], times: int) -> float:
+    """Return the median seconds that *work* takes."""
+    taken = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - begun)
+    return statistics.median(taken)
+
+
+def survey_time(lab: Lab) -> float:
+    """Return how long it takes to see six ports from five places, of which two drop some of them."""
+    places = list(lab.world.vantage_points)[:5]
+    ports = (25, 80, 465, 587, 993, 2525)
+    begun = time.perf_counter()
+    rows = op25b.survey("mx.kaisha.example", ports, net=lab.network(), vantages=places)
+    taken = time.perf_counter() - begun
+    assert len(rows) == 30
+    return taken
+
+
+def through_the_lab(lab: Lab) -> None:
+    """Submit one message over TLS with a login, have it relayed over TLS, and wait for the mailbox."""
+    sent = send(
+        "smtp.kaisha.example",
+        587,
+        MESSAGE,
+        sender=SENDER,
+        recipients=[RECIPIENT],
+        net=lab.network(),
+        credentials=lab.account(SENDER),
+    )
+    assert sent.outcome == "open", sent
+    lab.settle()
+
+
+def free_port() -> int:
+    """Return a port of loopback on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def into_aiosmtpd(port: int) -> None:
+    """Hand one message to a server that throws it away: no TLS, no login, no relay."""
+    net = internet(nameservers=["127.0.0.1"])
+    sent = send("127.0.0.1", port, MESSAGE, sender=SENDER, recipients=[RECIPIENT], net=net)
+    assert sent.outcome == "open", sent
+
+
+def show(what: str, measured: float, unit: str, target: float | None = None) -> bool:
+    """Print one line; return whether the target was met (true where there is none)."""
+    shown = f"{measured:8.3f} {unit:2}" if unit == "s" else f"{measured:8.1f} {unit:2}"
+    if target is None:
+        print(f"  {what:58} {shown}")
+        return True
+    met = measured <= target
+    print(f"  {what:58} {shown}   target {target:g} {unit}   {'met' if met else 'MISSED'}")
+    return met
+
+
+def main() -> None:
+    """Measure and print."""
+    print("practice internet")
+    met = [
+        show("import mailkit, beyond pandas", in_fresh_processes(IMPORT), "s", IMPORT_TARGET),
+        show("import of the lab and lesson 01, beyond pandas", in_fresh_processes(MODULES), "s"),
+        show("lab up, modules imported", in_fresh_processes(START), "s", START_TARGET),
+        show("lab up in a kernel that has only pandas", in_fresh_processes(START_WITH_IMPORTS), "s"),
+    ]
+    if sys.platform == "linux":
+        met += [
+            show("memory added by the lab and its modules", in_fresh_processes(MEMORY), "MB", MEMORY_TARGET),
+            show("the same after a survey and a diagnosis", in_fresh_processes(MEMORY_IN_USE), "MB", MEMORY_TARGET),
+        ]
+    with Lab() as lab:
+        net = lab.network()
+        target = net.timeout + SURVEY_SLACK
+        met.append(show("survey: 5 places, 6 ports, 1 host", survey_time(lab), "s", target))
+        through_the_lab(lab)
+        spent = time.process_time()
+        taken = median_time(lambda: through_the_lab(lab), MESSAGES)
+        met.append(show("submission, relay, mailbox: median of a message", taken, "s", MESSAGE_TARGET))
+        # On a machine that has other work too, the rest of the time is waiting for a turn.
+        show("  of which processor time, client and both servers", (time.process_time() - spent) / MESSAGES, "s")
+        port = free_port()  # aiosmtpd's controller wants to be told
+        sink = Controller(Sink(), hostname="127.0.0.1", port=port)
+        sink.start()
+        show("  peer: one bare aiosmtpd takes it, no TLS, no relay", median_time(lambda: into_aiosmtpd(port), 60), "s")
+        sink.stop()
+        query = dns.message.make_query("kaisha.example", "MX")
+        ours = median_time(lambda: net.lookup("kaisha.example", "MX"), LOOKUPS)
+        theirs = median_time(lambda: dns.query.udp(query, "127.0.0.1", 1, lab.dns_port), LOOKUPS)
+        show("one lookup through the network", ours * 1000, "ms")
+        show("  peer: the same question by dnspython alone", theirs * 1000, "ms")
+    print("every target met" if all(met) else "a target was missed")
+
+
+if __name__ == "__main__":
+    main()
