@@ -1,0 +1,132 @@
+"""Predictions and questions of lesson 00, start here."""
+
+from __future__ import annotations
+
+from email import message_from_bytes, policy
+from typing import Any
+
+from mailkit import dialogue, lab
+from mailkit.exercises.checkers import choice, results_of, text
+from mailkit.exercises.core import Prediction, Question
+from mailkit.results import Outcome
+
+__all__ = ["p1", "p2", "p3", "p4", "p5", "q1", "q2", "q3", "q4"]
+
+p1 = Prediction("You connect to port 25. Who speaks first?", choices=("server", "client"))
+p2 = Prediction("You name a mailbox that does not exist: which kind of reply?", choices=("2xx", "4xx", "5xx"))
+p3 = Prediction("Which of the two senders does Hanako's mail program show her?", choices=("envelope", "header"))
+p4 = Prediction("Can Hanako see in her message that Taro got a copy?", choices=("yes", "no"))
+p5 = Prediction(
+    "The MX of the recipient is switched off. What does the message do?", choices=("arrive", "wait", "bounce")
+)
+
+q1 = Question(
+    "A message was typed without its final dot, and the connection broke. Choose A, B or C.",
+    choice(
+        "C",
+        {
+            "A": "Without the dot the server cannot know that the message was complete.",
+            "B": "A bounce tells about a message that some server had taken over; this one nobody had.",
+        },
+    ),
+    hints=("Which reply makes a server responsible for a message?", "The one that comes after the dot."),
+    explanation="Only the 250 after the dot hands the message over (RFC 5321 section 6.1). The sender still has it.",
+    right=("C", "c"),
+    wrong=("A", "B", 250),
+)
+
+
+def solution_q2(code: int) -> str:
+    return {2: "done", 3: "go on", 4: "wait", 5: "give up"}[code // 100]
+
+
+q2 = Question(
+    'Write a function that turns a reply code into "done", "go on", "wait" or "give up".',
+    results_of(
+        [((250,), "done"), ((220,), "done"), ((354,), "go on"), ((451,), "wait"), ((421,), "wait"), ((550,), "give up")]
+    ),
+    takes_function=True,
+    hints=("Only the first digit counts.", "code // 100 is the first digit of a number with three."),
+    explanation="RFC 5321 section 4.2.1: a client that knows no more than the first digit still does the right thing.",
+    right=(solution_q2,),
+    wrong=(lambda code: "done" if code == 250 else "give up", lambda code: "wait", "wait"),
+)
+
+q3 = Question(
+    "Which host took the message over from Carol's mail program? Read the three Received lines.",
+    text(
+        "smtp2.mistakes.example",
+        "smtp2.mistakes.example.",
+        otherwise="Start at the bottom: the lowest line is the oldest, and `by` names the server that wrote it.",
+    ),
+    hints=("Received lines are stacked: each server puts its own on top.", "Look for `by` in the lowest of them."),
+    explanation="The lowest line was written first, by smtp2.mistakes.example, after a login (the A of ESMTPSA).",
+    right=("smtp2.mistakes.example", "SMTP2.mistakes.example"),
+    wrong=("mx.example.org", "relay.mistakes.example", "pc7", 3),
+)
+
+_SERVER, _BLIND = "mx.example.jp", "info@example.jp"
+
+
+def _typed(answer: Any) -> str | None:
+    """Type the lines at a server of the practice internet and look into the mailbox."""
+    if isinstance(answer, str) or not all(isinstance(line, str) for line in answer) or not list(answer):
+        return "The answer is a list of lines, each a text between quotes."
+    ground = lab.start()
+    before = len(ground.inbox(_BLIND))
+    talk = dialogue.open(_SERVER, net=ground.network("office"))
+    said = talk.say(*answer)
+    talk.quit()
+    if said.outcome is Outcome.REJECTED:
+        return f"`{said.lines[-2].text}` was answered with `{said.lines[-1].text}`."
+    arrived = ground.inbox(_BLIND)[before:]
+    if not arrived:
+        return "Nothing arrived. Was the last line a single dot, and was DATA answered with 354 before the message?"
+    named = message_from_bytes(arrived[-1].message, policy=policy.compat32).get_all("To", [])
+    if not named:
+        return "It arrived, but the message has no To field. Write one, and an empty line after the header."
+    if any(_BLIND in str(field).lower() for field in named):
+        return f"It arrived, but its To field names {_BLIND}: that copy is not blind."
+    return None
+
+
+q4 = Question(
+    "Write the lines that give info@example.jp a blind copy of a mail to somebody else.",
+    _typed,
+    hints=(
+        "EHLO, MAIL FROM, RCPT TO, DATA, the fields, an empty line, the text, a dot: nine lines or so.",
+        "Name info@example.jp in RCPT TO, and somebody else in the To field.",
+    ),
+    explanation="The envelope decides who gets it; the To field is only text (RFC 5321 section 7.2).",
+    right=(
+        [
+            "EHLO office.kaisha.example",
+            "MAIL FROM:<hanako@kaisha.example>",
+            "RCPT TO:<info@example.jp>",
+            "DATA",
+            "From: Hanako <hanako@kaisha.example>",
+            "To: taro@kaisha.example",
+            "Subject: The new office",
+            "",
+            "We move in March.",
+            ".",
+        ],
+    ),
+    wrong=(
+        ["EHLO x.example", "MAIL FROM:<a@kaisha.example>", "RCPT TO:<nobody@example.jp>", "DATA", "To: b", "", "."],
+        ["EHLO x.example", "MAIL FROM:<a@kaisha.example>", "RCPT TO:<info@example.jp>", "DATA", "To: b@example.org"],
+        ["EHLO x.example", "MAIL FROM:<a@kaisha.example>", "RCPT TO:<info@example.jp>", "DATA", "Hello", "", "."],
+        [
+            "EHLO x.example",
+            "MAIL FROM:<a@kaisha.example>",
+            "RCPT TO:<info@example.jp>",
+            "DATA",
+            "To: info@example.jp",
+            "",
+            ".",
+        ],
+        "EHLO",
+        [],
+        25,
+    ),
+)

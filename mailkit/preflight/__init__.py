@@ -1,0 +1,11 @@
+"""Preflight, the last section of lesson 00: what this machine and its network allow, ending in one verdict.
+
+The practice internet needs nothing but loopback, so ``NETWORK = "lab"`` nearly always works.  What the real
+internet needs is looked at one by one, and what cannot be known from here is ``unknown``.
+"""
+
+from mailkit.preflight.checking import PORTS, check
+from mailkit.preflight.machine import Machine, this_machine
+from mailkit.preflight.verdict import verdict
+
+__all__ = ["PORTS", "Machine", "check", "this_machine", "verdict"]

@@ -1,0 +1,130 @@
+"""The findings of the preflight: one sentence a fact, and what to do about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from mailkit.attempts import OWN_MACHINE
+from mailkit.network import Network
+from mailkit.preflight.machine import LESSON, Machine, findings, this_machine
+from mailkit.preflight.ways import DNS, PORTS, Ways, ask_dns, connected, try_ports
+from mailkit.results import Finding, Outcome, Rows, Stage, Verdict
+
+__all__ = ["NO_NETWORK", "PORTS", "check"]
+
+NO_NETWORK = "no way leads out: there is no network"
+
+_PURPOSE = {
+    25: "relay: server to server",
+    465: "submission, TLS from the start",
+    587: "submission",
+    80: "web",
+    443: "web, TLS",
+}
+
+
+def check(*, net: Network | None = None, machine: Machine | None = None) -> Rows[Finding]:
+    """Return what this machine and, with *net*, the network there allow: one finding a fact.
+
+    *machine* defaults to :func:`this_machine`.  With *net* there are up to 16 short connections, at most two to a
+    host, and a few questions to the DNS; it takes about three times the network's timeout at worst.  Raises
+    ValueError when the network has no domains to test with.
+    """
+    if net is not None and not net.probe_domains:
+        raise ValueError("the network has no probe_domains: name some mail domains to test with")
+    rows = findings(machine or this_machine())
+    if net is None:
+        return Rows(Finding, rows, caption="this machine; no network was asked")
+    dns = ask_dns(net)
+    ways = try_ports(net, names=dns.works)
+    rows += [_dns(dns), _way_out(ways), *(_port(port, ways) for port in PORTS), _ipv6(ways)]
+    return Rows(Finding, rows, caption=net.caption)
+
+
+def _finding(check: str, verdict: Verdict, evidence: str, advice: str = "", reference: str = "") -> Finding:
+    return Finding(check, "this network", verdict, evidence, advice, reference=reference, lesson=LESSON)
+
+
+_OWN_RESOLVER = 'or name a resolver you may use: mailkit.connect("internet", nameservers=["…"])'
+
+
+def _dns(dns: DNS) -> Finding:
+    if not dns.configured:
+        advice = f"Connect this machine to a network, {_OWN_RESOLVER}."
+        return _finding("DNS", Verdict.FAIL, "this machine has no resolver configured", advice)
+    if dns.lies:
+        evidence = "it answers everything: a name made up a moment ago has an address"
+        advice = f"Nothing it says can be believed here: log in to the network if it asks for that, {_OWN_RESOLVER}."
+        return _finding("DNS", Verdict.FAIL, evidence, advice, "RFC 6761 section 6.4")
+    if dns.silent:
+        return _finding("DNS", Verdict.FAIL, "no name server answered", f"Mend the connection, {_OWN_RESOLVER}.")
+    if not dns.works:
+        evidence = "it answers, but does not know the mail servers of well-known domains"
+        advice = f"It may serve names of the inside only: ask whoever runs it, {_OWN_RESOLVER}."
+        return _finding("DNS", Verdict.FAIL, evidence, advice)
+    return _finding("DNS", Verdict.PASS, "known names are found, and made-up names are not")
+
+
+def _way_out(ways: Ways) -> Finding:
+    if ways.intercepted:
+        ports = ", ".join(map(str, ways.intercepted))
+        evidence = f"an address where nobody lives answers on port {ports}: somebody on the way answers for everyone"
+        advice = "Log in to the network if it asks for that; otherwise believe no answer on these ports without TLS."
+        word = Verdict.WARN if any(map(ways.leaves, PORTS)) else Verdict.FAIL
+        return _finding("way out", word, evidence, advice)
+    if any(map(connected, ways.all_attempts)):
+        return _finding("way out", Verdict.PASS, "servers outside can be reached")
+    if all(attempt.stage is Stage.PROXY for attempt in ways.all_attempts):
+        advice = "Start the SOCKS proxy that via= or MAILKIT_VIA names, or leave it out."
+        return _finding("way out", Verdict.UNKNOWN, "the SOCKS proxy to go through does not work", advice)
+    if all(attempt.outcome is Outcome.UNREACHABLE for attempt in ways.all_attempts):
+        return _finding("way out", Verdict.FAIL, NO_NETWORK, "Connect to one, or work offline.")
+    if not any(ways.servers.values()):
+        evidence = "without the DNS there was no server to dial"
+        return _finding("way out", Verdict.UNKNOWN, evidence, "Mend the DNS first.")
+    advice = "Ask from another network. A firewall that lets nothing out looks like this."
+    return _finding("way out", Verdict.FAIL, "none of the servers could be reached, on no port", advice)
+
+
+def _port(port: int, ways: Ways) -> Finding:
+    attempts, what = ways.servers[port], f"port {port}"
+    if port in ways.intercepted:
+        evidence = f"{_PURPOSE[port]}; an address where nobody lives answers"
+        return _finding(what, Verdict.FAIL, evidence, "Whoever answers here is not the server that was dialled.")
+    seen = Counter(attempt.outcome for attempt in attempts)
+    evidence = f"{_PURPOSE[port]}; {', '.join(f'{n} {outcome}' for outcome, n in sorted(seen.items())) or 'not tried'}"
+    if ways.leaves(port):
+        return _finding(what, Verdict.PASS, evidence)
+    if not attempts:
+        return _finding(what, Verdict.UNKNOWN, evidence, "There was no server to dial.")
+    if all(attempt.stage is Stage.PROXY for attempt in attempts):
+        return _finding(what, Verdict.UNKNOWN, evidence, "The SOCKS proxy failed; nothing is known about the port.")
+    if any(attempt.reason == OWN_MACHINE for attempt in attempts):
+        return _finding(what, Verdict.WARN, evidence, "This machine's own firewall or security software holds it back.")
+    if not any(map(connected, ways.all_attempts)):
+        return _finding(what, Verdict.UNKNOWN, evidence, "Nothing gets out, so nothing is known about this port.")
+    if port == 25:
+        advice = "Usual for homes, offices and clouds, and no fault: lesson 01 is about it."
+        return _finding(what, Verdict.WARN, evidence, advice, "RFC 5068 section 3")
+    advice = "Lessons that ask real servers on this port will say unknown."
+    return _finding(what, Verdict.WARN, evidence, advice, "RFC 5068 section 3" if port in (465, 587) else "")
+
+
+def _ipv6(ways: Ways) -> Finding:
+    if ways.ipv6 is None:
+        return _finding("IPv6", Verdict.UNKNOWN, "no IPv6 address was found to try")
+    if connected(ways.ipv6):
+        if 443 in ways.intercepted:
+            return _finding("IPv6", Verdict.UNKNOWN, "somebody on the way answers for everyone")
+        return _finding("IPv6", Verdict.PASS, "a server was reached over IPv6")
+    if ways.ipv6.outcome is Outcome.UNREACHABLE:
+        evidence = "the DNS gives IPv6 addresses, and no route leads to them from here"
+        advice = "Harmless: mail goes over IPv4. Rows with an IPv6 address will read unreachable, and the line is why."
+        return _finding("IPv6", Verdict.INFO, evidence, advice)
+    if ways.ipv6.stage is Stage.PROXY or not ways.leaves(443):
+        return _finding(
+            "IPv6", Verdict.UNKNOWN, f"{ways.ipv6.outcome}, and over IPv4 the same port does not leave either"
+        )
+    evidence = f"{ways.ipv6.outcome} over IPv6, while the same port leaves over IPv4"
+    advice = "IPv6 leads nowhere, and programs wait before they fall back to IPv4: have it mended or switched off."
+    return _finding("IPv6", Verdict.WARN, evidence, advice)

@@ -1,0 +1,148 @@
+"""What leaves from here: the DNS, a handful of ports, and IPv6, each asked with a few polite connections.
+
+Mail servers are greeted and left with QUIT (:func:`mailkit.clients.greet`); web ports are only connected to.  An
+address where nobody lives is dialled on every port too: if it answers, somebody on the way answers for everyone.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from mailkit.attempts import FAILURES, Attempt, explain
+from mailkit.clients import greet
+from mailkit.network import Answer, Network, Status
+from mailkit.op25b import mail_exchangers, submission_hosts
+from mailkit.parallel import each
+from mailkit.results import Outcome, Stage
+
+__all__ = ["DNS", "PORTS", "Ways", "ask_dns", "try_ports"]
+
+PORTS = (25, 465, 587, 80, 443)
+
+_MOST_DOMAINS = 2
+_WEB = (80, 443)
+
+
+@dataclass(frozen=True)
+class DNS:
+    """What the resolver said: to questions with a known answer, and about names that cannot exist."""
+
+    configured: bool
+    known: tuple[Answer, ...]
+    invented: tuple[Answer, ...]
+
+    @property
+    def silent(self) -> bool:
+        """True when nothing came back at all."""
+        return all(answer.status is Status.TIMEOUT for answer in (*self.known, *self.invented))
+
+    @property
+    def lies(self) -> bool:
+        """True when a name made up a moment ago has an address."""
+        return any(self.invented)
+
+    @property
+    def works(self) -> bool:
+        """True when what it says can be used."""
+        return any(self.known) and not self.lies
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How the attempts on each port ended: at real servers, and at an address where nobody lives."""
+
+    servers: dict[int, tuple[Attempt, ...]]
+    nobody: dict[int, Attempt]
+    ipv6: Attempt | None  # None: no IPv6 address was found to try
+
+    @property
+    def intercepted(self) -> tuple[int, ...]:
+        """The ports on which the address where nobody lives answers."""
+        return tuple(port for port, attempt in self.nobody.items() if connected(attempt))
+
+    def leaves(self, port: int) -> bool:
+        """True when a server was reached on *port*, and it was not somebody else who answered."""
+        return port not in self.intercepted and any(map(connected, self.servers.get(port, ())))
+
+    @property
+    def all_attempts(self) -> tuple[Attempt, ...]:
+        """Every attempt over IPv4."""
+        return (*self.nobody.values(), *(attempt for some in self.servers.values() for attempt in some))
+
+
+def connected(attempt: Attempt) -> bool:
+    """Whether the connection itself was made, whatever came of it then."""
+    return attempt.stage not in (Stage.DNS, Stage.PROXY, Stage.CONNECT)
+
+
+def ask_dns(net: Network) -> DNS:
+    """Ask for names that exist, and for two that were made up a moment ago; all at once."""
+    made_up = secrets.token_hex(12)
+    known = [(domain, "MX") for domain in net.probe_domains[:_MOST_DOMAINS]]
+    # RFC 6761 section 6.4: a name below .invalid never exists.  Some resolvers keep to that and lie elsewhere.
+    invented = [(f"{made_up}.invalid", "A"), (f"www.{made_up}.com", "A")]
+    answers = each(lambda question: net.lookup(*question), known + invented)
+    return DNS(bool(net.nameservers), tuple(answers[: len(known)]), tuple(answers[len(known) :]))
+
+
+def try_ports(net: Network, *, names: bool) -> Ways:
+    """Try every port of :data:`PORTS` at the servers of two well-known domains, and at nobody's address.
+
+    Without *names* (the DNS does not work, or lies) only nobody's address is tried.
+    """
+    targets = _targets(net) if names else []
+    ipv6 = next((a for _, _, found in targets for a in found if ipaddress.ip_address(a).version == 6), None)
+    jobs: list[tuple[str, int, Callable[[], Attempt]]] = []
+    for host, ports, found in targets:
+        for port in ports:
+            jobs.append(("servers", port, partial(_attempt, net, host, found[0], port)))
+    jobs += [("nobody", port, partial(_dial, net, net.nobody, port)) for port in PORTS]
+    if ipv6:
+        jobs.append(("ipv6", 443, partial(_dial, net, ipv6, 443)))
+    ended = each(lambda job: job[2](), jobs)
+    servers: dict[int, tuple[Attempt, ...]] = dict.fromkeys(PORTS, ())
+    for (who, port, _), attempt in zip(jobs, ended):
+        if who == "servers":
+            servers[port] += (attempt,)
+    nobody = {port: attempt for (who, port, _), attempt in zip(jobs, ended) if who == "nobody"}
+    return Ways(servers, nobody, ended[-1] if ipv6 else None)
+
+
+def _targets(net: Network) -> list[tuple[str, tuple[int, ...], tuple[str, ...]]]:
+    """Return (host, ports, addresses) of what to dial: an MX, a submission server and the web of each domain."""
+    questions: list[tuple[tuple[int, ...], Callable[[], list[str]]]] = []
+    for domain in net.probe_domains[:_MOST_DOMAINS]:
+        questions += [
+            ((25,), partial(mail_exchangers, domain, net=net)),
+            ((587, 465), partial(submission_hosts, domain, net=net)),
+            (_WEB, partial(list, [domain])),
+        ]
+
+    def resolved(question: tuple[tuple[int, ...], Callable[[], list[str]]]) -> tuple[str, tuple[str, ...]]:
+        host = next(iter(question[1]()), "")
+        try:
+            return host, net.addresses(host) if host else ()
+        except FAILURES:  # it has no address, or what stands in the record is no name
+            return host, ()
+
+    found = each(resolved, questions)
+    return [(host, ports, addresses) for (ports, _), (host, addresses) in zip(questions, found) if addresses]
+
+
+def _attempt(net: Network, host: str, address: str, port: int) -> Attempt:
+    if port in _WEB:
+        return _dial(net, address, port)
+    return greet(host, port, address=address, net=net, timeout=net.timeout)
+
+
+def _dial(net: Network, address: str, port: int) -> Attempt:
+    """Connect and hang up."""
+    try:
+        net.dial(address, port).close()
+    except FAILURES as error:
+        return explain(error, Stage.CONNECT)
+    return Attempt(Outcome.OPEN, Stage.GREETING)
