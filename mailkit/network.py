@@ -68,9 +68,10 @@ class Slots:
 class Network:
     """The internet as seen from one place.
 
-    ``timeout`` is the deadline of one lookup or one connection, in seconds.  ``shows_credentials`` is True only
-    in the practice internet, where a clear-text password may be shown.  ``nobody`` is an address where no host
-    lives, ``probe_domains`` are domains with well-known mail servers to test port 25 against.
+    ``timeout`` is the deadline of one lookup or one connection, in seconds.  Only in the practice internet are
+    ``shows_credentials`` (a clear-text password may be shown) and ``takes_test_mail`` (a probe may send) True.
+    ``nobody`` is an address where no host lives, ``probe_domains`` are domains with well-known mail servers to test
+    port 25 against.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Network:
     nobody: str = NOBODY
     probe_domains: tuple[str, ...] = ()
     shows_credentials: bool = False
+    takes_test_mail: bool = False
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC), repr=False, compare=False)
     others: Mapping[str, Callable[[], Network]] = field(default_factory=dict, repr=False, compare=False)
     _slots: Slots = field(default_factory=lambda: Slots(2), repr=False, compare=False)

@@ -93,6 +93,13 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
     """
     without_outputs(notebook)
     notebook.metadata.kernelspec = dict(KERNEL)
+    try:
+        return _execute(notebook, folder)
+    except RuntimeError:  # the kernel never answered: another program may have taken one of its ports meanwhile
+        return _execute(notebook, folder)
+
+
+def _execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
     started: list[int] = []
     client = NotebookClient(
         notebook,

@@ -15,6 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OTHER_WORLD = ROOT / "tests" / "worlds" / "other"
 START_SECONDS = 60.0
+# For a kernel in a test: nothing listens where it would find the real internet.
+LOOPBACK_ONLY = {"MAILKIT_VIA": "socks5://127.0.0.1:1", "MAILKIT_NAMESERVERS": "127.0.0.1:1"}
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from typing import Any
 import nbformat
 import pytest
 from support_notebooks import each_lesson, run_problems
+from support_worlds import LOOPBACK_ONLY
 
 from mailkit import workbook
 
@@ -76,12 +77,16 @@ def desk(tmp_path_factory: pytest.TempPathFactory, peer: Callable[[str, str], st
         path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(value), encoding="utf-8")
-    environment = os.environ | {
-        "JUPYTER_CONFIG_DIR": str(folder / "config"),
-        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
-    }
+    environment = (
+        os.environ
+        | LOOPBACK_ONLY
+        | {
+            "JUPYTER_CONFIG_DIR": str(folder / "config"),
+            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+            "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        }
+    )
     served = folder / "served"
     served.mkdir()
     log = folder / "log.txt"

@@ -6,6 +6,7 @@ rule each.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from support_notebooks import code_cells, each_lesson, form_problems, tags
+from support_worlds import LOOPBACK_ONLY
 
 from mailkit import workbook
 
@@ -29,7 +31,13 @@ def nbval(notebook: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"]
     command += [f"--nbval-sanitize-with={tests / 'nbval_sanitize.cfg'}", "-p", "no:cacheprovider", str(notebook)]
     return subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, encoding="utf-8", cwd=tests.parent
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=tests.parent,
+        env=os.environ | LOOPBACK_ONLY,
     )
 
 

@@ -31,7 +31,19 @@ NOT_OURS = {".git", ".venv", "work", "build", "__pycache__", ".ipynb_checkpoints
 FLOORS = {
     **dict.fromkeys(["display", "results", "datasets"], 0),
     **dict.fromkeys(
-        ["network", "dns_lookup", "socks", "nsec", "dnssec", "bounded", "attempts", "parallel", "clients"], 1
+        [
+            "network",
+            "dns_lookup",
+            "socks",
+            "nsec",
+            "dnssec",
+            "bounded",
+            "attempts",
+            "parallel",
+            "smtp_client",
+            "clients",
+        ],
+        1,
     ),
     **dict.fromkeys(["lab", "report", "figures"], 3),
     **dict.fromkeys(["exercises", "workbook", "connect"], 4),

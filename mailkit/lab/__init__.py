@@ -17,10 +17,20 @@ _lock = threading.Lock()
 _running: list[Lab] = []
 
 
+def _forget() -> None:
+    """After a fork: another thread may have held the lock, and the practice internet's own thread is not there."""
+    global _lock
+    _lock = threading.Lock()
+    _running.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
 def start() -> Lab:
     """Return this process's practice internet, started on first use."""
     with _lock:
-        # After a fork the child has the object but not its thread: it needs a practice internet of its own.
-        if not _running or _running[0].pid != os.getpid():
-            _running[:] = [Lab().start()]
+        if not _running:
+            _running.append(Lab().start())
         return _running[0]

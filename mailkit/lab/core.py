@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import selectors
 import socket
 import ssl
-import threading
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -24,9 +21,10 @@ from mailkit.dns_lookup import read
 from mailkit.lab import dns_server, mta
 from mailkit.lab.authority import KEYS, Authority
 from mailkit.lab.delivery import Queue
+from mailkit.lab.loop import LoopThread
 from mailkit.lab.resolver import Resolver
 from mailkit.lab.router import Router
-from mailkit.lab.store import Clock, LogEntry, Mail, Store
+from mailkit.lab.store import Clock, LogEntry, Mail, Store, duration
 from mailkit.lab.world import load
 from mailkit.network import Network, Slots
 from mailkit.results import Rows, Sentence
@@ -64,12 +62,9 @@ class Lab:
         self._servers: list[asyncio.Server] = []
         self._dns: dns_server.DnsServer | None = None
         self._silent: socket.socket | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._loop: LoopThread | None = None
         self._slots = Slots(64)
         self._closed = False
-        self.errors: list[str] = []
-        self.pid = os.getpid()
 
     # Starting and stopping ---------------------------------------------------------------------------------------
 
@@ -79,13 +74,9 @@ class Lab:
             raise RuntimeError("this lab was closed; make another: Lab()")
         if self._loop is not None:
             return self
-        # The selector loop is the one that every platform has; Windows would default to another.
-        self._loop = asyncio.SelectorEventLoop(selectors.DefaultSelector())
-        self._loop.set_exception_handler(self._note_error)
-        self._thread = threading.Thread(target=self._loop.run_forever, name="lab", daemon=True)
-        self._thread.start()
+        self._loop = LoopThread()
         try:
-            asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(30)
+            self._loop.run(self._open())
         except BaseException:
             self.close()
             raise
@@ -100,17 +91,15 @@ class Lab:
     def close(self) -> None:
         """Stop every server and thread; what was on its way is lost."""
         self._closed = True
-        if self._loop is None or self._thread is None:
+        if self._loop is None:
             return
         self._queue.close()
         self._verification.shutdown(wait=False, cancel_futures=True)
-        asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(30)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._loop.run(self._shut())
         self._loop.close()
         if self._silent:
             self._silent.close()
-        self._loop = self._thread = None
+        self._loop = None
 
     async def _open(self) -> None:
         services = mta.Services(
@@ -146,20 +135,17 @@ class Lab:
         await self.router.close()
         if self._dns:
             await self._dns.close()
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Run *work* on the event loop of this world and return what it returns."""
         if self._loop is None:
             raise RuntimeError("this lab is not running: use `with Lab() as lab:`, or lab.start()")
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+        return self._loop.run(work)
 
-    def _note_error(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        # A client that breaks off in the middle is no news, and a notebook must not show a traceback for it.
-        self.errors = [*self.errors[-99:], f"{context.get('message')}: {context.get('exception')!r}"]
+    @property
+    def errors(self) -> list[str]:
+        """What went wrong on the loop with nobody waiting for it: for those who look for a fault in the lab itself."""
+        return self._loop.errors if self._loop else []
 
     # Where to reach it -------------------------------------------------------------------------------------------
 
@@ -214,6 +200,7 @@ class Lab:
             local_hostname=point.hostname,
             probe_domains=self.world.probe_domains,
             shows_credentials=True,
+            takes_test_mail=True,
             clock=self.clock.now,
             others={place: partial(self.network, place) for place in self.world.vantage_points},
             _slots=self._slots,
@@ -258,9 +245,9 @@ class Lab:
 
     def _changed(self, what: str, held: int, wait: bool) -> Sentence:
         if not wait:
-            return Sentence(f"{what} Caches may still give the old answer for up to {_duration(held)}.")
+            return Sentence(f"{what} Caches may still give the old answer for up to {duration(held)}.")
         self.advance(held)
-        return Sentence(f"{what} {_duration(held).capitalize()} later no cache holds the old answer.")
+        return Sentence(f"{what} {duration(held).capitalize()} later no cache holds the old answer.")
 
     def account(self, address: str) -> Credentials:
         """Return the login of the mailbox *address*; its display does not show the password."""
@@ -290,7 +277,7 @@ class Lab:
         now = self.clock.advance(seconds)
         self._queue.run_due()
         self.settle()
-        return Sentence(f"{_duration(seconds).capitalize()} later: it is {now:%Y-%m-%d %H:%M} UTC.")
+        return Sentence(f"{duration(seconds).capitalize()} later: it is {now:%Y-%m-%d %H:%M} UTC.")
 
     def lift(self, vantage: str) -> Sentence:
         """Have the provider of *vantage* open port 25, as a customer may ask some of them to."""
@@ -311,12 +298,3 @@ class Lab:
         self.router.taps.clear()
         self.clock.reset()
         return Sentence("The practice internet is as it was in the beginning.")
-
-
-def _duration(seconds: float) -> str:
-    """Return *seconds* in the largest unit that divides them."""
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-        if seconds >= size and seconds % size == 0:
-            count = int(seconds // size)
-            return f"{count} {unit}{'s' if count > 1 else ''}"
-    return f"{seconds:g} seconds"

@@ -67,7 +67,7 @@ class Session(aiosmtpd.SMTP):
             ident="ESMTP",
             enable_SMTPUTF8=True,
             tls_context=None if implicit else tls,
-            timeout=60,
+            timeout=1800,  # a learner reads for a while between two commands (RFC 5321 section 4.5.3.2.7: 5 minutes)
             loop=asyncio.get_running_loop(),
         )
 

@@ -10,7 +10,7 @@ from email import message_from_bytes, policy
 
 from mailkit.results import Record, Rows, Sentence, hidden, visible
 
-__all__ = ["Clock", "LogEntry", "Mail", "Store"]
+__all__ = ["Clock", "LogEntry", "Mail", "Store", "duration"]
 
 
 _FURTHEST = 10 * 365 * 86400  # seconds at a time
@@ -59,7 +59,6 @@ class Mail(Record):
         head = message_from_bytes(content, policy=policy.compat32)
         header_from, subject = (visible(str(head.get(name, "")), 200) for name in ("From", "Subject"))
         return cls(received, mailbox, f"<{visible(sender, 200)}>", header_from, subject, content)
-
 
     def fields(self, name: str) -> Sentence:
         """Return the header fields called *name* as they stand, topmost first: ``mail.fields("Received")``."""
@@ -128,3 +127,12 @@ class Store:
             self._mail.clear()
             self._log.clear()
             self._issued = 0
+
+
+def duration(seconds: float) -> str:
+    """Return *seconds* in the largest unit that divides them."""
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= size and seconds % size == 0:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{seconds:g} seconds"

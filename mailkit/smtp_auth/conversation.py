@@ -49,7 +49,7 @@ def converse(
     for command in commands:
         if not isinstance(command, str) or not command.isascii() or not command.isprintable():
             raise ValueError("a command is one line of ASCII text: converse(host, 587, 'MAIL FROM:<me@…>', net=net)")
-        if _NEVER.match(command) or not (net.shows_credentials or _HARMLESS.match(command)):
+        if _NEVER.match(command) or not (net.takes_test_mail or _HARMLESS.match(command)):
             raise ValueError(f"{command.split()[0]} is not said here: for TLS pass tls=True, to send use clients.send")
     smtp = SMTP(net, host, port, timeout=timeout or 4 * net.timeout)
     rows: list[Reply] = []
