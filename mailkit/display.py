@@ -114,7 +114,7 @@ _CELL = (
     "text-align:left;vertical-align:top;padding:4px 10px 4px 6px;white-space:pre-wrap;overflow-wrap:break-word;"
     "border-bottom:1px solid rgba(128,128,128,.35)"
 )
-_HEAD = _CELL.replace("1px solid", "2px solid") + ";font-weight:600;white-space:nowrap"
+_HEAD = _CELL.replace("1px solid", "2px solid") + ";font-weight:600"
 _CAPTION = "caption-side:bottom;text-align:left;padding:4px 6px;font-size:12px;opacity:.75"
 
 

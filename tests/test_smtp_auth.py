@@ -613,7 +613,7 @@ def test_converse_shows_no_password_and_says_how_it_ended(net: Network) -> None:
     "command", ["MAIL FROM:<a@b>", "RCPT TO:<a@b>", "AUTH PLAIN AAAA", "VRFY bob", "DATA", "AAAA", "HELOX"]
 )
 def test_converse_does_no_harm_on_the_real_internet(net: Network, command: str) -> None:
-    real = replace(net, shows_credentials=False)
+    real = replace(net, takes_test_mail=False)
     with pytest.raises(ValueError, match=r"clients\.send"):
         smtp_auth.converse(HOST, 587, command, net=real)
 
