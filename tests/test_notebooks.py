@@ -7,6 +7,7 @@ rule each.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,13 @@ def test_form(lesson: Path) -> None:
 def test_number_of_cells_that_are_not_compared(lesson: Path) -> None:
     ignored = [cell for cell in code_cells(workbook.read(lesson)) if "nbval-ignore-output" in tags(cell)]
     assert len(ignored) == IGNORED.get(lesson.stem, 0)
+
+
+@each_lesson
+def test_links_to_other_lessons_lead_somewhere(lesson: Path) -> None:
+    text = "\n".join(cell.source for cell in workbook.read(lesson).cells if cell.cell_type == "markdown")
+    linked = set(re.findall(r"\]\(([^)#:]+)\)", text))
+    assert {name for name in linked if not (lesson.parent / name).exists()} == set()
 
 
 @each_lesson

@@ -22,7 +22,7 @@ from mailkit.lab.core import Lab
 from mailkit.results import Outcome, Record, Rows, Stage, hidden
 from mailkit.tls import distrust
 
-__all__ = ["SETTINGS", "BufferingClient", "Trial", "deaf_server", "submit", "trials"]
+__all__ = ["SETTINGS", "BufferingClient", "Trial", "deaf_server", "greet_inside", "submit", "trials"]
 
 # What mail clients call them, roughly: "STARTTLS, if available", "STARTTLS, accept all certificates", "STARTTLS", and
 # "SSL/TLS" (RFC 8314's implicit TLS, on port 465).

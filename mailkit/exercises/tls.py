@@ -1,0 +1,125 @@
+"""Predictions and questions of lesson 03, TLS."""
+
+from __future__ import annotations
+
+from mailkit.exercises.checkers import choice, names, number, results_of, text
+from mailkit.exercises.core import Prediction, Question
+
+__all__ = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "q1", "q2", "q3", "q4", "q5", "q6"]
+
+_VERSIONS = ("TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3")
+
+p1 = Prediction("Which is the newest version that the domain's mail server speaks?", choices=_VERSIONS)
+p2 = Prediction("Does any door of the domain still speak TLS 1.0 or 1.1?", choices=("yes", "no"))
+p3 = Prediction("For whom is the certificate of a mail server issued?", choices=("the domain", "the host", "both"))
+p4 = Prediction(
+    "Three doors with a bad certificate: how many of them encrypt all the same?", choices=("0", "1", "2", "3")
+)
+p5 = Prediction("The guest's message, with somebody in the middle: does it arrive?", choices=("yes", "no"))
+p6 = Prediction("Does the man in the middle get the password?", choices=("yes", "no"))
+p7 = Prediction(
+    "STARTTLS demanded, certificate not looked at: what happens?", choices=("leaks", "refuses", "sent safely")
+)
+p8 = Prediction("How many of the four settings leaked to nobody?", choices=("0", "1", "2", "3", "4"))
+p9 = Prediction("A command said before TLS: does the careless server answer it inside?", choices=("yes", "no"))
+p10 = Prediction("A reply that was said before TLS: does the careless client believe it?", choices=("yes", "no"))
+
+q1 = Question(
+    'A mail program offers "SSL/TLS" and "STARTTLS" for outgoing mail. Which port belongs to "SSL/TLS"?',
+    number(
+        465,
+        reasons={
+            587: "587 begins in the clear: that is `STARTTLS`.",
+            25: "25 is for servers, and begins in the clear.",
+            993: "That is TLS from the start, but for reading mail (IMAP).",
+            995: "That is TLS from the start, but for reading mail (POP3).",
+        },
+    ),
+    hints=("It is the one that begins with a handshake.", "RFC 8314 section 3.3 registers it."),
+    explanation="465, TLS from the first octet. Both menus mean TLS; they differ in when it begins.",
+    right=(465, "465"),
+    wrong=(587, 25, 993, "SSL/TLS"),
+)
+
+
+def solution_q2(pattern: str, host: str) -> bool:
+    if not pattern.startswith("*."):
+        return pattern == host
+    return pattern[2:] == host.partition(".")[2]
+
+
+q2 = Question(
+    "Write a function of a name in a certificate and of a host that says whether the name stands for the host.",
+    results_of(
+        [
+            (("mx.example.com", "mx.example.com"), True),
+            (("mx.example.com", "smtp.example.com"), False),
+            (("*.example.com", "mx.example.com"), True),
+            (("*.example.com", "example.com"), False),
+            (("*.example.com", "a.mx.example.com"), False),
+            (("m*.example.com", "mx.example.com"), False),
+        ]
+    ),
+    takes_function=True,
+    hints=("A star stands for one whole label, at the left.", '`host.partition(".")` cuts the first label off.'),
+    explanation="One whole label, the leftmost, and nothing else (RFC 9525 section 6.3).",
+    right=(solution_q2,),
+    wrong=(
+        lambda pattern, host: pattern == host,
+        lambda pattern, host: host.endswith(pattern.lstrip("*")),
+        "mx.example.com",
+    ),
+)
+
+q3 = Question(
+    "Your MX shows a self-signed certificate. What happens to mail from most other servers? Choose A, B or C.",
+    choice(
+        "B",
+        {
+            "A": "They would refuse only if they verified. Between servers most do not.",
+            "C": "A certificate that convinces nobody still gives a key to encrypt with.",
+        },
+    ),
+    hints=("Look at the rows for port 25 in section 5.", "Encrypted is one thing, knowing with whom is another."),
+    explanation="Opportunistic TLS takes any certificate: listeners read nothing, a man in the middle reads all.",
+    right=("B", "b"),
+    wrong=("A", "C", 25),
+)
+
+q4 = Question(
+    "Which client settings leaked the password to none of the men in the middle? Give the set of their names.",
+    names({"verify", "implicit"}),
+    hints=("Look for the columns without ✗.", "A client that refuses has leaked nothing."),
+    explanation="Those that insist on TLS and on the right certificate. With the others it takes one attacker more.",
+    right=({"verify", "implicit"}, "verify, implicit"),
+    wrong=({"verify"}, {"encrypt", "verify", "implicit"}, {"opportunistic"}, 2),
+)
+
+q5 = Question(
+    "In the excerpt from the log: which of the three deliveries (1, 2 or 3) could no man in the middle have read?",
+    number(
+        3,
+        reasons={
+            1: "No line about TLS stands before it: it travelled in the clear.",
+            2: "`Untrusted` means that nobody vouched for the certificate: it may have been his.",
+        },
+    ),
+    hints=("Which word says that authority and name were both right?", "There are three words, and one line has none."),
+    explanation="`Verified`: a trusted authority, and the name that the sender insisted on.",
+    right=(3, "3"),
+    wrong=(1, 2, "all"),
+)
+
+q6 = Question(
+    "Which Postfix parameter value makes a client go on only with TLS and a verified certificate? "
+    "(smtp_tls_security_level = …)",
+    text(
+        "secure",
+        "verify",
+        otherwise="`may` is opportunistic, `encrypt` insists on TLS but not on whose: one level more.",
+    ),
+    hints=("The levels are none, may, encrypt, …", "Postfix's TLS_README calls it the level for a known relay."),
+    explanation="`secure` (or `verify`, which also trusts what the DNS says the host is called).",
+    right=("secure", "verify"),
+    wrong=("may", "encrypt", 25),
+)

@@ -1,0 +1,187 @@
+"""What TLS there is, door by door: versions, validity of certificates, and which client lets itself be robbed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from mailkit.figures.style import INK, MUTED, PAPER, RULE, WIDTH, Picture, badge, box, canvas, fitted, legend, write
+from mailkit.results import Outcome, Rows
+from mailkit.tls import Scan
+
+__all__ = ["matrix", "validity", "who_leaks"]
+
+_MOST_DOORS = 12  # as many as stay readable
+_VERSIONS = ("TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3")
+_PASS, _WARN, _FAIL, _IDLE, _UNKNOWN = "pass", "warn", "fail", "not_run", "unknown"
+_ROW, _HEAD, _NAMES = 0.46, 0.42, 3.1  # inches
+_ATTACKS = {
+    "watch": "he only reads along",
+    "strip": "he hides STARTTLS",
+    "self_signed": "a certificate he made himself",
+    "expired": "an old certificate, found or stolen",
+    "wrong_name": "a good one for another name",
+}
+
+
+@dataclass(frozen=True)
+class _Cell:
+    text: str
+    judged: str
+
+
+def matrix(scans: Rows[Scan], *, title: str | None = None) -> Picture:
+    """Draw which versions each door speaks (RFC 8996, RFC 9325 section 3.1.1) and what its certificate is worth.
+
+    Of more than 12 doors the first 12 are drawn; the figure says so.
+    """
+    shown = list(scans)[:_MOST_DOORS]
+    rows = [(scan.host, f"port {scan.port}", _cells(scan)) for scan in shown]
+    meanings = {
+        _PASS: "as it should be",
+        _WARN: "not as it should be, and nobody is stopped by it",
+        _FAIL: "a client that verifies hangs up",
+        _IDLE: "not spoken, and not missed",
+        _UNKNOWN: "could not be seen from here",
+    }
+    columns = [*((version, 1.0) for version in _VERSIONS), ("certificate", 1.5)]
+    return _grid(columns, rows, meanings, title or "TLS at each door", len(scans) - len(shown))
+
+
+def _cells(scan: Scan) -> list[_Cell]:
+    if scan.outcome is not Outcome.OPEN:
+        word = "no TLS" if scan.outcome is Outcome.REJECTED else str(scan.outcome).replace("_", " ")
+        judged = _UNKNOWN if scan.outcome is not Outcome.REJECTED else (_WARN if scan.port == 25 else _FAIL)
+        return [_Cell("", _UNKNOWN)] * len(_VERSIONS) + [_Cell(word, judged)]
+    found = [_spoken(version, version in scan.versions) for version in _VERSIONS]
+    if scan.trusted is None or scan.name_ok is None:
+        return [*found, _Cell("not seen", _UNKNOWN)]
+    good = scan.trusted and scan.name_ok and (scan.days_left or 0) >= 0
+    words = "good" if good else "wrong name" if not scan.name_ok else "expired" if _expired(scan) else "not trusted"
+    return [*found, _Cell(words, _PASS if good else _WARN if scan.port == 25 else _FAIL)]
+
+
+def _expired(scan: Scan) -> bool:
+    return scan.days_left is not None and scan.days_left < 0
+
+
+def _spoken(version: str, spoken: bool) -> _Cell:
+    if not spoken:
+        return _Cell("no", _IDLE)
+    return _Cell("yes", _PASS if version >= "TLS 1.2" else _WARN)
+
+
+def who_leaks(trials: Rows[Any] | pd.DataFrame, *, title: str | None = None) -> Picture:
+    """Draw what became of the password: one row an attack, one column a client's setting.
+
+    *trials* has the columns ``attack``, ``setting``, ``sent`` and ``leaked``; ValueError if one is missing.
+    """
+    frame = trials.frame if isinstance(trials, Rows) else trials
+    if missing := {"attack", "setting", "sent", "leaked"} - set(frame.columns):
+        raise ValueError(f"the trials lack {', '.join(sorted(missing))}")
+    settings, attacks = list(frame["setting"].unique()), list(frame["attack"].unique())
+    cells = {(row.attack, row.setting): _trial(bool(row.sent), bool(row.leaked)) for row in frame.itertuples()}
+    rows = [
+        (str(a).replace("_", " "), _ATTACKS.get(str(a), ""), [cells.get((a, s), _Cell("", _UNKNOWN)) for s in settings])
+        for a in attacks
+    ]
+    meanings = {
+        _PASS: "sent, and nobody read the password",
+        _IDLE: "not sent: the client refused, and leaked nothing",
+        _FAIL: "the man in the middle has the password",
+    }
+    return _grid([(str(s), 1.0) for s in settings], rows, meanings, title or "Who leaks the password?", 0)
+
+
+def _trial(sent: bool, leaked: bool) -> _Cell:
+    if leaked:
+        return _Cell("leaks", _FAIL)
+    return _Cell("sent safely", _PASS) if sent else _Cell("refuses", _IDLE)
+
+
+def _grid(
+    columns: Sequence[tuple[str, float]],
+    rows: Sequence[tuple[str, str, list[_Cell]]],
+    meanings: dict[str, str],
+    title: str,
+    left_out: int,
+) -> Picture:
+    """Draw a table of judged cells: columns of (heading, share of the width), rows of (name, line below, cells)."""
+    used = [word for word in meanings if any(cell.judged == word for _, _, cells in rows for cell in cells)]
+    top = 0.62 + _HEAD
+    bottom = top + _ROW * max(len(rows), 1) + 0.22
+    figure, axes = canvas(bottom + 0.26 * -(-len(used) // 2) + (0.26 if left_out else 0) + 0.06, title=title)
+    alt = [fitted(title)]
+    unit = (WIDTH - 0.3 - _NAMES) / sum(share for _, share in columns)
+    starts = [_NAMES + unit * sum(share for _, share in columns[:place]) for place in range(len(columns))]
+    for x, (heading, share) in zip(starts, columns if rows else ()):
+        write(axes, x + unit * share / 2, top - 0.2, heading, size=11, font="bold", align="center", width=unit * share)
+    for number, (name, under, cells) in enumerate(rows):
+        middle = top + _ROW * (number + 0.5)
+        write(axes, 0.3, middle - (0.1 if under else 0), name, size=10.5, font="bold", width=_NAMES - 0.4)
+        write(axes, 0.3, middle + 0.11, under, size=10, colour=MUTED, width=_NAMES - 0.4)
+        for x, (_, share), cell in zip(starts, columns, cells):
+            _draw(axes, x, middle, unit * share, cell)
+        said = ", ".join(
+            f"{fitted(heading)}: {fitted(cell.text)}" for (heading, _), cell in zip(columns, cells) if cell.text
+        )
+        alt.append(f"{fitted(name)} {fitted(under)}: {said}".replace(" :", ":"))
+    if not rows:
+        write(axes, 0.3, top, "No door was found from here.", size=10.5)
+        alt.append("No door was found from here.")
+    legend(axes, bottom, [(*badge(word), meanings[word]) for word in used])
+    if left_out:
+        write(axes, 0.3, axes.get_ylim()[0] - 0.24, f"Not shown: {left_out} doors.", size=10)
+        alt.append(f"Not shown: {left_out} doors.")
+    return Picture(figure, "\n".join(alt))
+
+
+def _draw(axes: Axes, x: float, middle: float, width: float, cell: _Cell) -> None:
+    mark, colour = badge(cell.judged)
+    quiet = cell.judged in (_IDLE, _UNKNOWN)
+    fill, ink = (PAPER, MUTED) if quiet else (colour, "#ffffff")
+    edge = RULE if quiet else colour
+    box(axes, x + 0.04, middle - _ROW / 2 + 0.05, width - 0.08, _ROW - 0.1, fill=fill, edge=edge)
+    words = f"{mark} {cell.text}".strip()
+    write(axes, x + width / 2, middle, words, size=10, colour=ink, font="bold", align="center", width=width - 0.14)
+
+
+def validity(scans: Rows[Scan], *, now: datetime, title: str | None = None) -> Picture:
+    """Draw from when to when each door's certificate is valid, with *now* as a line through all of them."""
+    seen = [scan for scan in scans if scan.chain][:_MOST_DOORS]
+    top, left, right = 0.98, _NAMES, WIDTH - 2.05
+    bottom = top + _ROW * max(len(seen), 1)
+    figure, axes = canvas(bottom + 0.55, title=title or "How long the certificates last")
+    alt = [fitted(title or "How long the certificates last")]
+    if not seen:
+        write(axes, 0.3, top, "No certificate was seen from here.", size=10.5)
+        return Picture(figure, "\n".join([*alt, "No certificate was seen from here."]))
+    dates = [now, *(d for scan in seen for d in (scan.chain[0].not_before, scan.chain[0].not_after))]
+    first, last = min(dates), max(dates)
+
+    def place(date: datetime) -> float:
+        return left + (right - left) * ((date - first) / (last - first))
+
+    for number, scan in enumerate(seen):
+        own, middle = scan.chain[0], top + _ROW * (number + 0.5)
+        days = (own.not_after - now).days
+        judged = _FAIL if days < 0 or own.not_before > now else _WARN if days < 14 else _PASS
+        mark, colour = badge(judged)
+        start, end = place(own.not_before), place(own.not_after)
+        write(axes, 0.3, middle - 0.1, scan.host, size=10.5, font="bold", width=left - 0.4)
+        write(axes, 0.3, middle + 0.11, f"port {scan.port}", size=10, colour=MUTED)
+        box(axes, start, middle - 0.1, max(end - start, 0.02), 0.2, fill=colour, corner=0.02)
+        words = f"{mark} {days} days left" if days >= 0 else f"{mark} ended {-days} days ago"
+        write(axes, right + 0.1, middle, words, size=10, colour=colour, font="bold", width=WIDTH - right - 0.2)
+        dates_said = f"{own.not_before:%Y-%m-%d} to {own.not_after:%Y-%m-%d}"
+        alt.append(f"{fitted(scan.host)}:{scan.port} {dates_said}, {words[2:]}")
+    axes.plot((place(now), place(now)), (top - 0.06, bottom + 0.02), color=INK, linewidth=1.4)
+    write(axes, place(now), top - 0.18, f"{now:%Y-%m-%d}", size=10, align="center")
+    for date, align in ((first, "left"), (last, "right")):
+        write(axes, place(date), bottom + 0.2, f"{date:%Y-%m-%d}", size=10, colour=MUTED, align=align)
+    return Picture(figure, "\n".join(alt))

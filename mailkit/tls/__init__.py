@@ -1,0 +1,27 @@
+"""Lesson 03, TLS: how the way to a mail server is encrypted, and whom the encryption convinces.
+
+Implicit TLS begins with the first octet (RFC 8314), STARTTLS (RFC 3207, RFC 2595) turns it on in the middle.  What is
+good enough today is in BCP 195 (RFC 8996, RFC 9325, RFC 9852), which names a certificate may bear in RFC 9525.
+"""
+
+from mailkit.tls.certificates import Certificate, covers, read, weaknesses
+from mailkit.tls.doors import doors, in_words, scan_domain
+from mailkit.tls.findings import findings
+from mailkit.tls.injection import Injection, inject
+from mailkit.tls.scanning import Scan, distrust, scan
+
+__all__ = [
+    "Certificate",
+    "Injection",
+    "Scan",
+    "covers",
+    "distrust",
+    "doors",
+    "findings",
+    "in_words",
+    "inject",
+    "read",
+    "scan",
+    "scan_domain",
+    "weaknesses",
+]

@@ -1,0 +1,84 @@
+"""Does a server carry out, inside TLS, what was whispered to it before?  (command injection, CVE-2011-0411)
+
+RFC 3207 section 4.2 makes a server forget what a client said before TLS.  A server that reads a whole packet and keeps
+what follows ``STARTTLS`` in its buffer will later take those commands for the client's own.  The test is harmless: the
+command is NOOP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailkit.attempts import FAILURES, explain
+from mailkit.bounded import unverified_context
+from mailkit.clients import SMTP, Line
+from mailkit.network import Network
+from mailkit.results import Outcome, Record, Rows, Stage, hidden
+
+__all__ = ["Injection", "inject"]
+
+
+@dataclass(frozen=True)
+class Injection(Record):
+    """Whether a server took a command from before TLS into TLS; ``vulnerable`` is None where it could not be told."""
+
+    host: str
+    port: int
+    outcome: Outcome
+    stage: Stage
+    vulnerable: bool | None
+    reason: str
+    dialogue: Rows[Line] = hidden(Rows(Line, ()))
+    detail: str = hidden()
+
+
+class _Injector(SMTP):
+    """An SMTP client that says more than it should before TLS."""
+
+    def inject(self) -> int:
+        """Send a command right behind STARTTLS, and begin TLS if the server says 220; return its reply's code."""
+        self.stage = Stage.STARTTLS
+        self.send("STARTTLS\r\nNOOP injected\r\n")
+        code, _ = self.getreply()
+        if code == 220:
+            self._wrap(unverified_context())
+        return code
+
+
+def inject(host: str, port: int = 25, *, net: Network, timeout: float | None = None) -> Injection:
+    """Send ``STARTTLS`` and ``NOOP`` in one packet, then greet inside TLS, and see who gets an answer.
+
+    *timeout* is the deadline of the conversation in seconds (default: twice the network's).  Only for a server that
+    is your own or in the practice internet.
+    """
+    smtp = _Injector(net, host, port, timeout=timeout)
+    try:
+        with net.slot(host):
+            smtp.open()
+            smtp.introduce()
+            if smtp.inject() != 220:
+                reason = f"the server does not begin TLS: {smtp.lines[-1].text}"
+                smtp.close()
+                return Injection(host, port, Outcome.REJECTED, smtp.stage, None, reason, _lines(smtp))
+            smtp.stage = Stage.EHLO
+            smtp.send(f"EHLO {net.local_hostname}\r\n")
+            _, first = smtp.getreply()
+            # The reply to EHLO has a line for each keyword; the reply to NOOP has one line and no keyword.
+            carried_out = b"\n" not in first
+            if carried_out:
+                smtp.getreply()
+            smtp.leave()
+    except FAILURES as error:
+        ended = explain(error, smtp.stage)
+        smtp.close()
+        return Injection(host, port, ended.outcome, ended.stage, None, ended.reason, _lines(smtp), ended.detail)
+    reason = (
+        "the first answer inside TLS was to the command sent before it"
+        if carried_out
+        else "the command sent before TLS was forgotten"
+    )
+    return Injection(host, port, Outcome.OPEN, smtp.stage, carried_out, reason, _lines(smtp))
+
+
+def _lines(smtp: SMTP) -> Rows[Line]:
+    return Rows(Line, smtp.lines, caption=smtp.net.caption)

@@ -1,0 +1,246 @@
+"""Postfix, Exim and Dovecot, each unpacked from its Debian package and run on loopback beside the others.
+
+Their packages conflict with each other, so none is installed: each is unpacked into a folder of its own, and a mount
+namespace lays that folder over /usr for one daemon.  That takes root on a Debian machine; elsewhere a test skips.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+__all__ = ["DAEMONS", "running", "unpacked"]
+
+PACKAGES = {
+    "postfix": ("postfix",),
+    "exim": ("exim4-base", "exim4-daemon-light", "libidn12"),
+    "dovecot": ("dovecot-core", "dovecot-imapd", "dovecot-pop3d"),
+}
+# Daemon -> its listeners: the port that the real world uses for it -> protocol of STARTTLS, "" for TLS at once.
+DAEMONS: dict[str, dict[int, str]] = {
+    "postfix": {25: "smtp", 587: "smtp", 465: ""},
+    "exim": {25: "smtp", 587: "smtp", 465: ""},
+    "dovecot": {143: "imap", 993: "", 110: "pop3", 995: ""},
+}
+_USERS = {"passwd": "postfix:x:990:990::/:/bin/false\nDebian-exim:x:991:991::/:/bin/false\n"}
+_USERS["group"] = "postfix:x:990:\npostdrop:x:989:\nDebian-exim:x:991:\n"
+
+_POSTFIX = """
+compatibility_level = 3.6
+queue_directory = {folder}/queue
+data_directory = {folder}/data
+daemon_directory = /usr/lib/postfix/sbin
+command_directory = /usr/sbin
+shlib_directory = /usr/lib/postfix
+maillog_file = {folder}/log
+maillog_file_prefixes = /
+myhostname = {host}
+mydestination =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+alias_maps =
+smtpd_tls_chain_files = {folder}/server.pem
+smtpd_tls_security_level = may
+smtpd_relay_restrictions = reject
+"""
+_POSTFIX_MASTER = """
+127.0.0.1:{25} inet n - n - - smtpd
+127.0.0.1:{587} inet n - n - - smtpd -o smtpd_tls_security_level=encrypt
+127.0.0.1:{465} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+proxymap unix - - n - - proxymap
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+"""
+_EXIM = """
+primary_hostname = {host}
+local_interfaces = 127.0.0.1
+daemon_smtp_ports = {25} : {587} : {465}
+tls_on_connect_ports = {465}
+tls_advertise_hosts = *
+tls_certificate = {folder}/server.pem
+tls_privatekey = {folder}/server.pem
+spool_directory = {folder}/spool
+log_file_path = {folder}/spool/%slog
+pid_file_path = {folder}/spool/pid
+keep_environment =
+host_lookup =
+rfc1413_query_timeout = 0s
+"""
+_DOVECOT = """
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = {folder}/log
+protocols = imap pop3
+listen = 127.0.0.1
+ssl = yes
+ssl_cert = <{folder}/server.pem
+ssl_key = <{folder}/server.pem
+default_login_user = nobody
+default_internal_user = nobody
+default_internal_group = nogroup
+auth_mechanisms = plain
+passdb {{
+  driver = static
+  args = password=nothing
+}}
+userdb {{
+  driver = static
+  args = uid=65534 gid=65534 home={folder}
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {143}
+  }}
+  inet_listener imaps {{
+    port = {993}
+    ssl = yes
+  }}
+}}
+service pop3-login {{
+  chroot =
+  inet_listener pop3 {{
+    port = {110}
+  }}
+  inet_listener pop3s {{
+    port = {995}
+    ssl = yes
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+service stats {{
+  chroot =
+}}
+"""
+_COMMANDS = {
+    "postfix": "MAIL_CONFIG={folder} exec /usr/lib/postfix/sbin/master -d -c {folder}",
+    "exim": "exec /usr/sbin/exim4 -C {folder}/exim.conf -bdf",
+    "dovecot": "exec /usr/sbin/dovecot -F -c {folder}/dovecot.conf",
+}
+
+
+def unpacked(daemon: str, cache: Path) -> Path:
+    """The folder below *cache* with the packages of *daemon*, fetched and unpacked once; skips where that fails."""
+    target = cache / daemon
+    if not target.exists():
+        if not (shutil.which("apt-get") and shutil.which("dpkg")):
+            pytest.skip(f"no apt-get and dpkg here to unpack {daemon} with")
+        loading = cache / f"{daemon}.loading"
+        shutil.rmtree(loading, ignore_errors=True)
+        loading.mkdir(parents=True)
+        fetch = ["apt-get", "download", *PACKAGES[daemon]]
+        try:
+            done = subprocess.run(fetch, cwd=loading, capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+        except subprocess.TimeoutExpired:
+            pytest.skip(f"apt-get download {' '.join(PACKAGES[daemon])} did not come to an end")
+        if done.returncode:
+            pytest.skip(f"apt-get download {' '.join(PACKAGES[daemon])} failed")
+        for package in loading.glob("*.deb"):
+            subprocess.run(["dpkg", "-x", package.name, "root"], cwd=loading, check=True)
+        (loading / "root").rename(target)
+        shutil.rmtree(loading)
+    return target
+
+
+def _free_ports(count: int) -> list[int]:
+    socks = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [sock.getsockname()[1] for sock in socks]
+    for sock in socks:
+        sock.close()
+    return ports
+
+
+@contextmanager
+def running(daemon: str, root: Path, folder: Path, pem: bytes, host: str) -> Iterator[Mapping[int, int]]:
+    """Run *daemon* out of *root* with key and certificates *pem*; yields real port -> loopback port."""
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("laying a folder over /usr takes root and unshare (apt-get install util-linux)")
+    ports = dict(zip(DAEMONS[daemon], _free_ports(len(DAEMONS[daemon]))))
+    _write(daemon, folder, pem, host, ports)
+    script = (
+        f"mount -t overlay overlay -o lowerdir={root}/usr:/usr /usr && mount --bind passwd /etc/passwd"
+        f" && mount --bind group /etc/group && {_COMMANDS[daemon].format(folder=folder)}"
+    )
+    with open(folder / "said", "wb") as said:
+        process = subprocess.Popen(
+            ["unshare", "-m", "sh", "-c", script],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
+    try:
+        _wait_for(process, ports.values(), folder, daemon)
+        yield ports
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _write(daemon: str, folder: Path, pem: bytes, host: str, ports: Mapping[int, int]) -> None:
+    # A parent folder of pytest's is closed to other users, and the daemons give up being root.
+    for parent in (folder, *folder.parents[:3]):
+        parent.chmod(0o755)
+    (folder / "server.pem").write_bytes(pem)
+    for name, users in _USERS.items():
+        (folder / name).write_text(Path("/etc", name).read_text() + users)
+    facts = {"folder": folder, "host": host}
+
+    def fill(text: str) -> str:
+        for port, here in ports.items():
+            text = text.replace(f"{{{port}}}", str(here))
+        return text.format(**facts)
+
+    if daemon == "postfix":
+        (folder / "main.cf").write_text(fill(_POSTFIX))
+        (folder / "master.cf").write_text(fill(_POSTFIX_MASTER))
+        for name in ("active", "incoming", "maildrop", "private", "public", "pid"):
+            (folder / "queue" / name).mkdir(parents=True)
+            os.chown(folder / "queue" / name, 0 if name == "pid" else 990, 0)
+        (folder / "data").mkdir()
+        os.chown(folder / "data", 990, 990)
+    elif daemon == "exim":
+        (folder / "exim.conf").write_text(fill(_EXIM))
+        (folder / "spool").mkdir()
+        os.chown(folder / "spool", 991, 991)
+        os.chown(folder / "server.pem", 0, 991)
+        (folder / "server.pem").chmod(0o640)
+    else:
+        (folder / "dovecot.conf").write_text(fill(_DOVECOT))
+
+
+def _wait_for(process: subprocess.Popen[bytes], ports: Iterable[int], folder: Path, daemon: str) -> None:
+    deadline = time.monotonic() + 20
+    for port in ports:
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    said = "".join(
+                        p.read_text(errors="replace") for p in (folder / "said", folder / "log") if p.exists()
+                    )
+                    if "mount:" in said or "unshare:" in said:
+                        pytest.skip(f"this machine does not let a test mount anything: {said.strip()[:200]}")
+                    raise RuntimeError(f"{daemon} does not come up: {said}") from None
+                time.sleep(0.05)
