@@ -31,7 +31,7 @@ from mailkit.lab import ca
 from mailkit.lab.core import Lab
 from mailkit.results import Record, Rows, visible
 
-__all__ = ["KINDS", "VICTIM", "Attacker", "Catch", "attack"]
+__all__ = ["KINDS", "VICTIM", "Attacker", "Catch", "attack", "listening"]
 
 FORGERIES = ("self_signed", "expired", "wrong_name")
 KINDS = ("watch", "strip", *FORGERIES, "inject_reply")
@@ -89,12 +89,9 @@ class Attacker:
             far_reader, far_writer = await asyncio.open_connection(sock=sock)
             talk = _Talk(self, (reader, writer), (far_reader, far_writer), router.owners[address].name, port)
             await talk.run()
-        except (OSError, EOFError, ValueError, LookupError):
-            pass  # one side hung up or refused the handshake: that was that
         finally:
             router.clients.pop(far_port, None)
-            for end in (far_writer or sock, writer):
-                end.close()
+            (far_writer or sock).close()
 
     def hear(self, who: str, line: bytes, encrypted: bool) -> None:
         """Note one line, as long as there is room."""
@@ -280,20 +277,42 @@ def attack(lab: Lab, kind: str, *, vantage: str = "hotel") -> Iterator[Attacker]
         raise ValueError(f"no attack {kind!r}; there are {', '.join(KINDS)}")
     place = lab.network(vantage).vantage
     attacker = Attacker(lab, kind)
-    server = lab.run(_listen(attacker.serve))
-    lab.router.taps[place] = server.sockets[0].getsockname()[1]
+    with listening(lab, attacker.serve) as port:
+        lab.router.taps[place] = port
+        try:
+            yield attacker
+        finally:
+            lab.router.taps.pop(place, None)
+
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextmanager
+def listening(lab: Lab, serve: Serve) -> Iterator[int]:
+    """Run *serve* for each connection to a loopback port, which is yielded; in the end cut what is still going on."""
+    tasks: set[asyncio.Task[None]] = set()  # the event loop itself holds tasks weakly
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            await serve(reader, writer)
+        except (OSError, EOFError, ValueError, LookupError, asyncio.CancelledError):
+            pass  # one side hung up or refused the handshake, or all is over: that was that
+        finally:
+            tasks.discard(task)
+            writer.close()
+
+    async def stop(server: asyncio.Server) -> None:
+        server.close()
+        for task in list(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    server = lab.run(asyncio.start_server(connected, "127.0.0.1", 0))
     try:
-        yield attacker
+        yield server.sockets[0].getsockname()[1]
     finally:
-        lab.router.taps.pop(place, None)
-        lab.run(_close(server))
-
-
-async def _listen(
-    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
-) -> asyncio.Server:
-    return await asyncio.start_server(serve, "127.0.0.1", 0)
-
-
-async def _close(server: asyncio.Server) -> None:
-    server.close()
+        lab.run(stop(server))

@@ -17,7 +17,7 @@ from email.utils import format_datetime
 from mailkit.attempts import FAILURES, explain
 from mailkit.bounded import unverified_context
 from mailkit.clients import SMTP, Line
-from mailkit.lab.attackers import VICTIM, attack
+from mailkit.lab.attackers import VICTIM, attack, listening
 from mailkit.lab.core import Lab
 from mailkit.results import Outcome, Record, Rows, Stage, hidden
 from mailkit.tls import distrust
@@ -148,26 +148,14 @@ def deaf_server(lab: Lab, host: str = "old.mistakes.example") -> Iterator[None]:
     context.load_cert_chain(lab.world.ca_file.with_name("mx.mistakes.example.pem"))
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _converse(reader, writer, context)
+
+    with listening(lab, serve) as port:
+        lab.router.listeners[address, 25] = port
         try:
-            await _converse(reader, writer, context)
-        except (OSError, EOFError, ValueError):
-            pass
+            yield
         finally:
-            writer.close()
-
-    async def listen() -> asyncio.Server:
-        return await asyncio.start_server(serve, "127.0.0.1", 0)
-
-    async def stop(server: asyncio.Server) -> None:
-        server.close()
-
-    server = lab.run(listen())
-    lab.router.listeners[address, 25] = server.sockets[0].getsockname()[1]
-    try:
-        yield
-    finally:
-        del lab.router.listeners[address, 25]
-        lab.run(stop(server))
+            del lab.router.listeners[address, 25]
 
 
 async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, context: ssl.SSLContext) -> None:
