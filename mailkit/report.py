@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 
-from mailkit import dkim, op25b, smtp_auth, spf
+from mailkit import dkim, op25b, smtp_auth, spf, tls
 from mailkit.dns_lookup import parse_question
 from mailkit.network import Network
 from mailkit.results import Finding, Rows, Verdict, visible
@@ -21,13 +21,14 @@ __all__ = ["CHECKS", "audit", "summary"]
 
 Check = Callable[[str, Network, Sequence[str] | None], list[Finding]]
 
-# One entry a lesson, in the order of the lessons.  The last argument is the DKIM selectors, None when not known.
-CHECKS: list[Check] = [
-    lambda domain, net, selectors: op25b.findings(domain, net=net),
-    lambda domain, net, selectors: smtp_auth.findings(domain, net=net),
-    lambda domain, net, selectors: list(spf.lint(domain, net=net)),
-    lambda domain, net, selectors: dkim.findings(domain, net=net, selectors=selectors),
-]
+# Each lesson's checks.  The last argument is the DKIM selectors, None when not known.
+CHECKS: dict[str, Check] = {
+    "01_op25b": lambda domain, net, selectors: op25b.findings(domain, net=net),
+    "02_smtp_auth": lambda domain, net, selectors: smtp_auth.findings(domain, net=net),
+    "03_tls": lambda domain, net, selectors: tls.findings(domain, net=net),
+    "04_spf": lambda domain, net, selectors: list(spf.lint(domain, net=net)),
+    "05_dkim": lambda domain, net, selectors: dkim.findings(domain, net=net, selectors=selectors),
+}
 
 _MOST_DOMAINS = 1000
 # Reserved names (RFC 2606; example.jp likewise by its registry): the command looks for them in the practice internet.
@@ -40,14 +41,15 @@ def audit(
     *,
     net: Network,
     selectors: Sequence[str] | None = None,
+    lessons: Sequence[str] | None = None,
     progress: bool = True,
     executor: Executor | None = None,
 ) -> Rows[Finding]:
     """Return the findings about each of *domains*, in their order.
 
-    *selectors* are the DKIM selectors to look for (default: the usual ones).  *progress* prints a line a domain.
-    *executor* audits several domains at a time.  What cannot be seen from the place of *net* is ``unknown``.
-    Raises ValueError for what is no domain name.
+    *selectors* are the DKIM selectors to look for (default: the usual ones), *lessons* those whose checks to run
+    (default: all).  *progress* prints a line a domain.  *executor* audits several domains at a time.  What cannot be
+    seen from the place of *net* is ``unknown``.  Raises ValueError for what is no domain name or lesson.
     """
     names = [domains] if isinstance(domains, str) else list(domains)
     if not names or len(names) > _MOST_DOMAINS:
@@ -57,7 +59,8 @@ def audit(
         parse_question(name, "MX")
         if "." not in name:
             raise ValueError(f"{name!r} is not a mail domain; give the whole of it, such as 'kaisha.example'")
-    one = partial(_audit_one, net=net, selectors=selectors)
+    checks = _checks(lessons)
+    one = partial(_audit_one, net=net, selectors=selectors, checks=checks)
     found: list[Finding] = []
     for number, findings in enumerate((executor.map if executor else map)(one, names), 1):
         found += findings
@@ -66,8 +69,15 @@ def audit(
     return Rows(Finding, found, caption=net.caption)
 
 
-def _audit_one(domain: str, *, net: Network, selectors: Sequence[str] | None) -> list[Finding]:
-    return [finding for check in CHECKS for finding in check(domain, net, selectors)]
+def _checks(lessons: Sequence[str] | None) -> list[Check]:
+    names = list(CHECKS) if lessons is None else list(lessons)
+    if isinstance(lessons, str) or not set(names) <= CHECKS.keys():
+        raise ValueError(f"lessons is a list of {', '.join(CHECKS)}")
+    return [CHECKS[name] for name in names]
+
+
+def _audit_one(domain: str, *, net: Network, selectors: Sequence[str] | None, checks: list[Check]) -> list[Finding]:
+    return [finding for check in checks for finding in check(domain, net, selectors)]
 
 
 def _counted(findings: Iterable[Finding]) -> str:

@@ -61,6 +61,22 @@ def test_what_is_no_mail_domain_is_told_so(net: Network, domains: object) -> Non
         report.audit(domains, net=net)  # type: ignore[arg-type]
 
 
+def test_one_lesson_runs_its_own_checks_only(net: Network) -> None:
+    found = report.audit("kaisha.example", net=net, lessons=["04_spf"], progress=False)
+    assert {finding.lesson for finding in found} == {"04_spf"}
+
+
+@pytest.mark.parametrize("lessons", ["04_spf", ["04_dkim"]])
+def test_an_unknown_lesson_is_told_which_there_are(net: Network, lessons: object) -> None:
+    with pytest.raises(ValueError, match="01_op25b"):
+        report.audit("kaisha.example", net=net, lessons=lessons)  # type: ignore[arg-type]
+
+
+def test_every_lesson_with_checks_is_in_the_report(net: Network) -> None:
+    found = report.audit("mistakes.example", net=net, progress=False)
+    assert {finding.lesson for finding in found} == set(report.CHECKS)
+
+
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mailkit.report", *arguments]
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", stdin=subprocess.DEVNULL)

@@ -91,7 +91,10 @@ class Attacker:
             await talk.run()
         finally:
             router.clients.pop(far_port, None)
-            (far_writer or sock).close()
+            if far_writer:
+                far_writer.transport.abort()  # a polite end of TLS would wait for the server's
+            else:
+                sock.close()
 
     def hear(self, who: str, line: bytes, encrypted: bool) -> None:
         """Note one line, as long as there is room."""
@@ -299,8 +302,10 @@ def listening(lab: Lab, serve: Serve) -> Iterator[int]:
         tasks.add(task)
         try:
             await serve(reader, writer)
-        except (OSError, EOFError, ValueError, LookupError, asyncio.CancelledError):
-            pass  # one side hung up or refused the handshake, or all is over: that was that
+        except (OSError, EOFError, ValueError, LookupError):
+            pass  # one side hung up or refused the handshake: that was that
+        except asyncio.CancelledError:
+            writer.transport.abort()  # all is over
         finally:
             tasks.discard(task)
             writer.close()

@@ -32,7 +32,11 @@ def findings(domain: str, *, net: Network) -> list[Finding]:
     rows = scan_domain(domain, net=net)
     if not rows:
         advice = "Neither MX nor SRV records nor the usual names lead to a server; lesson 01 says more about the MX."
-        return [Finding("TLS", domain, Verdict.UNKNOWN, "no door was found from here", advice, "", "", _LESSON)]
+        return [
+            Finding(
+                "TLS", domain, Verdict.UNKNOWN, "no door was found from here", advice, "", "RFC 8314 section 3", _LESSON
+            )
+        ]
     return [finding for row in rows for finding in _about(row)]
 
 
