@@ -20,6 +20,9 @@ import pytest
 
 __all__ = ["DAEMONS", "running", "unpacked"]
 
+FETCHED = Path(__file__).resolve().parent.parent / "build" / "debian"
+"""Where .ci/run puts the packages; a test itself fetches nothing."""
+
 PACKAGES = {
     "postfix": ("postfix",),
     "exim": ("exim4-base", "exim4-daemon-light", "libidn12"),
@@ -132,26 +135,21 @@ _COMMANDS = {
 }
 
 
-def unpacked(daemon: str, cache: Path) -> Path:
-    """The folder below *cache* with the packages of *daemon*, fetched and unpacked once; skips where that fails."""
-    target = cache / daemon
+def unpacked(daemon: str) -> Path:
+    """The folder with the packages of *daemon*, unpacked once; skips where they were not fetched."""
+    target = FETCHED / "unpacked" / daemon
     if not target.exists():
-        if not (shutil.which("apt-get") and shutil.which("dpkg")):
-            pytest.skip(f"no apt-get and dpkg here to unpack {daemon} with")
-        loading = cache / f"{daemon}.loading"
+        if not shutil.which("dpkg"):
+            pytest.skip(f"no dpkg here to unpack {daemon} with")
+        loading = target.with_suffix(".loading")
         shutil.rmtree(loading, ignore_errors=True)
         loading.mkdir(parents=True)
-        fetch = ["apt-get", "download", *PACKAGES[daemon]]
-        try:
-            done = subprocess.run(fetch, cwd=loading, capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
-        except subprocess.TimeoutExpired:
-            pytest.skip(f"apt-get download {' '.join(PACKAGES[daemon])} did not come to an end")
-        if done.returncode:
-            pytest.skip(f"apt-get download {' '.join(PACKAGES[daemon])} failed")
-        for package in loading.glob("*.deb"):
-            subprocess.run(["dpkg", "-x", package.name, "root"], cwd=loading, check=True)
-        (loading / "root").rename(target)
-        shutil.rmtree(loading)
+        for package in PACKAGES[daemon]:
+            found = sorted(FETCHED.glob(f"{package}_*.deb"))
+            if not found:
+                pytest.skip(f"the Debian package {package} is not in build/debian: .ci/run fetches it")
+            subprocess.run(["dpkg", "-x", found[-1], loading], check=True)
+        loading.rename(target)
     return target
 
 

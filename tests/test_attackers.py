@@ -23,6 +23,7 @@ MESSAGE = b"From: hanako@kaisha.example\r\nTo: taro@kaisha.example\r\nSubject: h
 def lab() -> Iterator[Lab]:
     with Lab() as lab:
         yield lab
+        lab.settle()
         assert lab.errors == []
 
 

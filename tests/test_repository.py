@@ -16,6 +16,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from support_daemons import PACKAGES
 
 from mailkit.workbook import lessons
 
@@ -267,3 +268,9 @@ def test_tables_name_their_sources(path: Path) -> None:
     assert rows
     for row in rows:
         assert row["source"] and row["as_of"], row
+
+
+def test_ci_fetches_every_package_that_a_test_unpacks() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"^unpacked=\((.*)\)$", script, re.MULTILINE)
+    assert sorted(listed.split()) == sorted(package for some in PACKAGES.values() for package in some)

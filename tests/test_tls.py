@@ -413,6 +413,48 @@ def test_the_same_certificate_is_a_fault_for_users_and_a_remark_for_servers(lab:
     assert verdicts == {"25": Verdict.WARN, "587": Verdict.FAIL}
 
 
+def door(port: int = 587, **changes: object) -> tls.Scan:
+    """What was seen at a door as it should be, but for *changes*."""
+    facts: dict[str, object] = {
+        "outcome": Outcome.OPEN, "stage": Stage.TLS, "versions": ("TLS 1.2", "TLS 1.3"), "forward_secrecy": True,
+        "name_ok": True, "trusted": True, "not_after": NOW, "days_left": 60,
+    }  # fmt: skip
+    return tls.Scan(HOST, port, "smtp", **facts | changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("check", "changes", "relay", "submission"),
+    [
+        ("TLS", {}, Verdict.PASS, Verdict.PASS),
+        ("TLS", {"outcome": Outcome.REJECTED, "stage": Stage.STARTTLS}, Verdict.WARN, Verdict.FAIL),
+        ("TLS", {"outcome": Outcome.REJECTED, "stage": Stage.GREETING}, Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("TLS", {"outcome": Outcome.TLS_FAILURE}, Verdict.WARN, Verdict.FAIL),
+        ("TLS", {"outcome": Outcome.TIMEOUT, "stage": Stage.CONNECT}, Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("TLS", {"outcome": Outcome.TIMEOUT, "stage": Stage.GREETING}, Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("TLS", {"outcome": Outcome.REFUSED, "stage": Stage.CONNECT}, Verdict.UNKNOWN, Verdict.INFO),
+        ("TLS versions", {}, Verdict.PASS, Verdict.PASS),
+        ("TLS versions", {"versions": ("TLS 1.0", "TLS 1.2")}, Verdict.WARN, Verdict.WARN),
+        ("TLS versions", {"versions": ("TLS 1.0", "TLS 1.1")}, Verdict.WARN, Verdict.FAIL),
+        ("TLS versions", {"versions": ("TLS 1.2",)}, Verdict.INFO, Verdict.INFO),
+        ("certificate", {}, Verdict.PASS, Verdict.PASS),
+        ("certificate", {"days_left": 3}, Verdict.WARN, Verdict.WARN),
+        ("certificate", {"trusted": False, "reason": "it is self-signed"}, Verdict.WARN, Verdict.FAIL),
+        ("certificate", {"name_ok": False, "reason": "another name"}, Verdict.WARN, Verdict.FAIL),
+        ("certificate", {"name_ok": False, "trusted": None, "reason": "another name"}, Verdict.WARN, Verdict.FAIL),
+        ("certificate", {"days_left": -1, "trusted": False, "reason": "expired"}, Verdict.WARN, Verdict.FAIL),
+        ("certificate", {"reason": "its RSA key has 1024 bits"}, Verdict.WARN, Verdict.WARN),
+        ("certificate", {"trusted": None, "reason": "asked again, it failed"}, Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("certificate", {"name_ok": None, "trusted": None}, Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("forward secrecy", {"forward_secrecy": False}, Verdict.WARN, Verdict.WARN),
+    ],
+)
+def test_verdicts(check: str, changes: dict[str, object], relay: Verdict, submission: Verdict) -> None:
+    for port, expected in ((25, relay), (587, submission)):
+        (finding,) = [f for f in tls.judge(door(port, **changes)) if f.check == check]
+        assert finding.verdict is expected and finding.lesson == "03_tls" and finding.reference
+        assert finding.advice or expected is Verdict.PASS
+
+
 def test_doors_of_a_domain_that_publishes_nothing(lab: Lab) -> None:
     assert tls.doors("nothing.kaisha.example", net=lab.network()) == []
     assert len(tls.scan_domain("nothing.kaisha.example", net=lab.network())) == 0

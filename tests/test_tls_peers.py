@@ -181,14 +181,7 @@ class Running(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def debian(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that unpacked packages are kept in from one run to the next."""
-    cache = getattr(request.config, "cache", None)
-    return cache.mkdir("debian") if cache else tmp_path_factory.mktemp("debian")
-
-
-@pytest.fixture(scope="module")
-def daemons(debian: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Running]]:
+def daemons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Running]]:
     """``daemons(name)`` starts that daemon, once: its ports, and the authority that vouches for its certificate."""
     started: dict[str, Running] = {}
     with ExitStack() as stack:
@@ -198,7 +191,7 @@ def daemons(debian: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                 folder = tmp_path_factory.mktemp(name)
                 ca_file = ROOT.write(folder)
                 pem = MIDDLE.issue(HOST).pem(MIDDLE.pair)
-                ports = stack.enter_context(running(name, unpacked(name, debian), folder, pem, HOST))
+                ports = stack.enter_context(running(name, unpacked(name), folder, pem, HOST))
                 started[name] = Running(ports, ca_file)
             return started[name]
 

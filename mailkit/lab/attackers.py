@@ -20,7 +20,7 @@ import re
 import socket
 import ssl
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +29,10 @@ from mailkit.bounded import unverified_context
 from mailkit.clients import IMPLICIT_TLS_PORTS, Line
 from mailkit.lab import ca
 from mailkit.lab.core import Lab
+from mailkit.lab.listening import listening
 from mailkit.results import Record, Rows, visible
 
-__all__ = ["KINDS", "VICTIM", "Attacker", "Catch", "attack", "listening"]
+__all__ = ["KINDS", "VICTIM", "Attacker", "Catch", "attack"]
 
 FORGERIES = ("self_signed", "expired", "wrong_name")
 KINDS = ("watch", "strip", *FORGERIES, "inject_reply")
@@ -286,38 +287,3 @@ def attack(lab: Lab, kind: str, *, vantage: str = "hotel") -> Iterator[Attacker]
             yield attacker
         finally:
             lab.router.taps.pop(place, None)
-
-
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@contextmanager
-def listening(lab: Lab, serve: Serve) -> Iterator[int]:
-    """Run *serve* for each connection to a loopback port, which is yielded; in the end cut what is still going on."""
-    tasks: set[asyncio.Task[None]] = set()  # the event loop itself holds tasks weakly
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            await serve(reader, writer)
-        except (OSError, EOFError, ValueError, LookupError):
-            pass  # one side hung up or refused the handshake: that was that
-        except asyncio.CancelledError:
-            writer.transport.abort()  # all is over
-        finally:
-            tasks.discard(task)
-            writer.close()
-
-    async def stop(server: asyncio.Server) -> None:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    server = lab.run(asyncio.start_server(connected, "127.0.0.1", 0))
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        lab.run(stop(server))

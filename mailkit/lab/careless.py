@@ -17,8 +17,9 @@ from email.utils import format_datetime
 from mailkit.attempts import FAILURES, explain
 from mailkit.bounded import unverified_context
 from mailkit.clients import SMTP, Line
-from mailkit.lab.attackers import VICTIM, attack, listening
+from mailkit.lab.attackers import VICTIM, attack
 from mailkit.lab.core import Lab
+from mailkit.lab.listening import listening
 from mailkit.results import Outcome, Record, Rows, Stage, hidden
 from mailkit.tls import distrust
 

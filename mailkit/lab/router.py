@@ -157,9 +157,11 @@ class Router:
         try:
             await asyncio.get_running_loop().sock_connect(outgoing, ("127.0.0.1", listener))
             far_reader, far_writer = await asyncio.open_connection(sock=outgoing)
-        except OSError:
+        except BaseException as error:  # the world may end in this moment; its sockets must not outlive it
             outgoing.close()
             del self.clients[own_port], self.wanted[own_port]
+            if not isinstance(error, OSError):
+                raise
             await talk.answer(_REFUSED)
             return
         try:

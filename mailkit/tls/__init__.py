@@ -6,7 +6,7 @@ good enough today is in BCP 195 (RFC 8996, RFC 9325, RFC 9852), which names a ce
 
 from mailkit.tls.certificates import Certificate, covers, read, weaknesses
 from mailkit.tls.doors import doors, in_words, scan_domain
-from mailkit.tls.findings import findings
+from mailkit.tls.findings import findings, judge
 from mailkit.tls.injection import Injection, inject
 from mailkit.tls.scanning import Scan, distrust, scan
 
@@ -20,6 +20,7 @@ __all__ = [
     "findings",
     "in_words",
     "inject",
+    "judge",
     "read",
     "scan",
     "scan_domain",

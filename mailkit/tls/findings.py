@@ -12,7 +12,7 @@ from mailkit.results import Finding, Outcome, Stage, Verdict
 from mailkit.tls.doors import scan_domain
 from mailkit.tls.scanning import Scan
 
-__all__ = ["findings"]
+__all__ = ["findings", "judge"]
 
 _LESSON = "03_tls"
 _SOON = 14  # days before expiry at which somebody should look
@@ -37,10 +37,11 @@ def findings(domain: str, *, net: Network) -> list[Finding]:
                 "TLS", domain, Verdict.UNKNOWN, "no door was found from here", advice, "", "RFC 8314 section 3", _LESSON
             )
         ]
-    return [finding for row in rows for finding in _about(row)]
+    return [finding for row in rows for finding in judge(row)]
 
 
-def _about(row: Scan) -> list[Finding]:
+def judge(row: Scan) -> list[Finding]:
+    """Return what a scan of one door means: port 25 by the measure of a relay, every other by that of users."""
     door = f"{row.host}:{row.port}"
 
     def finding(
@@ -117,6 +118,9 @@ def _certificate(row: Scan) -> tuple[Verdict, str, str, str]:
     if row.name_ok is None:
         return Verdict.UNKNOWN, row.reason, "The certificate was not to be seen.", ""
     until = f"{row.key}, until {row.not_after:%Y-%m-%d}"
+    if row.trusted is None and row.name_ok and (row.days_left or 0) >= 0:
+        evidence = f"{row.reason} ({until})" if row.reason else until
+        return Verdict.UNKNOWN, evidence, "Whether clients trust it could not be told.", ""
     if row.reason:
         if _is_relay(row):
             advice = (
@@ -128,6 +132,4 @@ def _certificate(row: Scan) -> tuple[Verdict, str, str, str]:
         return Verdict.WARN if convinced else Verdict.FAIL, f"{row.reason} ({until})", advice, ""
     if row.days_left is not None and row.days_left < _SOON:
         return Verdict.WARN, f"{until}: {row.days_left} days left", "Renew it now, and find out why nobody did.", ""
-    if row.trusted is None:
-        return Verdict.UNKNOWN, until, "Whether clients trust it could not be told.", ""
     return Verdict.PASS, f"{until}, for this name and trusted", "", ""
