@@ -11,7 +11,7 @@ from mailkit.bounded import ReplyError
 from mailkit.network import LookupFailed, NotConnected, ProxyError
 from mailkit.results import Outcome, Record, Stage, hidden, visible
 
-__all__ = ["FAILURES", "OWN_MACHINE", "Attempt", "explain"]
+__all__ = ["ABOUT_TIME", "FAILURES", "OWN_MACHINE", "Attempt", "distrust", "explain"]
 
 # What a conversation with a hostile server may raise.
 FAILURES = (OSError, ReplyError, smtplib.SMTPException, EOFError, UnicodeError, ValueError)
@@ -41,6 +41,32 @@ _TIMEOUTS = {
 }
 
 
+# What a clock decides: the practice internet's may differ from the one that OpenSSL goes by.
+ABOUT_TIME = ("is not valid yet", "has expired")
+
+# OpenSSL's verdicts by number (X509_V_ERR_… in its manual page X509_STORE_CTX_get_error), in the same words everywhere.
+_DISTRUST = {
+    9: ABOUT_TIME[0],
+    10: ABOUT_TIME[1],
+    18: "is self-signed",
+    19: "leads to an authority that is not trusted here",
+    20: "leads to an authority that is not trusted here, or an intermediate certificate was not sent",
+    21: "leads to an authority that is not trusted here, or an intermediate certificate was not sent",
+    24: "was signed by one who is no authority",
+    26: "is not meant for servers",
+    62: "is for another name",
+    64: "is for another address",
+    66: "has too weak a key",
+    67: "leads to an authority with too weak a key",
+    68: "bears too weak a signature",
+}
+
+
+def distrust(error: ssl.SSLCertVerificationError) -> str:
+    """Return why OpenSSL does not accept a certificate, as the rest of a sentence that begins "its certificate"."""
+    return _DISTRUST.get(error.verify_code, f"is not trusted: {visible(error.verify_message, 80)}")
+
+
 def explain(error: BaseException, stage: Stage) -> Attempt:
     """Return *error*, raised in *stage* of a conversation, as an :class:`Attempt`."""
     detail = f"{type(error).__name__}: {error}"
@@ -57,7 +83,7 @@ def explain(error: BaseException, stage: Stage) -> Attempt:
     if isinstance(error, TimeoutError):
         return ended(Outcome.TIMEOUT, _TIMEOUTS.get(stage, "the server stopped answering"))
     if isinstance(error, ssl.SSLCertVerificationError):
-        return ended(Outcome.TLS_FAILURE, f"the certificate is not trusted: {visible(error.verify_message, 80)}")
+        return ended(Outcome.TLS_FAILURE, f"the certificate {distrust(error)}")
     if isinstance(error, ssl.SSLError):
         return ended(Outcome.TLS_FAILURE, "the other side does not speak TLS here, or broke the handshake off")
     if isinstance(error, smtplib.SMTPResponseException):

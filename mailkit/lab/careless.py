@@ -14,14 +14,13 @@ from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from email.utils import format_datetime
 
-from mailkit.attempts import FAILURES, explain
+from mailkit.attempts import FAILURES, distrust, explain
 from mailkit.bounded import unverified_context
 from mailkit.clients import SMTP, Line
 from mailkit.lab.attackers import VICTIM, attack
 from mailkit.lab.core import Lab
 from mailkit.lab.listening import listening
 from mailkit.results import Outcome, Record, Rows, Stage, hidden
-from mailkit.tls import distrust
 
 __all__ = ["SETTINGS", "BufferingClient", "Trial", "deaf_server", "greet_inside", "submit", "trials"]
 

@@ -5,7 +5,8 @@ connections from dynamic customer addresses to port 25 of other networks do not 
 says what must stay open instead: the submission port, 587.
 """
 
-from mailkit.op25b.diagnosis import diagnose, diagnose_all, mail_exchangers, public_address, submission_hosts
+from mailkit.op25b.diagnosis import diagnose, diagnose_all, public_address
+from mailkit.op25b.doors import mail_exchangers, service_targets, submission_hosts
 from mailkit.op25b.findings import findings
 from mailkit.op25b.reverse_dns import Reverse, reverse
 from mailkit.op25b.scanning import PORTS, Reach, in_words, scan, survey
@@ -22,6 +23,7 @@ __all__ = [
     "public_address",
     "reverse",
     "scan",
+    "service_targets",
     "submission_hosts",
     "survey",
 ]

@@ -15,40 +15,17 @@ from dataclasses import dataclass
 
 from mailkit.attempts import FAILURES, OWN_MACHINE
 from mailkit.clients import SMTP
-from mailkit.network import Network, Status
+from mailkit.network import Network
+from mailkit.op25b.doors import mail_exchangers, submission_hosts
 from mailkit.op25b.scanning import Reach, scan
 from mailkit.parallel import each
 from mailkit.results import Finding, Outcome, Rows, Stage, Verdict
 
-__all__ = ["diagnose", "diagnose_all", "mail_exchangers", "public_address", "submission_hosts"]
+__all__ = ["diagnose", "diagnose_all", "public_address"]
 
 _MOST_HOSTS = 8  # mail servers asked in all: enough to be sure, few enough to be polite
 _LESSON = "01_op25b"
 _SUBMISSION = (587, 465)
-
-
-def mail_exchangers(domain: str, *, net: Network) -> list[str]:
-    """Return the hosts that take mail for *domain*, best first (RFC 5321 section 5.1).
-
-    The domain itself when it has an address and no MX; none when it takes no mail (null MX, RFC 7505) or when the
-    DNS does not say.
-    """
-    answer = net.lookup(domain, "MX")
-    if answer.status is Status.NODATA:
-        return [domain] if net.lookup(domain, "A") or net.lookup(domain, "AAAA") else []
-    ranked = sorted((r.preference, str(r.exchange).rstrip(".")) for r in answer.rdata)  # type: ignore[attr-defined]
-    return [name for _, name in ranked if name]
-
-
-def submission_hosts(domain: str, *, net: Network) -> list[str]:
-    """Return where users of *domain* submit mail: its SRV records (RFC 6186, RFC 8314), else the usual name."""
-    found: list[str] = []
-    for service in ("_submissions", "_submission"):
-        answer = net.lookup(f"{service}._tcp.{domain}", "SRV")
-        if answer.status is Status.TIMEOUT:
-            return []
-        found += [str(r.target).rstrip(".") for r in answer.rdata]  # type: ignore[attr-defined]
-    return [name for name in dict.fromkeys(found) if name] or [f"smtp.{domain}"]
 
 
 @dataclass(frozen=True)

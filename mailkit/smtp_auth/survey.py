@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from mailkit.clients import IMPLICIT_TLS_PORTS
 from mailkit.network import LookupFailed, Network
-from mailkit.op25b import mail_exchangers
+from mailkit.op25b import mail_exchangers, service_targets
 from mailkit.parallel import each
 from mailkit.results import Outcome, Record, Rows, Sentence, Stage, hidden
 from mailkit.smtp_auth.ehlo import Capabilities, Offer, capabilities
@@ -74,15 +74,14 @@ def _relay(domain: str, net: Network) -> list[Door]:
 
 
 def _submission(domain: str, net: Network) -> list[Door]:
-    answers = each(lambda service: net.lookup(f"{service}._tcp.{domain}", "SRV"), _SERVICES)
-    records = [
-        (record.priority, str(record.target).rstrip("."), record.port, service)  # type: ignore[attr-defined]
-        for service, answer in zip(_SERVICES, answers)
-        for record in answer.rdata
-    ]
-    if records:
-        # A target of "." says that there is no such service (RFC 2782).
-        named = [Door(host, port, "submission", f"SRV {service}") for _, host, port, service in sorted(records) if host]
+    published = each(lambda service: service_targets(service, domain, net=net) or [], _SERVICES)
+    if any(published):
+        named = [
+            Door(host, port, "submission", f"SRV {service}")
+            for service, targets in zip(_SERVICES, published)
+            for host, port in targets
+            if host
+        ]
         known = {(door.host, door.port) for door in named}
         hosts = list(dict.fromkeys(door.host for door in named))[:_MOST_HOSTS]
         kept = [door for door in named if door.host in hosts]

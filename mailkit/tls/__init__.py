@@ -8,14 +8,13 @@ from mailkit.tls.certificates import Certificate, covers, read, weaknesses
 from mailkit.tls.doors import doors, in_words, scan_domain
 from mailkit.tls.findings import findings, judge
 from mailkit.tls.injection import Injection, inject
-from mailkit.tls.scanning import Scan, distrust, scan
+from mailkit.tls.scanning import Scan, scan
 
 __all__ = [
     "Certificate",
     "Injection",
     "Scan",
     "covers",
-    "distrust",
     "doors",
     "findings",
     "in_words",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mailkit.dns_lookup import parse_question
 from mailkit.network import Network
-from mailkit.op25b import mail_exchangers
+from mailkit.op25b import mail_exchangers, service_targets
 from mailkit.parallel import each
 from mailkit.results import Outcome, Rows, Sentence, Stage
 from mailkit.tls.scanning import Scan, scan
@@ -34,7 +34,7 @@ def doors(domain: str, *, net: Network) -> list[tuple[str, int]]:
     parse_question(domain, "MX")
     found = [(host, 25) for host in mail_exchangers(domain, net=net)[:_MOST_EXCHANGERS]]
     every = [service for some, _, _ in _PURPOSES for service in some]
-    published = dict(zip(every, each(lambda service: _targets(service, domain, net), every)))
+    published = dict(zip(every, each(lambda service: service_targets(service, domain, net=net) or [], every)))
     usual_names = list(dict.fromkeys(name for _, some, _ in _PURPOSES for name in some))
     known = dict(zip(usual_names, each(lambda name: bool(net.lookup(f"{name}.{domain}", "A")), usual_names)))
     for services, names, ports in _PURPOSES:
@@ -44,13 +44,6 @@ def doors(domain: str, *, net: Network) -> list[tuple[str, int]]:
         found += [(host, port) for host, port in records if host and port]
         found += [(host, port) for host in usual for port in ports]
     return list(dict.fromkeys(found))[:_MOST_DOORS]
-
-
-def _targets(service: str, domain: str, net: Network) -> list[tuple[str, int]]:
-    """Return host and port that the SRV records of *service* name, best first."""
-    answer = net.lookup(f"{service}._tcp.{domain}", "SRV")
-    ranked = sorted(answer.rdata, key=lambda r: (r.priority, -r.weight))  # type: ignore[attr-defined]
-    return [(str(r.target).rstrip("."), r.port) for r in ranked]  # type: ignore[attr-defined]
 
 
 def scan_domain(domain: str, *, net: Network) -> Rows[Scan]:

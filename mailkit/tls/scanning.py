@@ -12,41 +12,18 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from mailkit.attempts import FAILURES, explain
+from mailkit.attempts import ABOUT_TIME, FAILURES, distrust, explain
 from mailkit.network import Network
-from mailkit.results import Outcome, Record, Rows, Stage, hidden, visible
+from mailkit.results import Outcome, Record, Rows, Stage, hidden
 from mailkit.tls.certificates import Certificate, covers, read, weaknesses
 from mailkit.tls.handshakes import Handshake, shake, strict, tolerant
 from mailkit.tls.hello import VERSIONS, Alert, ServerHello, say_hello
 from mailkit.tls.upgrading import Connection, Refused, protocol_of
 
-__all__ = ["Scan", "distrust", "scan"]
+__all__ = ["Scan", "scan"]
 
 _MOST_CONNECTIONS = 4
 _GOODBYES = {"smtp": b"QUIT\r\n", "imap": b"a3 LOGOUT\r\n", "pop3": b"QUIT\r\n"}
-
-# OpenSSL's verdicts by number (X509_V_ERR_… in its manual page X509_STORE_CTX_get_error), in the same words everywhere.
-_NOT_YET, _EXPIRED = 9, 10
-_DISTRUST = {
-    _NOT_YET: "is not valid yet",
-    _EXPIRED: "has expired",
-    18: "is self-signed",
-    19: "leads to an authority that is not trusted here",
-    20: "leads to an authority that is not trusted here, or an intermediate certificate was not sent",
-    21: "leads to an authority that is not trusted here, or an intermediate certificate was not sent",
-    24: "was signed by one who is no authority",
-    26: "is not meant for servers",
-    62: "is for another name",
-    64: "is for another address",
-    66: "has too weak a key",
-    67: "leads to an authority with too weak a key",
-    68: "bears too weak a signature",
-}
-
-
-def distrust(error: ssl.SSLCertVerificationError) -> str:
-    """Return why OpenSSL does not accept a certificate, as the rest of a sentence that begins "its certificate"."""
-    return _DISTRUST.get(error.verify_code, f"is not trusted: {visible(error.verify_message, 80)}")
 
 
 @dataclass(frozen=True)
@@ -230,7 +207,7 @@ class _Examination:
             faults.append(f"its certificate expired on {own.not_after:%Y-%m-%d}")
         if own.not_before > now:
             faults.append(f"its certificate is not valid before {own.not_before:%Y-%m-%d}")
-        about_time = self.distrust in (_DISTRUST[_EXPIRED], _DISTRUST[_NOT_YET])
+        about_time = self.distrust in ABOUT_TIME
         if self.distrust and not (about_time and not own.not_before <= now <= own.not_after):
             faults.append(f"its certificate {self.distrust}")
         return replace(
