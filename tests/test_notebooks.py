@@ -119,7 +119,7 @@ def test_a_good_notebook_has_no_problems(notebook: NotebookNode) -> None:
         (notebook_with(metadata={"jupyter": {"source_hidden": True}}), "source_hidden"),
         (notebook_with("# NBVAL_IGNORE_OUTPUT\n1"), "escapes the comparison"),
         (notebook_with(tagged="nbval-skip"), "escapes the comparison"),
-        (notebook_with(shown="see /var/spool/somebody"), "path of the machine"),
+        (notebook_with(shown="see /var/folders/somebody"), "path of the machine"),
         (notebook_with(shown="C:\\Users\\somebody"), "path of the machine"),
         (notebook_with(shown="<STYLE>td{}</STYLE>"), "style or script"),
         (notebook_with(shown="<script src='x'>"), "style or script"),
