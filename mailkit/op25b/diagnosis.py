@@ -158,7 +158,7 @@ def _finding(net: Network, verdict: Verdict, evidence: str, advice: str) -> Find
         verdict=verdict,
         evidence=evidence,
         advice=advice,
-        reference="RFC 5068 section 3",
+        reference="RFC 5068 section 4",
         lesson=_LESSON,
     )
 

@@ -105,9 +105,9 @@ def _port(port: int, ways: Ways) -> Finding:
         return _finding(what, Verdict.UNKNOWN, evidence, "Nothing gets out, so nothing is known about this port.")
     if port == 25:
         advice = "Usual for homes, offices and clouds, and no fault: lesson 01 is about it."
-        return _finding(what, Verdict.WARN, evidence, advice, "RFC 5068 section 3")
+        return _finding(what, Verdict.WARN, evidence, advice, "RFC 5068 section 4")
     advice = "Lessons that ask real servers on this port will say unknown."
-    return _finding(what, Verdict.WARN, evidence, advice, "RFC 5068 section 3" if port in (465, 587) else "")
+    return _finding(what, Verdict.WARN, evidence, advice, "RFC 5068 section 4" if port in (465, 587) else "")
 
 
 def _ipv6(ways: Ways) -> Finding:

@@ -119,7 +119,7 @@ def _implicit_tls(rows: Rows[Door]) -> list[Finding]:
 
 def _announced(domain: str, rows: Rows[Door], net: Network) -> list[Finding]:
     """A finding on the SRV records by which mail clients find the submission server."""
-    check, reference = "SRV record for submission", "RFC 6186 section 3.1; RFC 8314 section 4"
+    check, reference = "SRV record for submission", "RFC 6186 section 3.1; RFC 8314 section 5.1"
     named = [door for door in rows if door.found_by.startswith("SRV")]
     if named:
         evidence = ", ".join(f"{door.found_by.removeprefix('SRV ')} {door.name}" for door in named)
