@@ -23,6 +23,7 @@ __all__ = ["Decision", "Router"]
 Port = tuple[str, int]
 
 _HANDSHAKE = 10.0  # seconds a client may take to say what it wants
+_PAUSE = 0.2  # seconds between an HTTP reply and the first word of a server
 _GIVE_UP = 130.0  # seconds of silence after which even a patient client has gone
 
 # SOCKS5 reply codes (RFC 1928 section 6) and the HTTP status that says the same.
@@ -242,3 +243,5 @@ class _Http(_Talk):
     async def answer(self, code: int) -> None:
         self.writer.write(b"HTTP/1.1 " + _HTTP[code] + b"\r\n\r\n")
         await self.writer.drain()
+        # s_client throws away what it read together with this reply, so a greeting had better come a moment later.
+        await asyncio.sleep(_PAUSE)
