@@ -16,7 +16,7 @@ from mailkit.lab.core import Lab
 _GUIDE = """The practice internet is running; Ctrl-C ends it.
 
   DNS   dig -p {dns_port} @127.0.0.1 {domain} MX
-  SMTP  curl --socks5 office:x@127.0.0.1:{socks_port} smtp://mx.{domain}
+  SMTP  curl --socks5-hostname office:x@127.0.0.1:{socks_port} smtp://mx.{domain}
         (the SOCKS user is the vantage point: {places})
   TLS   openssl s_client -starttls smtp -connect 127.0.0.1:{listener} -CAfile {ca_file}
 
