@@ -21,6 +21,7 @@ from mailkit.results import Record, Stage, visible
 
 __all__ = ["SMTP", "Credentials", "Line"]
 
+_VERBS = frozenset({"EHLO", "HELO", "MAIL", "RCPT", "DATA", "RSET", "QUIT"})
 _MAX_LINE = 2048  # octets; RFC 5321 section 4.5.3.1.5 allows 512 for a reply line
 _MAX_LINES = 128  # lines of one reply
 _FAREWELL = 1.0  # seconds to wait for the reply to QUIT, at most
@@ -126,6 +127,11 @@ class SMTP(smtplib.SMTP):
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected("not connected")
         self.sock.sendall(data)
+
+    def putcmd(self, cmd: str, args: str = "") -> None:
+        """Send a command, its verb in capitals: smtplib does so from Python 3.13 on, and a transcript shows it."""
+        known = not self._secret and cmd.upper() in _VERBS
+        super().putcmd(cmd.upper() if known else cmd, args)
 
     def _note_command(self, data: bytes) -> None:
         first, *rest = data.decode("utf-8", "replace").removesuffix("\r\n").split("\r\n")
