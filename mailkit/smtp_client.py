@@ -129,9 +129,11 @@ class SMTP(smtplib.SMTP):
         self.sock.sendall(data)
 
     def putcmd(self, cmd: str, args: str = "") -> None:
-        """Send a command, its verb in capitals: smtplib does so from Python 3.13 on, and a transcript shows it."""
-        known = not self._secret and cmd.upper() in _VERBS
-        super().putcmd(cmd.upper() if known else cmd, args)
+        """Send a command with its words in capitals: smtplib's habit differs by version, and a transcript shows it."""
+        if not self._secret and cmd.upper() in _VERBS:
+            word, colon, rest = args.partition(":")
+            cmd, args = cmd.upper(), f"{word.upper()}:{rest}" if word.upper() in ("FROM", "TO") and colon else args
+        super().putcmd(cmd, args)
 
     def _note_command(self, data: bytes) -> None:
         first, *rest = data.decode("utf-8", "replace").removesuffix("\r\n").split("\r\n")
