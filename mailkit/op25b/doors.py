@@ -35,7 +35,7 @@ def service_targets(service: str, domain: str, *, net: Network) -> list[tuple[st
 def submission_hosts(domain: str, *, net: Network) -> list[str]:
     """Return where users of *domain* submit mail: its SRV records (RFC 6186, RFC 8314), else the usual name.
 
-    None when the DNS does not answer.
+    The list is empty when the DNS does not answer.
     """
     found: list[str] = []
     for service in ("_submissions", "_submission"):
