@@ -17,19 +17,20 @@ __all__ = ["connect"]
 
 _MODULES = (
     "clients",
+    "conversation",
     "datasets",
-    "dialogue",
     "dkim",
     "exercises",
     "figures",
     "lab",
+    "message",
     "network",
     "op25b",
-    "preflight",
     "report",
     "results",
     "smtp_auth",
     "spf",
+    "start_here",
     "tls",
 )
 

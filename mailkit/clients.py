@@ -6,11 +6,11 @@ import smtplib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailkit.attempts import FAILURES, Attempt, explain
-from mailkit.bounded import unverified_context
+from mailkit.conversation.attempts import FAILURES, Attempt, explain
+from mailkit.conversation.bounded import unverified_context
+from mailkit.conversation.smtp import SMTP, Credentials, Line
 from mailkit.network import Network
 from mailkit.results import Outcome, Record, Rows, Stage, hidden
-from mailkit.smtp_client import SMTP, Credentials, Line
 
 __all__ = ["IMPLICIT_TLS_PORTS", "SMTP", "Credentials", "Line", "Sent", "greet", "send"]
 

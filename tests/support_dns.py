@@ -14,9 +14,9 @@ from typing import Any
 
 import dns.name
 
-from mailkit.lab.authority import Authority
-from mailkit.lab.dns_server import serve
-from mailkit.lab.resolver import Resolver
+from mailkit.lab.dns.authority import Authority
+from mailkit.lab.dns.resolver import Resolver
+from mailkit.lab.dns.server import serve
 from mailkit.network import Network
 
 Records = Mapping[str, Mapping[str, Sequence[str]]]

@@ -11,8 +11,8 @@ import pytest
 from mailkit import tls
 from mailkit.clients import SMTP, send
 from mailkit.lab import Lab
-from mailkit.lab.attackers import KINDS, VICTIM, Attacker, attack
-from mailkit.lab.careless import BufferingClient, Trial, deaf_server, greet_inside, submit, trials
+from mailkit.lab.attacks.attackers import KINDS, VICTIM, Attacker, attack
+from mailkit.lab.attacks.careless import BufferingClient, Trial, deaf_server, greet_inside, submit, trials
 from mailkit.results import Outcome, Rows, Stage
 
 SERVER = "smtp.kaisha.example"

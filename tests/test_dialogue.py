@@ -13,11 +13,11 @@ from dataclasses import replace
 import pytest
 from support_servers import HOST, closed_port, loopback_network, tcp_server, wait_for_end
 
-from mailkit import dialogue
 from mailkit.clients import Line
 from mailkit.lab import Lab
 from mailkit.network import Network
 from mailkit.results import Outcome, Stage
+from mailkit.start_here import dialogue
 
 
 @pytest.fixture(scope="module")

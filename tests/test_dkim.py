@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from support_dkim_dns import NOW, SERVFAIL, SILENCE, free_port, serving
 
 from mailkit import datasets, dkim
-from mailkit.dkim.message import MalformedMessage, canonical_body, canonical_field, parse, select
+from mailkit.dkim.canonical import canonical_body, canonical_field
 from mailkit.dkim.records import KeyRecordProblem, parse_record
 from mailkit.dkim.signature import Field, signed_data, without_b
 from mailkit.figures import dkim as figures
+from mailkit.message.fields import MalformedMessage, parse, select
 from mailkit.network import Network
 from mailkit.results import Verdict
 

@@ -15,7 +15,7 @@ from mailkit import clients, dkim, report
 from mailkit.dkim import Result
 from mailkit.figures import dkim as figures
 from mailkit.lab import Lab
-from mailkit.lab.signing import signatures
+from mailkit.lab.mail.signing import signatures
 from mailkit.lab.world import PRACTICE, load
 from mailkit.network import Network
 from mailkit.results import Finding, Outcome, Verdict

@@ -21,11 +21,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support_dns import Clock, World, dns_parts, serving, write_zones
 
-from mailkit import dnssec
-from mailkit.lab.authority import KEYS, Authority
-from mailkit.lab.resolver import Resolver
-from mailkit.lab.zone_signing import write_keys
-from mailkit.network import Network, Status
+from mailkit.lab.dns.authority import KEYS, Authority
+from mailkit.lab.dns.resolver import Resolver
+from mailkit.lab.dns.zone_signing import write_keys
+from mailkit.network import Network, Status, dnssec
 
 RECORDS = {
     "kaisha.example": {"MX": ["10 mx.kaisha.example."], "TXT": ["v=spf1 mx -all", "something else"]},

@@ -17,7 +17,7 @@ from mailkit import op25b
 from mailkit.clients import SMTP, Sent, send
 from mailkit.lab import Lab, start
 from mailkit.network import Network, Status
-from mailkit.parallel import each
+from mailkit.network.parallel import each
 from mailkit.results import Outcome
 
 MX, SUBMISSION = "mx.kaisha.example", "smtp.kaisha.example"

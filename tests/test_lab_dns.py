@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from support_dns import Clock, World, dns_parts, dns_world, serving, write_zones
 
 from mailkit.datasets import DATA
-from mailkit.lab import dns_server, resolver
-from mailkit.lab.authority import Authority
-from mailkit.lab.resolver import Resolver
+from mailkit.lab.dns import resolver
+from mailkit.lab.dns import server as dns_server
+from mailkit.lab.dns.authority import Authority
+from mailkit.lab.dns.resolver import Resolver
 from mailkit.network import Status
 
 RECORDS = {
@@ -228,8 +229,8 @@ def test_nothing_for_dnssec_is_imported_until_somebody_asks_for_it(tmp_path):
     write_zones(tmp_path, RECORDS, ZONES)
     script = """
 import sys, datetime, pathlib, dns.message
-from mailkit.lab.authority import Authority
-from mailkit.lab.resolver import Resolver
+from mailkit.lab.dns.authority import Authority
+from mailkit.lab.dns.resolver import Resolver
 resolver = Resolver(Authority(pathlib.Path(sys.argv[1])), lambda: datetime.datetime(2026, 1, 1))
 ask = lambda **options: resolver.answer(dns.message.make_query("kaisha.example", "MX", **options)).answer
 assert len(ask()) == 1

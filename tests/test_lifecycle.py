@@ -282,7 +282,7 @@ def test_a_busy_cell_slows_the_lab_and_no_more() -> None:
 
 def test_many_networks_at_once() -> None:
     with Lab() as lab:
-        rows = mailkit.parallel.each(
+        rows = mailkit.network.parallel.each(
             lambda number: greet("mx.kaisha.example", 25, net=lab.network(), timeout=20).outcome, range(60)
         )
     assert set(rows) == {Outcome.OPEN}

@@ -15,10 +15,10 @@ import pytest
 from support_servers import HOST, closed_port, loopback_network, tcp_server, wait_for_end
 
 import mailkit
-from mailkit.dns_lookup import parse_nameserver
 from mailkit.lab import Lab
 from mailkit.network import LookupFailed, Network, NotConnected, ProxyError, Slots, Status, internet
-from mailkit.socks import Proxy
+from mailkit.network.dns_lookup import parse_nameserver
+from mailkit.network.socks import Proxy
 
 MX = "192.0.2.25"
 

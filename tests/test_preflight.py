@@ -19,10 +19,10 @@ import pytest
 from support_dns import serving
 from support_servers import HOST, closed_port, loopback_network, tcp_server, wait_for_end
 
-from mailkit import preflight
 from mailkit.network import Network
-from mailkit.preflight import Machine
 from mailkit.results import Finding, Rows, Verdict
+from mailkit.start_here import preflight
+from mailkit.start_here.preflight import Machine
 
 SEEN_BY_NOBODY = "203.0.113.254"
 DOMAIN, MX, SMTP, SIX = "mail.test", "mx.mail.test", "smtp.mail.test", "2001:db8::1"

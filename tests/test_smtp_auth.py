@@ -21,7 +21,8 @@ from support_smtp_server import HOST, Conversation, scripted
 from mailkit import clients, datasets, lab, smtp_auth
 from mailkit.figures.capabilities import matrix
 from mailkit.figures.style import MUTED
-from mailkit.lab import Lab, auth, mta
+from mailkit.lab import Lab
+from mailkit.lab.mail import auth, mta
 from mailkit.network import Network
 from mailkit.results import Finding, Outcome, Rows, Stage, Verdict
 from mailkit.smtp_auth import scram

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from support_spf_dns import SERVFAIL, SILENCE, DnsServer
 
 from mailkit import spf
-from mailkit.dns_lookup import Status
 from mailkit.figures import spf as figure
 from mailkit.network import Network
+from mailkit.network.dns_lookup import Status
 
 CLIENT = "192.0.2.25"
 RESULTS = {"none", "neutral", "pass", "fail", "softfail", "temperror", "permerror"}

@@ -13,7 +13,7 @@ from mailkit.exercises import spf as exercises
 from mailkit.exercises.feedback import Kind
 from mailkit.figures import spf as figure
 from mailkit.lab import Lab
-from mailkit.lab.checks import CHECKS, Incoming
+from mailkit.lab.mail.checks import CHECKS, Incoming
 from mailkit.network import Network
 from mailkit.results import Outcome, Verdict
 

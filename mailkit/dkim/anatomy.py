@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mailkit.dkim.message import MAX_OCTETS, Field, MalformedMessage, Message, canonical_body, parse, select
+from mailkit.dkim.canonical import canonical_body
 from mailkit.dkim.signature import Signature, SignatureProblem, parse_signature
+from mailkit.message.fields import MAX_OCTETS, Field, MalformedMessage, Message, parse, select
 from mailkit.results import Record, Rows, visible
 
 __all__ = ["Coverage", "Part", "anatomy"]

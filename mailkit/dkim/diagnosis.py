@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from mailkit.dkim.message import Field, Message, canonical_field, select
+from mailkit.dkim.canonical import canonical_field
 from mailkit.dkim.records import PublicKey, is_right
 from mailkit.dkim.signature import Signature, signed_data
+from mailkit.message.fields import Field, Message, select
 from mailkit.results import visible
 
 __all__ = ["body_change", "header_change", "header_fits"]

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from dkim.util import DuplicateTag, InvalidTagSpec, InvalidTagValueList, parse_tag_value
 
-from mailkit.dkim.message import Field, canonical_field
+from mailkit.dkim.canonical import canonical_field
 from mailkit.dkim.names import record_name
+from mailkit.message.fields import Field
 from mailkit.results import visible
 
 __all__ = ["Signature", "SignatureProblem", "decode", "parse_signature", "parse_tags", "signed_data", "without_b"]

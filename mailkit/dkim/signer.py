@@ -16,11 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from mailkit.dkim.canonical import canonical_body
 from mailkit.dkim.keypair import KeyPair
-from mailkit.dkim.message import Field, Message, canonical_body, parse, select
 from mailkit.dkim.names import ascii_name, record_name
 from mailkit.dkim.records import is_right
 from mailkit.dkim.signature import signed_data
+from mailkit.message.fields import Field, Message, parse, select
 
 __all__ = ["DEFAULT_HEADERS", "sign"]
 

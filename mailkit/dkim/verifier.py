@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from mailkit.dkim.canonical import canonical_body
 from mailkit.dkim.diagnosis import body_change, header_change, header_fits
-from mailkit.dkim.message import MAX_OCTETS, Field, MalformedMessage, Message, canonical_body, parse
 from mailkit.dkim.names import record_name
 from mailkit.dkim.records import KeyRecord, KeyRecordProblem, PublicKey, parse_record
 from mailkit.dkim.signature import Signature, SignatureProblem, parse_signature, parse_tags
 from mailkit.dkim.verification import Result, Verification, moment
+from mailkit.message.fields import MAX_OCTETS, Field, MalformedMessage, Message, parse
 from mailkit.network import Answer, Network, Status
 from mailkit.results import Rows, Verdict, visible
 

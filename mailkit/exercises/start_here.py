@@ -5,10 +5,11 @@ from __future__ import annotations
 from email import message_from_bytes, policy
 from typing import Any
 
-from mailkit import dialogue, lab
+from mailkit import lab
 from mailkit.exercises.checkers import choice, results_of, text
 from mailkit.exercises.core import Prediction, Question
 from mailkit.results import Outcome
+from mailkit.start_here import dialogue
 
 __all__ = ["p1", "p2", "p3", "p4", "p5", "q1", "q2", "q3", "q4"]
 

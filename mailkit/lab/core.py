@@ -17,18 +17,19 @@ import dns.message
 import dns.rdatatype
 
 from mailkit.clients import Credentials
-from mailkit.dns_lookup import read
-from mailkit.lab import dns_server, mta
-from mailkit.lab.authority import KEYS, Authority
-from mailkit.lab.delivery import Queue
+from mailkit.lab.dns import server as dns_server
+from mailkit.lab.dns.authority import KEYS, Authority
+from mailkit.lab.dns.resolver import Resolver
 from mailkit.lab.loop import LoopThread
-from mailkit.lab.resolver import Resolver
+from mailkit.lab.mail import mta
+from mailkit.lab.mail.delivery import Queue
+from mailkit.lab.mail.store import Clock, LogEntry, Mail, Store, duration
 from mailkit.lab.router import Router
-from mailkit.lab.store import Clock, LogEntry, Mail, Store, duration
 from mailkit.lab.world import load
 from mailkit.network import Network, Slots
+from mailkit.network.dns_lookup import read
+from mailkit.network.socks import Proxy
 from mailkit.results import Rows, Sentence
-from mailkit.socks import Proxy
 
 __all__ = ["Lab"]
 

@@ -13,12 +13,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mailkit.attempts import FAILURES, OWN_MACHINE
 from mailkit.clients import SMTP
+from mailkit.conversation.attempts import FAILURES, OWN_MACHINE
 from mailkit.network import Network
+from mailkit.network.parallel import each
 from mailkit.op25b.doors import mail_exchangers, submission_hosts
 from mailkit.op25b.scanning import Reach, scan
-from mailkit.parallel import each
 from mailkit.results import Finding, Outcome, Rows, Stage, Verdict
 
 __all__ = ["diagnose", "diagnose_all", "public_address"]

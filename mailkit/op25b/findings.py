@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mailkit.dns_lookup import Answer
 from mailkit.network import Network, Status
+from mailkit.network.dns_lookup import Answer
 from mailkit.op25b.diagnosis import diagnose
 from mailkit.op25b.reverse_dns import reverse
 from mailkit.op25b.scanning import Reach, scan

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailkit.network import Network, Status
-from mailkit.parallel import each
+from mailkit.network.parallel import each
 from mailkit.results import Record, Rows, Verdict, visible
 
 __all__ = ["Reverse", "looks_generic", "reverse"]

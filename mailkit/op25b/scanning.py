@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from mailkit.attempts import Attempt, explain
 from mailkit.clients import greet
+from mailkit.conversation.attempts import Attempt, explain
 from mailkit.network import LookupFailed, Network
-from mailkit.parallel import each
+from mailkit.network.parallel import each
 from mailkit.results import Outcome, Record, Rows, Sentence, Stage, hidden
 
 __all__ = ["PORTS", "Reach", "in_words", "scan", "survey"]

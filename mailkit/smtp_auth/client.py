@@ -16,8 +16,8 @@ import smtplib
 import warnings
 from dataclasses import dataclass, replace
 
-from mailkit.attempts import FAILURES, explain
 from mailkit.clients import IMPLICIT_TLS_PORTS, SMTP, Credentials, Line
+from mailkit.conversation.attempts import FAILURES, explain
 from mailkit.network import Network
 from mailkit.results import Outcome, Record, Rows, Stage, hidden, visible
 from mailkit.smtp_auth import scram

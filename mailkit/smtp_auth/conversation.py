@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from mailkit import datasets
-from mailkit.attempts import FAILURES, explain
-from mailkit.bounded import unverified_context
 from mailkit.clients import IMPLICIT_TLS_PORTS, SMTP
+from mailkit.conversation.attempts import FAILURES, explain
+from mailkit.conversation.bounded import unverified_context
 from mailkit.network import Network
 from mailkit.results import Record, Rows, Stage, visible
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from mailkit.clients import IMPLICIT_TLS_PORTS
 from mailkit.network import LookupFailed, Network
+from mailkit.network.parallel import each
 from mailkit.op25b import mail_exchangers, service_targets
-from mailkit.parallel import each
 from mailkit.results import Outcome, Record, Rows, Sentence, Stage, hidden
 from mailkit.smtp_auth.ehlo import Capabilities, Offer, capabilities
 

@@ -6,10 +6,10 @@ Many domains publish no SRV records; then the usual names are tried.
 
 from __future__ import annotations
 
-from mailkit.dns_lookup import parse_question
 from mailkit.network import Network
+from mailkit.network.dns_lookup import parse_question
+from mailkit.network.parallel import each
 from mailkit.op25b import mail_exchangers, service_targets
-from mailkit.parallel import each
 from mailkit.results import Outcome, Rows, Sentence, Stage
 from mailkit.tls.scanning import Scan, scan
 

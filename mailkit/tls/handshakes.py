@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Any
 
-from mailkit.bounded import BoundedSocket, BoundedTLSSocket, unverified_context, wrap
+from mailkit.conversation.bounded import BoundedSocket, BoundedTLSSocket, unverified_context, wrap
 from mailkit.network import Network
 
 __all__ = ["Handshake", "shake", "strict", "tolerant"]

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mailkit.bounded import BoundedSocket, ReplyError
+from mailkit.conversation.bounded import BoundedSocket, ReplyError
 
 __all__ = ["VERSIONS", "Alert", "ServerHello", "say_hello"]
 

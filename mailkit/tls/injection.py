@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mailkit.attempts import FAILURES, explain
-from mailkit.bounded import unverified_context
 from mailkit.clients import SMTP, Line
+from mailkit.conversation.attempts import FAILURES, explain
+from mailkit.conversation.bounded import unverified_context
 from mailkit.network import Network
 from mailkit.results import Outcome, Record, Rows, Stage, hidden
 

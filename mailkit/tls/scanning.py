@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from mailkit.attempts import ABOUT_TIME, FAILURES, distrust, explain
+from mailkit.conversation.attempts import ABOUT_TIME, FAILURES, distrust, explain
 from mailkit.network import Network
 from mailkit.results import Outcome, Record, Rows, Stage, hidden
 from mailkit.tls.certificates import Certificate, covers, read, weaknesses

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from mailkit.bounded import BoundedSocket, ReplyError
+from mailkit.conversation.bounded import BoundedSocket, ReplyError
 from mailkit.network import Network
 from mailkit.results import Stage, visible
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailkit.preflight.checking import NO_NETWORK
-from mailkit.preflight.machine import LESSON, ON_BINDER
 from mailkit.results import Finding, Verdict
+from mailkit.start_here.preflight.checking import NO_NETWORK
+from mailkit.start_here.preflight.machine import LESSON, ON_BINDER
 
 __all__ = ["verdict"]
 
@@ -15,7 +15,7 @@ _LAB = 'NETWORK = "lab" works here, for every lesson.'
 
 
 def verdict(rows: Iterable[Finding]) -> Finding:
-    """Return one finding that sums up the *rows* of :func:`mailkit.preflight.check`: which network to use.
+    """Return one finding that sums up the *rows* of :func:`mailkit.start_here.preflight.check`: which network to use.
 
     ``fail`` when not even the practice internet can run, ``pass`` when the real one can be used without limits,
     ``warn`` when it can be used with limits or not at all, ``info`` when it was not asked.

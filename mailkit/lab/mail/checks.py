@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mailkit import dkim, op25b, spf
-from mailkit.display import visible
 from mailkit.lab.world import Host
 from mailkit.network import Network
 from mailkit.results import Verdict
+from mailkit.results.display import visible
 
 __all__ = ["CHECKS", "Check", "Checked", "Incoming"]
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from email.utils import format_datetime
 
-from mailkit.attempts import FAILURES, distrust, explain
-from mailkit.bounded import unverified_context
 from mailkit.clients import SMTP, Line
-from mailkit.lab.attackers import VICTIM, attack
+from mailkit.conversation.attempts import FAILURES, distrust, explain
+from mailkit.conversation.bounded import unverified_context
+from mailkit.lab.attacks.attackers import VICTIM, attack
 from mailkit.lab.core import Lab
 from mailkit.lab.listening import listening
 from mailkit.results import Outcome, Record, Rows, Stage, hidden

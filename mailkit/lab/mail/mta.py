@@ -22,11 +22,11 @@ from typing import Any
 
 from aiosmtpd import smtp as aiosmtpd
 
-from mailkit.lab import auth
-from mailkit.lab.checks import CHECKS, Incoming
-from mailkit.lab.delivery import Item, Queue
-from mailkit.lab.signing import signatures
-from mailkit.lab.store import Clock, Store
+from mailkit.lab.mail import auth
+from mailkit.lab.mail.checks import CHECKS, Incoming
+from mailkit.lab.mail.delivery import Item, Queue
+from mailkit.lab.mail.signing import signatures
+from mailkit.lab.mail.store import Clock, Store
 from mailkit.lab.world import Host, World
 from mailkit.network import Network
 

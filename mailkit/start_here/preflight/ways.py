@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from mailkit.attempts import FAILURES, Attempt, explain
 from mailkit.clients import greet
+from mailkit.conversation.attempts import FAILURES, Attempt, explain
 from mailkit.network import Answer, Network, Status
+from mailkit.network.parallel import each
 from mailkit.op25b import mail_exchangers, submission_hosts
-from mailkit.parallel import each
 from mailkit.results import Outcome, Stage
 
 __all__ = ["DNS", "PORTS", "Ways", "ask_dns", "try_ports"]

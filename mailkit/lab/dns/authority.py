@@ -27,9 +27,9 @@ import dns.rdtypes.ANY.TXT
 import dns.zone
 
 from mailkit.datasets import DATA
-from mailkit.dns_lookup import parse_question
-from mailkit.lab.zone_lookup import Step, look_up, respond
-from mailkit.lab.zone_signing import TRUST_ANCHOR, sign
+from mailkit.lab.dns.zone_lookup import Step, look_up, respond
+from mailkit.lab.dns.zone_signing import TRUST_ANCHOR, sign
+from mailkit.network.dns_lookup import parse_question
 
 __all__ = ["KEYS", "Authority"]
 

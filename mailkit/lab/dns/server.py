@@ -16,7 +16,7 @@ import dns.message
 import dns.opcode
 import dns.rcode
 
-from mailkit.lab.zone_lookup import PAYLOAD
+from mailkit.lab.dns.zone_lookup import PAYLOAD
 
 __all__ = ["Answerer", "DnsServer", "serve"]
 

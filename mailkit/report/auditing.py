@@ -1,20 +1,15 @@
-"""A report on a domain: every lesson's checks, as findings with evidence, advice and the text to paste.
-
-``python -m mailkit.report DOMAIN …`` prints it, ``--csv`` and ``--json`` write it to a file.
-"""
+"""Running every lesson's checks on domains, and putting the findings into words."""
 
 from __future__ import annotations
 
-import argparse
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from pathlib import Path
 
 from mailkit import dkim, op25b, smtp_auth, spf, tls
-from mailkit.dns_lookup import parse_question
 from mailkit.network import Network
+from mailkit.network.dns_lookup import parse_question
 from mailkit.results import Finding, Rows, Verdict, visible
 
 __all__ = ["CHECKS", "audit", "summary"]
@@ -31,8 +26,6 @@ CHECKS: dict[str, Check] = {
 }
 
 _MOST_DOMAINS = 1000
-# Reserved names (RFC 2606; example.jp likewise by its registry): the command looks for them in the practice internet.
-_PRACTICE_DOMAINS = (".example", ".example.com", ".example.net", ".example.org", ".example.jp")
 _MARKS = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✗", Verdict.INFO: "i", Verdict.UNKNOWN: "?"}
 
 
@@ -102,34 +95,3 @@ def summary(findings: Rows[Finding]) -> str:
 
 def _indented(text: str) -> list[str]:
     return textwrap.wrap(visible(text, 2000), 100, initial_indent=" " * 11, subsequent_indent=" " * 11)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command."""
-    import mailkit
-
-    parser = argparse.ArgumentParser(prog="python -m mailkit.report", description="Audit mail domains.")
-    parser.add_argument("domain", nargs="+")
-    parser.add_argument(
-        "--network", choices=("lab", "internet"), help="default: lab for the reserved names, else internet"
-    )
-    parser.add_argument("--vantage", help="the place to look from")
-    parser.add_argument("--selector", action="append", help="a DKIM selector; may be given several times")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the findings as CSV")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the findings as JSON")
-    options = parser.parse_args(arguments)
-    practice = all(f".{name.rstrip('.').lower()}".endswith(_PRACTICE_DOMAINS) for name in options.domain)
-    try:
-        net = mailkit.connect(options.network or ("lab" if practice else "internet"), vantage=options.vantage)
-        found = audit(options.domain, net=net, selectors=options.selector, progress=len(options.domain) > 1)
-    except ValueError as error:
-        parser.error(str(error))
-    print(summary(found))
-    if options.csv:
-        found.frame.to_csv(options.csv, index=False)
-    if options.json:
-        found.frame.to_json(options.json, orient="records", indent=2, force_ascii=False)
-
-
-if __name__ == "__main__":
-    main()

@@ -21,9 +21,10 @@ from datetime import UTC, datetime
 import dns.exception
 import dns.message
 
-from mailkit import datasets, dns_lookup, socks
-from mailkit.dns_lookup import Answer, Nameserver, Status
-from mailkit.socks import NotConnected, Proxy, ProxyError
+from mailkit import datasets
+from mailkit.network import dns_lookup, socks
+from mailkit.network.dns_lookup import Answer, Nameserver, Status
+from mailkit.network.socks import NotConnected, Proxy, ProxyError
 
 __all__ = [
     "Answer",
@@ -140,9 +141,19 @@ class Network:
             )
         answer = dns_lookup.read(name, rdtype, response)
         if dnssec:
-            from mailkit import dnssec as validator
+            from mailkit.network import dnssec as validator
 
-            answer = replace(answer, secure=validator.judge(query, response, self))
+            answer = replace(
+                answer,
+                secure=validator.judge(
+                    query,
+                    response,
+                    nameservers=self.nameservers,
+                    trust_anchor=self.trust_anchor,
+                    now=self.now(),
+                    timeout=self.timeout,
+                ),
+            )
         if answer.status is Status.NXDOMAIN and (hint := self._other_network(name)):
             answer = replace(answer, reason=hint)
         return answer

@@ -59,7 +59,7 @@ def sign(zone: dns.btreezone.Zone, signed_children: Collection[dns.name.Name], k
 
 
 def write_keys(folder: Path) -> None:
-    """Make new practice keys in *folder*, with the trust anchor that ``delv -a`` and mailkit.dnssec read."""
+    """Make new practice keys in *folder*, with the trust anchor that ``delv -a`` and mailkit.network.dnssec read."""
     import dns.dnssec
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec

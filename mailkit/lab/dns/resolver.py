@@ -18,9 +18,9 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from mailkit.dns_lookup import parse_question
-from mailkit.lab.authority import Authority
-from mailkit.lab.zone_lookup import Step, respond
+from mailkit.lab.dns.authority import Authority
+from mailkit.lab.dns.zone_lookup import Step, respond
+from mailkit.network.dns_lookup import parse_question
 
 __all__ = ["FAULTS", "Resolver"]
 

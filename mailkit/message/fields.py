@@ -1,7 +1,4 @@
-"""A message as DKIM sees it: header fields, body, and their canonical forms (RFC 6376 section 3.4).
-
-The canonical forms are dkimpy's.  Its message parser is not used, because it raises on malformed input.
-"""
+"""A message as octets: its header fields from top to bottom, and its body (RFC 5322 section 2)."""
 
 from __future__ import annotations
 
@@ -10,16 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dkim.canonicalization import CanonicalizationPolicy
-
-__all__ = ["MAX_OCTETS", "Field", "MalformedMessage", "Message", "canonical_body", "canonical_field", "parse", "select"]
+__all__ = ["MAX_OCTETS", "Field", "MalformedMessage", "Message", "parse", "select"]
 
 MAX_OCTETS = 32 * 1024 * 1024  # larger messages are not read at all
 _MAX_HEADER_OCTETS = 1024 * 1024
 
 _LINE_END = re.compile(rb"\r?\n")
 _FIELD = re.compile(rb"([\x21-\x39\x3b-\x7e]+[ \t]*):")
-_WHITE_RUN = re.compile(rb"[ \t]{2,}")
 
 
 class MalformedMessage(ValueError):
@@ -84,20 +78,3 @@ def select(fields: Sequence[Field], names: Iterable[bytes]) -> list[int]:
     for position, field in enumerate(fields):
         left[field.key].append(position)
     return [left[name].pop() for name in names if left.get(name)]
-
-
-def canonical_field(field: Field, algorithm: str) -> bytes:
-    """Return *field* as it is hashed, by the header *algorithm* "simple" or "relaxed" (sections 3.4.1 and 3.4.2)."""
-    policy = CanonicalizationPolicy.from_c_value(algorithm.encode())
-    [(name, value)] = policy.canonicalize_headers([(field.name, field.value)])
-    return bytes(name + b":" + value)
-
-
-def canonical_body(body: bytes, algorithm: str) -> bytes:
-    """Return *body* as it is hashed, by the body *algorithm* "simple" or "relaxed" (sections 3.4.3 and 3.4.4)."""
-    if body and not body.endswith(b"\r\n"):
-        body += b"\r\n"
-    if algorithm == "relaxed":
-        # The same result, but dkimpy's own pattern needs time in the square of the longest run of white space.
-        body = _WHITE_RUN.sub(b" ", body)
-    return bytes(CanonicalizationPolicy.from_c_value(b"simple/" + algorithm.encode()).canonicalize_body(body))

@@ -1,122 +1,18 @@
-"""What every probe returns: frozen records in rows, shown as tables through :mod:`mailkit.display`."""
+"""Rows of records, shown as HTML tables and handed on as pandas DataFrames."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Generic, TypeVar, overload
 
 import pandas as pd
 
-from mailkit.display import BADGES, Word, cell_text, plain, record_html, sentence_html, table_html, visible
+from mailkit.results.display import BADGES, Word, cell_text, plain, table_html, visible
+from mailkit.results.outcomes import Outcome, Verdict
+from mailkit.results.records import shown_fields
 
-__all__ = [
-    "BADGES",
-    "Finding",
-    "Outcome",
-    "Record",
-    "Rows",
-    "Sentence",
-    "Stage",
-    "Table",
-    "Verdict",
-    "hidden",
-    "visible",
-]
-
-
-class Outcome(StrEnum):
-    """How an attempt to talk to a server ended."""
-
-    OPEN = "open"
-    REFUSED = "refused"
-    TIMEOUT = "timeout"
-    UNREACHABLE = "unreachable"
-    RESET = "reset"
-    INTERCEPTED = "intercepted"
-    NOT_CONNECTED = "not_connected"
-    DNS_FAILURE = "dns_failure"
-    TLS_FAILURE = "tls_failure"
-    PROTOCOL_ERROR = "protocol_error"
-    REJECTED = "rejected"
-    NOT_RUN = "not_run"
-
-
-class Stage(StrEnum):
-    """How far an attempt got: a server that greets late is not a blocked port."""
-
-    DNS = "dns"
-    PROXY = "proxy"
-    CONNECT = "connect"
-    TLS = "tls"
-    GREETING = "greeting"
-    EHLO = "ehlo"
-    STARTTLS = "starttls"
-    AUTH = "auth"
-    MAIL = "mail"
-    RCPT = "rcpt"
-    DATA = "data"
-    QUIT = "quit"
-
-
-class Verdict(StrEnum):
-    """What a check concluded.  ``unknown`` means "cannot be told from here", which is not ``fail``."""
-
-    PASS = "pass"
-    WARN = "warn"
-    FAIL = "fail"
-    INFO = "info"
-    UNKNOWN = "unknown"
-
-
-def hidden(default: Any = "") -> Any:
-    """Return a dataclass field that is kept for debugging but neither displayed nor compared.
-
-    Exception texts differ from one operating system to the next; they have no place in a table.
-    """
-    return field(default=default, metadata={"shown": False}, repr=False, compare=False)
-
-
-class Sentence(str):
-    """A text that a notebook shows as a paragraph, without quotes."""
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        return sentence_html(self)
-
-
-def _shown_fields(kind: type) -> list[dataclasses.Field[Any]]:
-    return [f for f in dataclasses.fields(kind) if f.metadata.get("shown", True)]
-
-
-class Record:
-    """Base of the frozen dataclasses that probes return: shown as a table of two columns."""
-
-    def _repr_html_(self) -> str:
-        return record_html([(f.name, getattr(self, f.name)) for f in _shown_fields(type(self))])
-
-
-@dataclass(frozen=True)
-class Finding(Record):
-    """One conclusion about one subject.
-
-    ``check`` names what was asked, ``subject`` whom it is about, ``evidence`` what was seen.  ``advice`` says
-    what to do, ``fix`` is the text to paste, ``reference`` the RFC section, ``lesson`` the notebook to read.
-    """
-
-    check: str
-    subject: str
-    verdict: Verdict
-    evidence: str
-    advice: str = ""
-    fix: str = ""
-    reference: str = ""
-    lesson: str = ""
-
+__all__ = ["Rows", "Table"]
 
 R = TypeVar("R")
 
@@ -175,7 +71,7 @@ class Rows(Sequence[R], Generic[R]):
     def frame(self) -> pd.DataFrame:
         """The rows as a tidy DataFrame: one column a field, outcomes and verdicts as categories."""
         columns: dict[str, Any] = {}
-        for f in _shown_fields(self.kind):
+        for f in shown_fields(self.kind):
             values = [getattr(record, f.name) for record in self._records]
             category = next((e for e in (Outcome, Verdict) if e.__name__ in str(f.type)), None)
             cells = [_safe(plain(value)) for value in values]
@@ -185,14 +81,14 @@ class Rows(Sequence[R], Generic[R]):
     def __repr__(self) -> str:
         if not self._records:
             return f"no rows of {self.kind.__name__}"
-        head = [f.name for f in _shown_fields(self.kind)]
+        head = [f.name for f in shown_fields(self.kind)]
         lines = [head, *([cell_text(getattr(r, name)) for name in head] for r in self._records)]
         widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
         table = "\n".join("  ".join(t.ljust(w) for t, w in zip(line, widths)).rstrip() for line in lines)
         return f"{table}\n({self.caption})" if self.caption else table
 
     def _repr_html_(self) -> str:
-        head = [f.name for f in _shown_fields(self.kind)]
+        head = [f.name for f in shown_fields(self.kind)]
         used = [n for n in head if not self._records or any(cell_text(getattr(r, n)) for r in self._records)]
         cells = [[getattr(record, name) for name in used] for record in self._records]
         return table_html(used, cells, self.caption if cells else f"no rows. {self.caption}")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ipaddress
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import dns.dnssec
 import dns.exception
@@ -28,10 +28,8 @@ from dns.rdtypes.ANY.DNSKEY import DNSKEY
 from dns.rdtypes.ANY.DS import DS
 from dns.rdtypes.ANY.RRSIG import RRSIG
 
-from mailkit import dns_lookup, nsec
-
-if TYPE_CHECKING:
-    from mailkit.network import Network
+from mailkit.network import dns_lookup, nsec
+from mailkit.network.dns_lookup import Nameserver
 
 __all__ = ["judge", "read_trust_anchor"]
 
@@ -57,22 +55,30 @@ class _UnknownError(Exception):
     """It cannot be told from here."""
 
 
-def judge(query: dns.message.Message, response: dns.message.Message, net: Network) -> bool | None:
-    """Return True when *response* to *query*, asked with DO set, is validated by DNSSEC at the time ``net.now()``.
+def judge(
+    query: dns.message.Message,
+    response: dns.message.Message,
+    *,
+    nameservers: Sequence[Nameserver],
+    trust_anchor: str | None,
+    now: datetime,
+    timeout: float,
+) -> bool | None:
+    """Return True when *response* to *query*, asked with DO set, is validated by DNSSEC at the time *now*.
 
     False says that it is not to be trusted: it is unsigned, or its zone is (an insecure delegation), or its
     signatures do not hold (bogus).  None says that nobody can tell from here: the chain could not be asked for
-    within ``net.timeout`` seconds, or the proof is of a kind that is not followed.
+    within *timeout* seconds, or the proof is of a kind that is not followed.
 
-    Without ``net.trust_anchor`` it is the resolver's word (the AD bit) when all name servers are on this machine
+    Without *trust_anchor* it is the resolver's word (the AD bit) when all name servers are on this machine
     (RFC 4035 section 4.9.3), else None.  Raises ValueError when the file of the trust anchor holds none.
     """
     if response.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         return None
-    if net.trust_anchor is None:
-        local = net.nameservers and all(ipaddress.ip_address(host).is_loopback for host, _ in net.nameservers)
+    if trust_anchor is None:
+        local = nameservers and all(ipaddress.ip_address(host).is_loopback for host, _ in nameservers)
         return bool(response.flags & dns.flags.AD) if local else None
-    chain = _Chain(read_trust_anchor(net.trust_anchor), net)
+    chain = _Chain(read_trust_anchor(trust_anchor), nameservers, now, timeout)
     try:
         _check(query, response, chain)
     except _NotSecureError:
@@ -114,11 +120,11 @@ def _bind_anchors(text: str) -> Iterator[dns.rrset.RRset]:
 class _Chain:
     """The trusted keys of each zone, asked for once and validated from the trust anchor down."""
 
-    def __init__(self, anchors: Anchors, net: Network) -> None:
+    def __init__(self, anchors: Anchors, nameservers: Sequence[Nameserver], now: datetime, timeout: float) -> None:
         self._anchors = anchors
-        self._net = net
-        self._now = net.now().timestamp()
-        self._deadline = time.monotonic() + net.timeout
+        self._nameservers = nameservers
+        self._now = now.timestamp()
+        self._deadline = time.monotonic() + timeout
         self._questions = 0
         self._keys: dict[dns.name.Name, dns.rrset.RRset] = {}
 
@@ -184,7 +190,7 @@ class _Chain:
             raise _UnknownError
         query = dns.message.make_query(name, rdtype, use_edns=0, payload=1232, want_dnssec=True)
         try:
-            response = dns_lookup.ask(query, self._net.nameservers, left)
+            response = dns_lookup.ask(query, self._nameservers, left)
         except (OSError, dns.exception.DNSException, EOFError):
             raise _UnknownError from None
         if response.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):

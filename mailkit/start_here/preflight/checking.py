@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from mailkit.attempts import OWN_MACHINE
+from mailkit.conversation.attempts import OWN_MACHINE
 from mailkit.network import Network
-from mailkit.preflight.machine import LESSON, Machine, findings, this_machine
-from mailkit.preflight.ways import DNS, PORTS, Ways, ask_dns, connected, try_ports
 from mailkit.results import Finding, Outcome, Rows, Stage, Verdict
+from mailkit.start_here.preflight.machine import LESSON, Machine, findings, this_machine
+from mailkit.start_here.preflight.ways import DNS, PORTS, Ways, ask_dns, connected, try_ports
 
 __all__ = ["NO_NETWORK", "PORTS", "check"]
 

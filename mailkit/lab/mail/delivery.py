@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailkit.clients import Sent, send
-from mailkit.lab.dsn import Failure, bounce
-from mailkit.lab.store import Clock, Store
+from mailkit.lab.mail.dsn import Failure, bounce
+from mailkit.lab.mail.store import Clock, Store
 from mailkit.network import Network, Status
 from mailkit.results import Outcome
 

@@ -15,7 +15,7 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from typing import Any
 
-from mailkit.bounded import BoundedSocket, ReplyError, wrap
+from mailkit.conversation.bounded import BoundedSocket, ReplyError, wrap
 from mailkit.network import Network, check_port
 from mailkit.results import Record, Stage, visible
 

@@ -12,9 +12,9 @@ import html
 import time
 from dataclasses import dataclass
 
-from mailkit.attempts import FAILURES, Attempt, explain
-from mailkit.bounded import BoundedSocket
 from mailkit.clients import IMPLICIT_TLS_PORTS, SMTP, Line
+from mailkit.conversation.attempts import FAILURES, Attempt, explain
+from mailkit.conversation.bounded import BoundedSocket
 from mailkit.network import Network
 from mailkit.results import BADGES, Outcome, Record, Stage, hidden, visible
 

@@ -7,7 +7,7 @@ import smtplib
 import ssl
 from dataclasses import dataclass
 
-from mailkit.bounded import ReplyError
+from mailkit.conversation.bounded import ReplyError
 from mailkit.network import LookupFailed, NotConnected, ProxyError
 from mailkit.results import Outcome, Record, Stage, hidden, visible
 

@@ -1,0 +1,5 @@
+"""What stands in a message: its header fields, its way, and what receivers wrote into it."""
+
+from mailkit.message.fields import MAX_OCTETS, Field, MalformedMessage, Message, parse, select
+
+__all__ = ["MAX_OCTETS", "Field", "MalformedMessage", "Message", "parse", "select"]
