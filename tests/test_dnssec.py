@@ -89,7 +89,7 @@ def response_to(world: World, name: str, rdtype: str) -> dns.message.Message:
 def judged(world: World, response: dns.message.Message, net: Network | None = None) -> bool | None:
     """Judge *response* as the wire brings it, since a parsed message keeps an index of what it was parsed from."""
     query = dns.message.make_query(response.question[0].name, response.question[0].rdtype, want_dnssec=True)
-    return dnssec.judge(query, dns.message.from_wire(response.to_wire()), net or world.net)
+    return (net or world.net).validate(query, dns.message.from_wire(response.to_wire()))
 
 
 # What is so
@@ -463,7 +463,7 @@ def test_no_changed_octet_is_believed_or_raises(steady, data):
     try:
         response = dns.message.from_wire(bytes(wire))
         query = question(name, rdtype)
-        verdict = dnssec.judge(query, response, steady.net)
+        verdict = steady.net.validate(query, response)
     except dns.exception.DNSException:
         return  # what cannot be read is a failed lookup long before it is judged
     if verdict:

@@ -141,22 +141,23 @@ class Network:
             )
         answer = dns_lookup.read(name, rdtype, response)
         if dnssec:
-            from mailkit.network import dnssec as validator
-
-            answer = replace(
-                answer,
-                secure=validator.judge(
-                    query,
-                    response,
-                    nameservers=self.nameservers,
-                    trust_anchor=self.trust_anchor,
-                    now=self.now(),
-                    timeout=self.timeout,
-                ),
-            )
+            answer = replace(answer, secure=self.validate(query, response))
         if answer.status is Status.NXDOMAIN and (hint := self._other_network(name)):
             answer = replace(answer, reason=hint)
         return answer
+
+    def validate(self, query: dns.message.Message, response: dns.message.Message) -> bool | None:
+        """Return what :func:`mailkit.network.dnssec.judge` says of *response* to *query*, asked with DO set."""
+        from mailkit.network import dnssec  # it needs cryptography, which is slow to import
+
+        return dnssec.judge(
+            query,
+            response,
+            nameservers=self.nameservers,
+            trust_anchor=self.trust_anchor,
+            now=self.now(),
+            timeout=self.timeout,
+        )
 
     def _seconds(self, timeout: float | None) -> float:
         if timeout is not None and not isinstance(timeout, (int, float)):
