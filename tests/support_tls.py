@@ -92,10 +92,11 @@ class Authority:
         end: datetime = NOW + 90 * DAY,
         self_signed: bool = False,
         padding: int = 0,
+        common_name: str = "server",
     ) -> Pair:
         """A certificate for *names*; *padding* octets make it as large as one likes."""
         own = key_of(key)
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         signer = Authority.__new__(Authority) if self_signed else self
         if self_signed:
             signer.name, signer.key = subject, own  # type: ignore[assignment]

@@ -115,8 +115,13 @@ class Network:
         return self.clock()
 
     def tls_context(self) -> ssl.SSLContext:
-        """Return a context that verifies certificates and names against this network's CAs (RFC 9525)."""
-        return ssl.create_default_context(cafile=self.ca_file)
+        """Return a context that verifies certificates and names against this network's CAs.
+
+        A name in the certificate's common name never counts, only one in its subjectAltName (RFC 9525 section 2).
+        """
+        context = ssl.create_default_context(cafile=self.ca_file)
+        context.hostname_checks_common_name = False
+        return context
 
     @contextmanager
     def slot(self, host: str) -> Iterator[None]:
