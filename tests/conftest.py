@@ -9,6 +9,21 @@ from pathlib import Path
 
 import pytest
 
+# Files whose tests take long and share little.
+ONE_BY_ONE = {"test_browser", "test_notebooks", "test_other_world"}
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are processors: the tests wait for sockets and for kernels most of the time."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process take a whole file, whose fixtures its tests share, but a browser's lessons one by one."""
+    for item in items:
+        lesson = item.name if item.path.stem in ONE_BY_ONE else ""
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}{lesson}"))
+
 
 @pytest.fixture(scope="session")
 def root() -> Path:
