@@ -24,7 +24,7 @@ lab: $(READY) ## open JupyterLab on your own copies of the lessons (LAB_ARGS=--n
 test: lint suites ## lint, types, unit and protocol tests, every lesson re-executed (TEST_ARGS="-k spf" passes options on)
 	@$(BIN)/pytest --numprocesses auto --dist loadgroup $(TEST_ARGS)
 
-suites: $(SUITES)/ready
+suites: $(SUITES)/ready ## fetch the test suites that pyspf and dkimpy carry
 
 # The source distributions of pyspf and dkimpy that the lock pins: they carry test suites by others, run here too.
 $(SUITES)/ready: requirements.lock | $(READY)
