@@ -32,6 +32,7 @@ _MODULES = (
     "spf",
     "start_here",
     "tls",
+    "workbook",
 )
 
 

@@ -126,3 +126,7 @@ def _expect(smtp: SMTP, reply: tuple[int, bytes]) -> None:
 
 def _last_reply(smtp: SMTP) -> str:
     return next((line.text for line in reversed(smtp.lines) if line.who == "S"), "")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -45,3 +45,7 @@ def show(name: str, *columns: str) -> Table:
     dates = sorted(set(frame["as_of"]))
     caption = f"data/{name}.csv, with a source for each row; as of {' to '.join(dict.fromkeys((dates[0], dates[-1])))}"
     return Table(frame[list(columns)] if columns else frame, caption=caption)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

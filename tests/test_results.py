@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+import time
+import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
+from enum import StrEnum
 from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
 
-from mailkit.results import Finding, Outcome, Record, Rows, Sentence, Verdict, hidden, visible
+import mailkit
+from mailkit.results import Finding, Outcome, Record, Rows, Sentence, Stage, Table, Verdict, hidden, visible
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -23,6 +29,9 @@ HOSTILE = [
     "line one\r\nline two\x00",
     "\ud800 lone surrogate",
     "\U000e0041 tag",
+    "hangul\u3164filler\u115f\u1160\uffa0 and braille\u2800blank",
+    "joined\u034fgrapheme, v\ufe0fs, ideo\U000e0101graph",
+    "v=spf1\u00a0mx\u2003-all",
     "x" * 100_000,
 ]
 
@@ -60,7 +69,7 @@ def assert_harmless(page: str, elements: set[str]) -> None:
     """Assert that *page* consists of *elements* alone and holds nothing that deceives the eye."""
     found = Elements(page)
     assert found.elements <= elements
-    assert found.attributes <= {"style", "class", "border", "scoped"}
+    assert found.attributes <= {"style", "class", "border", "scoped", "colspan"}
     deceivers = [c for c in page if c != "\n" and visible(c) != c]
     assert deceivers == []
     page.encode("utf-8")
@@ -103,6 +112,45 @@ def test_visible_spells_out_what_deceives() -> None:
     assert visible("\r\n\t\x00") == "\\r\\n\\t\\x00"
     assert visible("\ud800") == "\\ud800"
     assert visible("日本語 é – “quoted” 🙂") == "日本語 é – “quoted” 🙂"
+
+
+# Derived property Default_Ignorable_Code_Point of Unicode 16.0 (DerivedCoreProperties.txt): drawn as nothing.
+IGNORABLE = [
+    (0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
+    (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+]  # fmt: skip
+
+
+def test_whatever_unicode_draws_as_nothing_is_spelled_out() -> None:
+    kept = [
+        hex(code) for first, last in IGNORABLE for code in range(first, last + 1) if visible(chr(code)) == chr(code)
+    ]
+    assert kept == []
+
+
+def test_every_character_is_either_printable_or_spelled_out() -> None:
+    """The spaces, controls, format characters, surrogates and unassigned ones of the whole of Unicode."""
+    odd = ("Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp")
+    codes = [*range(0x3200), *range(0xD7A0, 0xE010), *range(0xF900, 0x11000), *range(0xE0000, 0xE0200)]
+    kept = {code for code in codes if visible(chr(code)) == chr(code) and unicodedata.category(chr(code)) in odd}
+    assert kept == {0x20, 0x3000}, "the space, and the wide one of Japanese text"
+    assert visible("\u2800") == "\\u2800"
+
+
+def test_the_fullwidth_space_of_japanese_text_stays() -> None:
+    assert visible("送信\u3000認証") == "送信\u3000認証"
+
+
+@pytest.mark.parametrize("text", ["a" * 70_000, "日本" * 35_000, "\u3164" * 70_000, "\x00" * 70_000])
+def test_long_texts_are_made_visible_in_linear_time(text: str) -> None:
+    def seconds(size: int) -> float:
+        start = time.process_time()
+        for _ in range(3):
+            visible(text[:size], 1_000_000)
+        return time.process_time() - start
+
+    assert seconds(70_000) < 100 * seconds(7_000) + 1, "ten times the text, about ten times the work"
 
 
 @pytest.mark.parametrize("limit", [1, 2, 10, 300])
@@ -181,7 +229,7 @@ def test_the_frame_is_tidy() -> None:
     assert list(frame.columns) == ["host", "port", "outcome", "seen", "names"]
     assert list(frame["outcome"].cat.categories) == [str(outcome) for outcome in Outcome]
     assert list(frame["names"]) == ["", "a, b", ""]
-    assert frame["port"].dtype.kind == "i"
+    assert list(frame["seen"].isna()) == [True, True, True]
     assert list(frame.loc[frame.outcome == "open", "port"]) == [587]
 
 
@@ -199,6 +247,157 @@ def test_frames_of_no_rows_keep_their_columns_and_categories() -> None:
     assert len(both) == 3
     verdicts = Rows(Finding, []).frame["verdict"]
     assert list(verdicts.cat.categories) == [str(verdict) for verdict in Verdict]
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclass(frozen=True)
+class Everything(Record):
+    word: str
+    maybe_word: str | None
+    number: int
+    maybe_number: int | None
+    share: float
+    truth: bool
+    maybe_truth: bool | None
+    moment: datetime
+    maybe_moment: datetime | None
+    colour: Colour
+    maybe_colour: Colour | None
+    stage: Stage
+    either: Outcome | Verdict
+    names: tuple[str, ...]
+    colours: frozenset[Colour]
+    number_or_word: int | str
+    unknown: "Unheard"  # type: ignore[name-defined]  # noqa: F821, UP037  a name that only a type checker could resolve
+
+
+JAPAN = timezone(timedelta(hours=9))
+FULL = Everything("w", "m", 1, 2, 0.5, True, False, datetime(2026, 1, 2, 9, tzinfo=JAPAN), datetime(2026, 1, 2),
+                  Colour.RED, Colour.BLUE, Stage.EHLO, Verdict.PASS, ("a", "b"), frozenset({Colour.RED}),
+                  1, 1)  # fmt: skip
+HOLES = Everything("", None, 0, None, 0.0, False, None, datetime(9999, 12, 31, tzinfo=UTC), None,
+                   Colour.RED, None, Stage.DNS, Outcome.OPEN, (), frozenset(), "x", None)  # fmt: skip
+DTYPES = {
+    "word": "string", "maybe_word": "string", "number": "Int64", "maybe_number": "Int64", "share": "Float64",
+    "truth": "boolean", "maybe_truth": "boolean", "moment": "datetime64[ns, UTC]",
+    "maybe_moment": "datetime64[ns, UTC]", "colour": "category", "maybe_colour": "category", "stage": "category",
+    "either": "category", "names": "string", "colours": "string", "number_or_word": "object", "unknown": "object",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("records", [[], [FULL], [HOLES], [FULL, HOLES], [HOLES] * 3], ids=len)
+def test_the_types_of_a_frame_do_not_depend_on_its_values(records: list[Everything]) -> None:
+    frame = Rows(Everything, records).frame
+    assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == DTYPES
+    assert len(frame) == len(records)
+    assert list(frame["colour"].cat.categories) == list(frame["maybe_colour"].cat.categories) == ["red", "blue"]
+    assert list(frame["stage"].cat.categories) == [str(stage) for stage in Stage]
+    assert set(frame["either"].cat.categories) == {*map(str, Outcome), *map(str, Verdict)}
+
+
+def test_a_frame_says_what_is_missing_and_changes_no_value() -> None:
+    frame = Rows(Everything, [FULL, HOLES]).frame
+    missing = [name for name in frame if pd.isna(frame.loc[1, name])]
+    assert missing == ["maybe_word", "maybe_number", "maybe_truth", "maybe_moment", "maybe_colour", "unknown"]
+    assert frame.loc[0, "moment"] == pd.Timestamp("2026-01-02 00:00", tz="UTC"), "nine o'clock in Japan"
+    assert frame.loc[0, "maybe_moment"] == pd.Timestamp("2026-01-02 00:00", tz="UTC")
+    assert frame.loc[1, "moment"].year == 2262, "as late as pandas counts in nanoseconds"
+    assert list(frame["names"]) == ["a, b", ""] and list(frame["truth"]) == [True, False]
+    assert list(frame.loc[frame["maybe_truth"].eq(False).fillna(False), "word"]) == ["w"]
+
+
+def test_frames_of_different_values_can_be_put_together() -> None:
+    parts = [Rows(Everything, records).frame for records in ([], [FULL], [HOLES])]
+    both = pd.concat(parts, ignore_index=True)
+    assert {name: str(dtype) for name, dtype in both.dtypes.items()} == DTYPES
+
+
+# Choosing columns.
+
+
+def test_chosen_columns_keep_the_caption_the_order_and_the_records() -> None:
+    chosen = ROWS.show("port", "host", "names")
+    shown = Elements(chosen._repr_html_())
+    assert shown.text.startswith("lab, seen from home, 2026-11-24porthostnames25mx")
+    assert repr(chosen).splitlines() == [
+        "port  host   names",
+        "25    mx",
+        "587   mx     a, b",
+        "25    other",
+        "(lab, seen from home, 2026-11-24)",
+    ]
+    assert list(chosen) == list(ROWS) and chosen == ROWS
+    assert list(chosen.frame) == list(ROWS.frame), "the frame has all columns"
+    assert repr(chosen.where(port=587)).splitlines()[0] == "port  host  names", "what is filtered later looks alike"
+    assert repr(chosen[:1]).splitlines()[0] == "port  host  names"
+    assert "seen" in Elements(ROWS.show("seen")._repr_html_()).text, "a column asked for is shown even if empty"
+    assert repr(chosen.show()) == repr(ROWS)
+
+
+def test_what_is_to_be_pasted_keeps_its_lines_when_columns_are_chosen() -> None:
+    found = Rows(Finding, [Finding("SPF", "a.example", Verdict.WARN, "seen", fix="one\ntwo")], caption="here")
+    assert ">one\ntwo<" in found.show("check", "fix")._repr_html_()
+
+
+@pytest.mark.parametrize("columns", [("prot",), ("host", "detail")])
+def test_a_column_that_is_not_shown_is_told_which_there_are(columns: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match=r"no column .*; there are \['host', 'port'"):
+        ROWS.show(*columns)
+
+
+# Many rows.
+
+MANY = Rows(Probe, [Probe(f"host{n}.example", 25, Outcome.OPEN) for n in range(20_000)], caption="lab")
+
+
+@pytest.mark.parametrize("table", [MANY, Table(MANY.frame, caption="lab")], ids=["rows", "frame"])
+def test_of_many_rows_the_first_and_the_last_are_shown_and_how_many_there_are(table: Rows[Probe] | Table) -> None:
+    page = table._repr_html_()
+    assert len(page) < 200_000
+    text = Elements(page).text
+    assert "20,000 rows. lab" in text and "… 19,800 more rows …" in text
+    for number, there in ((0, True), (99, True), (100, False), (19_899, False), (19_900, True), (19_999, True)):
+        assert (f"host{number}.example" in text) is there, number
+        assert (f"host{number}.example" in repr(table)) is there, number
+    assert "… 19,800 more rows …" in repr(table) and len(repr(table).splitlines()) == 203
+    assert_harmless(page, TABLE)
+
+
+def test_two_hundred_rows_are_shown_whole() -> None:
+    assert "more rows" not in MANY[:200]._repr_html_() + repr(MANY[:200])
+    assert "… 1 more rows …" not in repr(MANY[:201]) and "… 1 more row …" in repr(MANY[:201])
+
+
+def test_a_frame_with_missing_values_is_shown_as_the_rows_are() -> None:
+    frame = Rows(Everything, [HOLES]).frame[["maybe_number", "maybe_truth", "maybe_moment", "truth", "maybe_colour"]]
+    text = Elements(Table(frame, caption="here")._repr_html_()).text
+    assert "NA" not in text and "NaT" not in text and "nan" not in text
+    assert text.endswith("no")
+
+
+# What a package shows of itself.
+
+PACKAGES = sorted(m.name for m in pkgutil.iter_modules(mailkit.__path__) if m.name not in ("workbook", "exercises"))
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_completion_shows_what_a_package_offers_and_not_its_modules(name: str) -> None:
+    package = importlib.import_module(f"mailkit.{name}")
+    if name == "figures":  # which offers nothing but its modules, one a lesson
+        assert {"op25b", "spf", "style"} <= set(dir(package)) and "importlib" not in dir(package)
+    else:
+        assert dir(package) == sorted(package.__all__)
+        assert all(hasattr(package, word) for word in dir(package))
+
+
+def test_mailkit_itself_offers_its_packages() -> None:
+    assert {"connect", "clients", "spf", "lab"} <= set(dir(mailkit))
+    assert {"workbook", "results"} <= set(dir(mailkit))
+    assert all(getattr(mailkit, name) for name in dir(mailkit))
 
 
 def test_no_rows_still_show_a_table() -> None:

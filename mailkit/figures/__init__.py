@@ -6,6 +6,7 @@ matplotlib is loaded with the first of these modules, not with mailkit.
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from types import ModuleType
 
 __all__: list[str] = []
@@ -19,3 +20,7 @@ def __getattr__(name: str) -> ModuleType:
         if error.name != f"{__name__}.{name}":
             raise
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+
+
+def __dir__() -> list[str]:
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))

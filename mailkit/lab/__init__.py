@@ -34,3 +34,7 @@ def start() -> Lab:
         if not _running:
             _running.append(Lab().start())
         return _running[0]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -3,3 +3,7 @@
 from mailkit.message.fields import MAX_OCTETS, Field, MalformedMessage, Message, parse, select
 
 __all__ = ["MAX_OCTETS", "Field", "MalformedMessage", "Message", "parse", "select"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -15,3 +15,7 @@ __all__ = [
     "check_port",
     "internet",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

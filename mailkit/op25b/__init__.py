@@ -27,3 +27,7 @@ __all__ = [
     "submission_hosts",
     "survey",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

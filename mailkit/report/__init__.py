@@ -3,3 +3,7 @@
 from mailkit.report.auditing import CHECKS, audit, summary
 
 __all__ = ["CHECKS", "audit", "summary"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -18,3 +18,7 @@ __all__ = [
     "hidden",
     "visible",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

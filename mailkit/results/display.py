@@ -7,13 +7,27 @@ through this module.  Styles are inline because an untrusted notebook loses its 
 from __future__ import annotations
 
 import html
-import unicodedata
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["BADGES", "Word", "cell_html", "cell_text", "plain", "record_html", "sentence_html", "table_html", "visible"]
+__all__ = [
+    "BADGES",
+    "Word",
+    "cell_html",
+    "cell_text",
+    "left_out_line",
+    "plain",
+    "record_html",
+    "sentence_html",
+    "split_rows",
+    "table_html",
+    "visible",
+]
+
+Row = TypeVar("Row")
 
 # Mark and colours of each word: a mark besides the colour, and colours from the Okabe-Ito palette (darkened
 # until white text on them reads well), so that nothing depends on telling red from green.
@@ -46,9 +60,12 @@ BADGES: dict[str, tuple[str, str]] = {
 
 _LONGEST = 4000  # characters of a cell: a record to paste must not be cut
 
-_BIDI_AND_INVISIBLE = frozenset("\u00ad\u061c\u180e\ufeff") | {
-    chr(code) for span in ((0x200B, 0x2010), (0x2028, 0x2030), (0x2060, 0x2070)) for code in range(*span)
-}
+_MOST_ROWS = 200  # of a table: the first half of them and the last are shown
+
+# Letters, marks and one symbol that are drawn as nothing, or as a blank: what Unicode calls "default ignorable" and
+# str.isprintable() lets pass (Hangul fillers, variation selectors …), and the blank of Braille.
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+_WIDE_SPACE = "\u3000"  # the space of Japanese text, wide enough to be seen
 
 
 class Word(str):
@@ -58,19 +75,23 @@ class Word(str):
 def visible(text: str, limit: int = 300) -> str:
     """Return *text* with everything that could deceive the eye spelled out, at most *limit* characters long.
 
-    Control characters, bidirectional overrides, invisible characters and lone surrogates become escapes such
-    as ``\\x1b`` or ``\\u202e``; what is cut off is marked with an ellipsis.
+    Control characters, bidirectional overrides, invisible characters, spaces that only look like one and lone
+    surrogates become escapes such as ``\\x1b`` or ``\\u202e``; what is cut off is marked with an ellipsis.
     """
-    if len(text) <= limit and text.isascii() and text.isprintable():
+    if len(text) <= limit and _harmless(text):
         return text
-    out = []
-    for char in text[: limit + 1]:
-        if char in _BIDI_AND_INVISIBLE or unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn"):
-            out.append(char.encode("unicode_escape", "surrogatepass").decode("ascii"))
-        else:
-            out.append(char)
-    shown = "".join(out)
+    shown = "".join(char if _harmless(char) else _escaped(char) for char in text[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def _harmless(text: str) -> bool:
+    # What is not printable to Python: control, format, surrogate, private and unassigned characters, and all
+    # separators but the space.
+    return text.replace(_WIDE_SPACE, "").isprintable() and not _BLANK.search(text)
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def plain(value: Any) -> Any:
@@ -123,18 +144,39 @@ def _code_style(column: str) -> str:
 
 
 def table_html(titles: Sequence[str], cells: Sequence[Sequence[Any]], caption: str) -> str:
-    """Return an HTML table with a title over each column and *caption* below."""
+    """Return an HTML table with a title over each column and *caption* below.
+
+    Of more than 200 rows the first and the last 100 are shown; the table and its caption say how many there are.
+    """
     head = "".join(f'<th style="{_HEAD}">{html.escape(visible(title.replace("_", " ")))}</th>' for title in titles)
-    body = "".join(
-        "<tr>"
-        + "".join(f'<td style="{_CELL}{_code_style(t)}">{cell_html(value, t)}</td>' for t, value in zip(titles, row))
-        + "</tr>"
-        for row in cells
-    )
+    first, left_out, last = split_rows(cells)
+    body = "".join(_row_html(titles, row) for row in first)
+    if left_out:
+        body += f'<tr><td style="{_CELL}" colspan="{max(len(titles), 1)}">{left_out_line(left_out)}</td></tr>'
+        body += "".join(_row_html(titles, row) for row in last)
+        caption = f"{len(cells):,} rows. {caption}"
     return (
         f'<table style="{_TABLE}"><caption style="{_CAPTION}">{html.escape(visible(caption))}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
+
+
+def split_rows(rows: Sequence[Row]) -> tuple[Sequence[Row], int, Sequence[Row]]:
+    """Return the first of *rows*, how many are left out for want of room, and the last of them."""
+    left_out = len(rows) - _MOST_ROWS
+    if left_out <= 0:
+        return rows, 0, ()
+    return rows[: _MOST_ROWS // 2], left_out, rows[-_MOST_ROWS // 2 :]
+
+
+def left_out_line(count: int) -> str:
+    """Return the line that stands for *count* rows that are not shown."""
+    return f"… {count:,} more {'row' if count == 1 else 'rows'} …"
+
+
+def _row_html(titles: Sequence[str], row: Sequence[Any]) -> str:
+    cells = (f'<td style="{_CELL}{_code_style(t)}">{cell_html(value, t)}</td>' for t, value in zip(titles, row))
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def record_html(fields: Sequence[tuple[str, Any]]) -> str:

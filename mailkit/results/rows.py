@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar, overload
 
 import pandas as pd
 
-from mailkit.results.display import BADGES, Word, cell_text, plain, table_html, visible
-from mailkit.results.outcomes import Outcome, Verdict
+from mailkit.results.display import BADGES, Word, cell_text, left_out_line, split_rows, table_html
+from mailkit.results.frames import frame_of
 from mailkit.results.records import shown_fields
 
 __all__ = ["Rows", "Table"]
@@ -27,6 +27,7 @@ class Rows(Sequence[R], Generic[R]):
     def __init__(self, kind: type[R], records: Iterable[R], *, caption: str = "") -> None:
         self.kind = kind
         self.caption = caption
+        self._shown: tuple[str, ...] = ()  # the columns that show() chose; none: all that have something to show
         self._records = tuple(records)
         for record in self._records:
             if not isinstance(record, kind):
@@ -44,7 +45,7 @@ class Rows(Sequence[R], Generic[R]):
     def __getitem__(self, index: slice) -> Rows[R]: ...
     def __getitem__(self, index: int | slice) -> R | Rows[R]:
         if isinstance(index, slice):
-            return Rows(self.kind, self._records[index], caption=self.caption)
+            return self._with(self._records[index])
         return self._records[index]
 
     def __add__(self, other: Rows[R]) -> Rows[R]:
@@ -65,33 +66,54 @@ class Rows(Sequence[R], Generic[R]):
         if unknown := equal.keys() - names:
             raise ValueError(f"no column {sorted(unknown)}; there are {sorted(names)}")
         kept = [r for r in self._records if all(getattr(r, name) == want for name, want in equal.items())]
-        return Rows(self.kind, kept, caption=self.caption)
+        return self._with(kept)
+
+    def show(self, *columns: str) -> Rows[R]:
+        """Return the same rows, of which only *columns* are displayed, in that order: ``rows.show("host", "port")``.
+
+        The caption stays, and so do the records and their frame.  No columns: all are displayed again.  Raises
+        ValueError, listing the columns there are, for another name.
+        """
+        names = [f.name for f in shown_fields(self.kind)]
+        if unknown := [column for column in columns if column not in names]:
+            raise ValueError(f"no column {unknown}; there are {names}")
+        rows = self._with(self._records)
+        rows._shown = columns
+        return rows
+
+    def _with(self, records: Iterable[R]) -> Rows[R]:
+        """Return rows of *records* that look as these do."""
+        rows = Rows(self.kind, records, caption=self.caption)
+        rows._shown = self._shown
+        return rows
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The rows as a tidy DataFrame: one column a field, outcomes and verdicts as categories."""
-        columns: dict[str, Any] = {}
-        for f in shown_fields(self.kind):
-            values = [getattr(record, f.name) for record in self._records]
-            category = next((e for e in (Outcome, Verdict) if e.__name__ in str(f.type)), None)
-            cells = [_safe(plain(value)) for value in values]
-            columns[f.name] = pd.Categorical(cells, categories=[str(m) for m in category]) if category else cells
-        return pd.DataFrame(columns)
+        """The rows as a tidy DataFrame, made anew each time.
+
+        One column a field: ``string``, ``Int64``, ``boolean`` or ``datetime64[ns, UTC]``, each able to say that a value
+        is missing; words of a fixed list, such as outcomes, are categories.  No rows have the same columns.
+        """
+        return frame_of(self.kind, self._records)
 
     def __repr__(self) -> str:
         if not self._records:
             return f"no rows of {self.kind.__name__}"
-        head = [f.name for f in shown_fields(self.kind)]
-        lines = [head, *([cell_text(getattr(r, name)) for name in head] for r in self._records)]
+        head = self._shown or tuple(f.name for f in shown_fields(self.kind))
+        first, left_out, last = split_rows(self._records)
+        lines = [list(head), *([cell_text(getattr(r, name)) for name in head] for r in (*first, *last))]
         widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-        table = "\n".join("  ".join(t.ljust(w) for t, w in zip(line, widths)).rstrip() for line in lines)
-        return f"{table}\n({self.caption})" if self.caption else table
+        shown = ["  ".join(t.ljust(w) for t, w in zip(line, widths)).rstrip() for line in lines]
+        if left_out:
+            shown.insert(1 + len(first), left_out_line(left_out))
+        return "\n".join([*shown, f"({self.caption})"] if self.caption else shown)
 
     def _repr_html_(self) -> str:
-        head = [f.name for f in shown_fields(self.kind)]
-        used = [n for n in head if not self._records or any(cell_text(getattr(r, n)) for r in self._records)]
-        cells = [[getattr(record, name) for name in used] for record in self._records]
-        return table_html(used, cells, self.caption if cells else f"no rows. {self.caption}")
+        names = [f.name for f in shown_fields(self.kind)]
+        used = [n for n in names if not self._records or any(cell_text(getattr(r, n)) for r in self._records)]
+        head = self._shown or used
+        cells = [[getattr(record, name) for name in head] for record in self._records]
+        return table_html(head, cells, self.caption if cells else f"no rows. {self.caption}")
 
 
 class Table:
@@ -104,11 +126,15 @@ class Table:
         self.caption = caption
 
     def __repr__(self) -> str:
-        return str(self.frame.to_string(index=False))
+        first, left_out, last = split_rows(range(len(self.frame)))
+        lines = self.frame.iloc[[*first, *last]].to_string(index=False).splitlines()
+        if left_out:
+            lines.insert(len(lines) - len(last), left_out_line(left_out))
+        return "\n".join([*lines, f"({self.caption})"] if self.caption else lines)
 
     def _repr_html_(self) -> str:
         titles = [" ".join(str(part) for part in _parts(column) if str(part)) for column in self.frame.columns]
-        rows = self.frame.itertuples(index=False)
+        rows = self.frame.itertuples(index=False, name=None)
         cells = [[*row[: self._labels], *(_badged(value) for value in row[self._labels :])] for row in rows]
         return table_html(titles, cells, self.caption)
 
@@ -121,9 +147,6 @@ def _badged(value: Any) -> Any:
     """Return a cell of a frame ready to be shown: in a frame, outcomes and verdicts are mere words."""
     if isinstance(value, str):
         return Word(value) if value in BADGES else value
-    return "" if pd.isna(value) else value
-
-
-def _safe(value: Any) -> Any:
-    """Return *value* fit for a DataFrame, whose own display escapes HTML but not control characters."""
-    return visible(value, limit=70_000) if isinstance(value, str) else value
+    if pd.api.types.is_bool(value):
+        return bool(value)
+    return "" if pd.api.types.is_scalar(value) and pd.isna(value) else value

@@ -31,3 +31,7 @@ __all__ = [
     "scram",
     "xoauth2",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

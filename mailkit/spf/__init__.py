@@ -10,3 +10,7 @@ from mailkit.spf.records import Published, record, zone_line
 from mailkit.spf.trace import Step, Trace
 
 __all__ = ["Check", "Published", "Step", "Trace", "check", "expand", "lint", "record", "zone_line"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

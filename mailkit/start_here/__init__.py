@@ -3,3 +3,7 @@
 from mailkit.start_here import dialogue, preflight
 
 __all__ = ["dialogue", "preflight"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -25,3 +25,7 @@ __all__ = [
     "scan_domain",
     "weaknesses",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -9,3 +9,7 @@ from mailkit.start_here.preflight.machine import Machine, this_machine
 from mailkit.start_here.preflight.verdict import verdict
 
 __all__ = ["PORTS", "Machine", "check", "this_machine", "verdict"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
