@@ -43,10 +43,18 @@ def test_traps_are_told() -> None:
     assert "ドメイン認証" not in set(japanese)
     assert (japanese["signature"], japanese["encryption"]) == ("署名", "暗号化")
     assert "暗号化" in trap["signature"] and "署名" in trap["encryption"]
-    assert (japanese["envelope sender"], japanese["header From"]) == ("エンベロープFrom", "ヘッダFrom")
+    assert (japanese["envelope From"], japanese["header From"]) == ("エンベロープFrom", "ヘッダFrom")
     assert (japanese["author domain signature"], japanese["third-party signature"]) == ("作成者署名", "第三者署名")
     assert "certification" in trap["authentication"] and "authentication" in trap["authentication"]
     assert '"SSL/TLS"' in trap["implicit TLS"]
+
+
+def test_forwarding_changes_the_recipient_of_the_envelope_and_nothing_else() -> None:
+    """RFC 5321 section 3.9.1; a Japanese word is no headword."""
+    rows = datasets.load("glossary").set_index("term")
+    assert "only the recipient of the envelope changes" in rows.loc["forwarding", "meaning"]
+    assert not [term for term in rows.index if JAPANESE.search(term)]
+    assert not [meaning for meaning in rows["meaning"] if "エンベロープ" in meaning]
 
 
 def test_japanese_words_of_the_first_lesson_are_in_it(root: Path) -> None:
