@@ -22,7 +22,7 @@ import dns.exception
 import dns.message
 
 from mailkit import datasets
-from mailkit.network import dns_lookup, socks
+from mailkit.network import dns_lookup, ehlo_names, socks
 from mailkit.network.dns_lookup import Answer, Nameserver, Status
 from mailkit.network.socks import NotConnected, Proxy, ProxyError
 
@@ -243,13 +243,6 @@ def _environment(name: str) -> str | None:
     return os.environ.get(f"MAILKIT_{name}") or None
 
 
-def _own_hostname() -> str:
-    """Return the name to say in EHLO: this machine's, when it looks like a name that others can resolve."""
-    name = socket.gethostname()  # getfqdn() would ask the DNS, and wait for it
-    usable = "." in name and name.isascii() and not name.endswith((".arpa", ".local", ".localdomain"))
-    return name if usable else "[127.0.0.1]"
-
-
 def internet(
     *,
     nameservers: Sequence[str] | None = None,
@@ -259,15 +252,18 @@ def internet(
     timeout: float = 5.0,
     vantages: Mapping[str, str] | None = None,
     probe_domains: Sequence[str] | None = None,
+    ehlo_name: str | None = None,
 ) -> Network:
     """Return the real internet, seen from "here" and from each of *vantages*.
 
     *nameservers* are addresses with an optional port (default: this machine's), *via* and the values of
     *vantages* are SOCKS5 proxies such as ``socks5://127.0.0.1:1080`` (an ``ssh -D`` for instance), *ca_file*
     replaces the system's CAs, *trust_anchor* is a file with the root's DS or DNSKEY, *timeout* is in seconds,
-    *probe_domains* are the mail domains to test port 25 with (default: some large ones).
-    The environment variables MAILKIT_NAMESERVERS (separated by commas), MAILKIT_VIA, MAILKIT_CA_FILE and
-    MAILKIT_TRUST_ANCHOR give the defaults.  Raises ValueError for an argument that makes no sense.
+    *probe_domains* are the mail domains to test port 25 with (default: some large ones), *ehlo_name* is what probes
+    introduce themselves with (default: this machine's full name, else its address in brackets).
+    The environment variables MAILKIT_NAMESERVERS (separated by commas), MAILKIT_VIA, MAILKIT_CA_FILE,
+    MAILKIT_TRUST_ANCHOR and MAILKIT_EHLO_NAME give the defaults.  Raises ValueError for an argument that makes no
+    sense.
     """
     if isinstance(nameservers, str):
         raise TypeError("nameservers is a list of addresses: nameservers=['192.0.2.53']")
@@ -289,6 +285,8 @@ def internet(
             raise ValueError(f"{option}: there is no file {os.fspath(path)!r}")
     proxies = {"here": Proxy.parse(via) if via else None, **{k: Proxy.parse(v) for k, v in (vantages or {}).items()}}
     others: dict[str, Callable[[], Network]] = {}
+    ehlo_name = ehlo_name or _environment("EHLO_NAME")
+    ehlo_name = ehlo_names.check(ehlo_name) if ehlo_name else ehlo_names.own()
     here = Network(
         name="internet",
         vantage="here",
@@ -297,7 +295,7 @@ def internet(
         timeout=timeout,
         ca_file=os.fspath(files["ca_file"]) if files["ca_file"] else None,
         trust_anchor=os.fspath(files["trust_anchor"]) if files["trust_anchor"] else None,
-        local_hostname=_own_hostname(),
+        local_hostname=ehlo_name,
         probe_domains=tuple(datasets.load("probe_domains")["domain"] if probe_domains is None else probe_domains),
         others=others,
     )
