@@ -45,6 +45,7 @@ LESSONS = [
     "spf",
     "dkim",
     "dmarc",
+    "arc",
     "transport_policy",
     "mailboxes",
     "mta",
