@@ -1,32 +1,79 @@
 """What a lesson must keep to as a notebook, as far as a machine can check it.
 
-* It was executed from the top, and nothing was written on stderr.
-* One cell tagged ``parameters`` holds the settings.
-* Code that uses the notebook's own practice internet (``lab``) sits in cells tagged ``experiment`` or ``exercise``.
-  All other code must hold on any domain: no ``lab``, no ``assert``, no name or address of the practice internet.
-* Cells are short; outputs show no path of the machine and need no style or script.
+**The form of a lesson.**
 
-Each check returns sentences about what is wrong; none means that all is well.
+* It was executed from the top, and nothing was written on stderr.
+* One cell tagged ``parameters`` holds the settings.  The code cells before the first ``## `` heading, settings and
+  imports, are the *set-up*: whoever comes late or restarts the kernel runs them first.
+* A *section* goes from one ``## `` heading to the next.  **The first code cell of a section is tagged** ``catch-up``.
+  It makes every name that the section uses and the set-up does not: ``lab = mailkit.lab.start()``, the places to sit,
+  the messages.  It is cheap and changes nothing in the practice internet, and it may be the section's first
+  prediction too.  Set-up and section together are enough, in whatever order the sections are run.  (A section of
+  exercises only needs none: a checker starts the lab by itself.)
+* An *experiment* is the code under one heading that says "Experiment".  **It makes its own precondition**
+  (``lab.reset()``, publish, lift, send) in its first cell after the guess, so that it shows the same when it is run
+  twice, in any order.
+* Code that uses the notebook's own practice internet (``lab``) sits in cells tagged ``experiment`` or ``exercise``,
+  experiments under a heading that says so.  All other code must hold on any domain: no ``lab``, no ``assert``, no
+  name or address of the practice internet; and prose below it that speaks of those begins with "In the practice
+  internet".
+* A cell with ``p1.guess(...)`` shows every choice, quoted, behind it or below.  Each prediction is guessed before it
+  is revealed, in the same section, below a text that says "Predict".
+* No cell takes ``[-1]`` of something: it may be empty when a learner has reset the lab.  ``[0]`` of an inbox likewise
+  is for cells that have just sent what they take.
+* Cells and lines are short, there are 25 to 45 cells and 800 to 2,000 words, at most twelve predictions before the
+  annexes; outputs show no path of the machine and need no style or script.
+
+Each check returns sentences about what is wrong; none means that all is well.  ``rerun`` runs every section alone and
+every experiment twice.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from operator import itemgetter
+from pathlib import Path
 
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_notebook
 
 from mailkit import workbook
 
-__all__ = ["code_cells", "each_lesson", "form_problems", "run_problems", "tags"]
+__all__ = [
+    "NOT_YET",
+    "code_cells",
+    "each_converted_lesson",
+    "each_lesson",
+    "form_problems",
+    "lesson_problems",
+    "rerun",
+    "run_problems",
+    "sections",
+    "tags",
+]
+
+# Lessons that do not keep the rules about sections, experiments and predictions yet.  The list only gets shorter.
+NOT_YET = frozenset({"00_start_here", "01_op25b", "02_smtp_auth", "03_tls", "04_spf", "05_dkim"})
 
 # Give a test the argument "lesson" and it runs once for each stored lesson; without lessons it is skipped.
 each_lesson = pytest.mark.parametrize("lesson", workbook.lessons(), ids=lambda path: path.stem)
+each_converted_lesson = pytest.mark.parametrize(
+    "lesson", [path for path in workbook.lessons() if path.stem not in NOT_YET], ids=lambda path: path.stem
+)
 
-LONGEST_CELL = 15  # lines that are not blank
+LONGEST_CELL, LONGEST_LINE = 15, 100  # lines that are not blank; characters
+CELLS, WORDS, MOST_PREDICTIONS = range(25, 46), range(800, 2001), 12
+HEADINGS = ("In your own terminal", "Exercises", "What you learned")
+OPENING = ("**You will**", "| Needs |", "| Time |", "| Touches |")
+GUESS = re.compile(r"\b(p\d+)\.guess\(")
+REVEAL = re.compile(r"\b(p\d+)\.reveal\(")
+HEADING = re.compile(r"^(#{1,6}) +(.+?)\s*$", re.MULTILINE)
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|Users|tmp|work|var/folders)/|[A-Z]:\\Users\\|site-packages")
 # The <style scoped> that pandas puts before each table does no harm when it is lost.
 STYLE_OR_SCRIPT = re.compile(r"<\s*(?:style(?!\s+scoped)|script)\b", re.IGNORECASE)
@@ -148,3 +195,172 @@ def form_problems(notebook: NotebookNode) -> list[str]:
         *observation_problems(notebook),
         *cell_problems(notebook),
     ]
+
+
+# The form of a lesson, for those that keep it already ---------------------------------------------------------------
+
+
+@dataclass
+class Section:
+    """The code cells below one ``## `` heading, each with the nearest heading above it; "" are those before any."""
+
+    title: str
+    cells: list[tuple[str, NotebookNode]]
+
+
+def prose(cell: NotebookNode) -> str:
+    """The text of a markdown cell without what stands in code fences."""
+    return re.sub(r"^ *```.*?^ *```", "", cell.source, flags=re.DOTALL | re.MULTILINE)
+
+
+def sections(notebook: NotebookNode) -> list[Section]:
+    """The sections of *notebook* that hold code, the set-up first."""
+    found, nearest = [Section("", [])], ""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            found[len(found) - 1].cells.append((nearest, cell))
+            continue
+        for level, title in HEADING.findall(prose(cell)):
+            if level != "#":
+                nearest = title
+            if level == "##":
+                found.append(Section(title, []))
+    return [section for section in found if section.cells or not section.title]
+
+
+def section_problems(notebook: NotebookNode) -> list[str]:
+    """What is wrong with how the sections begin, and with where experiments stand."""
+    problems = []
+    for section in sections(notebook)[1:]:
+        first, others = section.cells[0][1], [cell for _, cell in section.cells[1:]]
+        if not all("exercise" in tags(cell) for _, cell in section.cells) and "catch-up" not in tags(first):
+            problems.append(f'section "{section.title}": its first code cell is to catch up: tag it catch-up')
+        if any("catch-up" in tags(cell) for cell in others):
+            problems.append(f'section "{section.title}": only its first code cell may be tagged catch-up')
+        for heading, cell in section.cells:
+            if "experiment" in tags(cell) and "catch-up" not in tags(cell) and "experiment" not in heading.casefold():
+                problems.append(f'section "{section.title}": an experiment below "{heading}", not below "Experiment"')
+    return problems
+
+
+def prediction_problems(notebook: NotebookNode, choices: Mapping[str, Sequence[str]]) -> list[str]:
+    """What is wrong with the predictions; *choices* are those of each prediction that the lesson has."""
+    problems, asked, told = [], {}, {}
+    for place, section in enumerate(sections(notebook)):
+        for number, (_, cell) in enumerate(section.cells):
+            for name in GUESS.findall(cell.source):
+                asked[name] = (place, number)
+                missing = [choice for choice in choices.get(name, ()) if f'"{choice}"' not in cell.source]
+                if missing:
+                    problems.append(
+                        f'{name}: the choice "{missing[0]}" does not stand, quoted, in the cell of the guess'
+                    )
+            told |= dict.fromkeys(REVEAL.findall(cell.source), (place, number))
+    for name in sorted(choices.keys() | asked.keys() | told.keys()):
+        if name not in choices:
+            problems.append(f"{name} is no prediction of the lesson")
+        elif name not in asked or name not in told:
+            problems.append(f"{name} is not both guessed and revealed")
+        elif asked[name][0] != told[name][0] or asked[name] >= told[name]:
+            problems.append(f"{name} is not guessed before it is revealed, in the same section")
+    core = [p for p, (place, _) in asked.items() if not sections(notebook)[place].title.startswith("Annex")]
+    if len(core) > MOST_PREDICTIONS:
+        problems.append(f"{len(core)} predictions before the annexes, more than {MOST_PREDICTIONS}")
+    before = ""
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and GUESS.search(cell.source) and "predict" not in before.casefold():
+            problems.append(f"no text that says Predict stands before {cell.source!r}")
+        before = cell.source if cell.cell_type == "markdown" else before
+    return problems
+
+
+def prose_problems(notebook: NotebookNode) -> list[str]:
+    """What is wrong with the text, its length, and what must stand in it."""
+    texts = [prose(cell) for cell in notebook.cells if cell.cell_type == "markdown"]
+    words = len(" ".join(texts).split())
+    titles = [title for text in texts for _, title in HEADING.findall(text)]
+    problems = [f'there is no heading "{title}"' for title in HEADINGS if title not in titles]
+    problems += [f"the first cell does not say {word!r}" for word in OPENING if word not in "".join(texts[:1])]
+    if words not in WORDS:
+        problems.append(f"{words} words, not {WORDS[0]} to {WORDS[-1]}")
+    if len(notebook.cells) not in CELLS:
+        problems.append(f"{len(notebook.cells)} cells, not {CELLS[0]} to {CELLS[-1]}")
+    for above, below in pairwise(notebook.cells):
+        if above.cell_type == "code" and below.cell_type == "markdown" and not tags(above) & {"experiment", "exercise"}:
+            said = re.split(r"^#", prose(below), maxsplit=1, flags=re.MULTILINE)[0]
+            if PRACTICE_NAME.search(said) and "in the practice internet" not in said.casefold():
+                problems.append(f'a text on what holds in the practice internet only does not say so: "{said[:60]}…"')
+    return problems
+
+
+def line_problems(notebook: NotebookNode) -> list[str]:
+    """What is wrong with single lines of code."""
+    problems = []
+    for number, cell in enumerate(code_cells(notebook), 1):
+        if long := [line for line in cell.source.splitlines() if len(line) > LONGEST_LINE]:
+            problems.append(f"code cell {number} has a line of more than {LONGEST_LINE} characters: {long[0][:40]}…")
+        for node in ast.walk(parsed(cell)):
+            if isinstance(node, ast.Subscript) and ast.unparse(node.slice) == "-1":
+                problems.append(f"code cell {number} takes [-1] of what may be empty: {ast.unparse(node)}")
+    return problems
+
+
+def lesson_problems(notebook: NotebookNode, choices: Mapping[str, Sequence[str]]) -> list[str]:
+    """Everything wrong with *notebook* as a lesson; *choices* are those of its predictions."""
+    return [
+        *section_problems(notebook),
+        *prediction_problems(notebook, choices),
+        *prose_problems(notebook),
+        *line_problems(notebook),
+    ]
+
+
+# Every section alone, every experiment twice ------------------------------------------------------------------------
+
+
+def shown(cell: NotebookNode) -> str:
+    """What *cell* shows, as text: of a picture its facts."""
+    texts = []
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            texts.append(output.text)
+        else:
+            texts.append(f"{output.data['text/plain']}\n" if "data" in output else f"{output.evalue}\n")
+    return "".join(texts)
+
+
+_FRESH = "%reset -f\nimport mailkit.lab\nmailkit.lab.start().reset();"
+
+
+def rerun(notebook: NotebookNode, folder: Path) -> list[str]:
+    """Run each section of *notebook* without the others, the last one first, and each experiment twice.
+
+    One kernel in *folder* serves all; before each section its names are forgotten, the lab is reset, and the set-up
+    cells are run.  Returns where a run showed something else than what is stored; raises workbook.CellFailed at a cell
+    that raises.
+    """
+    setup, *rest = sections(notebook)
+    plan: list[tuple[str, NotebookNode | None, NotebookNode]] = []
+
+    def run(where: str, cell: NotebookNode) -> None:
+        plan.append((where, cell, new_code_cell(cell.source, metadata=cell.metadata)))
+
+    for section in reversed(rest):
+        plan.append((section.title, None, new_code_cell(_FRESH)))
+        for _, cell in setup.cells:
+            run(section.title, cell)
+        for heading, group in groupby(section.cells, key=itemgetter(0)):
+            cells = [cell for _, cell in group]
+            times = 2 if any("experiment" in tags(cell) for cell in cells) else 1
+            for time in range(times):
+                for cell in cells:
+                    run(f'"{section.title}", {heading}, run {time + 1}', cell)
+    workbook.execute(new_notebook(cells=[cell for _, _, cell in plan]), folder)
+    problems = []
+    for where, stored, again in plan:
+        if stored is None or "nbval-ignore-output" in tags(stored):
+            continue
+        before, after = shown(stored), shown(again)
+        if before != after:
+            problems.append(f"{where}: {stored.source!r} showed\n{after}\ninstead of\n{before}")
+    return problems

@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
-from mailkit import exercises
+from mailkit import exercises, workbook
 from mailkit.exercises.checkers import choice, names, number, results_of, text
 from mailkit.exercises.core import CannotCheck, Prediction, Question
 from mailkit.exercises.feedback import Feedback, Kind
+from mailkit.exercises.unquoted import with_quotes
 from mailkit.results import Outcome
 
 PLACEHOLDERS = (..., None, "", " ", "…", "...", "?")
@@ -65,8 +67,16 @@ SAMPLES = {
         names(("465", "587")),
         hints=("Two of them.",),
         explanation="RFC 8314 and RFC 6409.",
-        right=(("465", "587"), {587, 465}, "465, 587", "587 465", pd.Series([465, 587]), [587, 465, 587]),
+        right=(("465", "587"), {587, 465}, "465, 587", "587 465", "{587, 465}", pd.Series([465, 587]), [587, 465, 587]),
         wrong=([587], "25, 465, 587", 587, {25: "relay"}, [[465], [587]]),
+    ),
+    "exact": Question(
+        "Which password does the line hold?",
+        text("neko-22", exact=True, otherwise="Decode the last word."),
+        hints=("Decode it.",),
+        explanation="It is there to be read.",
+        right=("neko-22", " neko-22 "),
+        wrong=("NEKO-22", "Neko-22", "neko -22", "neko", 22),
     ),
     "function": Question(
         "Say whether two domains are the same.",
@@ -173,9 +183,13 @@ def test_hints_and_solution_are_there(question: Question) -> None:
 
 @pytest.mark.parametrize("prediction", PREDICTIONS)
 def test_predictions_of_the_lessons(prediction: Prediction) -> None:
-    assert prediction.ask.endswith("?")
+    assert prediction.ask.endswith("?") and len(prediction.choices) >= 2
     for choice_ in prediction.choices:
-        assert fresh(prediction).guess(choice_).kind is Kind.NOTED
+        for typed in (choice_, choice_.upper(), f" {choice_}", f"“{choice_}”"):
+            assert fresh(prediction).guess(typed).text.startswith(f"{choice_}."), typed
+    for word, others in prediction.also.items():
+        assert word in prediction.choices
+        assert all(fresh(prediction).guess(other).text.startswith(f"{word}.") for other in others)
     assert fresh(prediction).guess("…").kind is Kind.NOT_ATTEMPTED
 
 
@@ -201,8 +215,8 @@ def test_a_guess_is_noted_and_compared() -> None:
     assert repr(p.guess(" TimeOut ")) == "✎ noted: timeout. Run the next cell and compare."
     assert p.reveal(Outcome.TIMEOUT).kind is Kind.RIGHT
     assert p.reveal("open") == Feedback(Kind.WRONG, "You guessed `timeout`; it was `open`.")
-    assert p.reveal(Outcome.RESET).kind is Kind.WRONG, "what happens need not be among the choices"
-    assert p.reveal(None).kind is Kind.CANNOT_CHECK
+    assert p.reveal(Outcome.RESET).kind is Kind.CANNOT_COMPARE, "where no guess could be right, none is called wrong"
+    assert "`reset`" in p.reveal(Outcome.RESET).text
     p.guess("not connected")
     assert p.reveal(Outcome.NOT_CONNECTED).kind is Kind.RIGHT
 
@@ -210,27 +224,130 @@ def test_a_guess_is_noted_and_compared() -> None:
 def test_a_guess_outside_the_choices_is_not_noted() -> None:
     p = Prediction("?", choices=("open", "timeout"))
     p.guess("open")
-    feedback = p.guess("blocked")
+    feedback = p.guess("purple")
     assert feedback.kind is Kind.NOT_ATTEMPTED
-    assert feedback.text == "`blocked` is no choice here: choose one of `open`, `timeout`."
+    assert feedback.text == '`purple` is none of the choices: write `"open"` or `"timeout"`.'
     assert "no guess" in p.reveal("open").text
 
 
 @pytest.mark.parametrize("placeholder", PLACEHOLDERS)
 def test_no_guess_yet(placeholder: Any) -> None:
-    p = Prediction("?")
+    p = Prediction("?", choices=("open", "timeout"))
     p.guess("open")
     assert p.guess(placeholder).text.startswith("No guess yet")
     assert "no guess" in p.reveal("open").text
+    assert Prediction("?", choices=("open",)).guess().kind is Kind.NOT_ATTEMPTED
 
 
 @pytest.mark.parametrize(
-    ("guess", "actual"), [(3, "3"), ("yes", True), (True, np.bool_(True)), ("No", False), ("a b", "A_B")]
+    "nothing", [None, ..., "", "?", math.nan, pd.NA, Outcome.NOT_RUN, TimeoutError("late"), ConnectionResetError()]
 )
-def test_guesses_are_compared_as_words(guess: Any, actual: Any) -> None:
-    p = Prediction("?")
-    p.guess(guess)
-    assert p.reveal(actual).kind is Kind.RIGHT
+def test_what_did_not_happen_cannot_be_compared(nothing: Any) -> None:
+    p = Prediction("?", choices=("open", "timeout"))
+    for guess in (..., "timeout"):
+        p.guess(guess)
+        assert p.reveal(nothing).kind is Kind.CANNOT_COMPARE
+        assert "did not happen" in p.reveal(nothing).text
+
+
+OUTCOMES = ("open", "refused", "timeout", "unreachable", "intercepted", "rejected")
+NEAR = [
+    *(
+        (OUTCOMES, word, "open")
+        for word in ("open", "Open", " OPEN ", "opens", "“open”", "'open'", "ｏｐｅｎ", open, "op")
+    ),
+    *(
+        (OUTCOMES, word, "timeout")
+        for word in ("time-out", "Timed out", "nothing", "silence", "timeouts", "blocked", "t")
+    ),
+    *((OUTCOMES, word, "refused") for word in ("refusal", "ref", "closed", "connection refused")),
+    *(
+        (OUTCOMES, word, None)
+        for word in ("purple", "re", 25, 5, ["open"], b"open", 1.5, "open or timeout", "x" * 10_000)
+    ),
+    *((("2xx", "4xx", "5xx"), word, "5xx") for word in (5, "5", "550", 550, "5xx", "5XX", "５", "550 5.1.1", "5 xx")),
+    *((("2xx", "4xx", "5xx"), word, None) for word in (3, "no", "55", "5550x", 0)),
+    *((("2", "4", "5"), word, "5") for word in (5, "554", "5xx", "５")),
+    *((("yes", "no"), word, "yes") for word in ("y", "Yes", True, np.bool_(True), "true", "はい", "Yes.")),
+    *((("yes", "no"), word, "no") for word in ("n", "No!", False, "nope", "いいえ")),
+    *((("yes", "no"), word, None) for word in ("maybe", 5, "nothing", "yes and no")),
+    *((("nothing", "the server's key"), word, "nothing") for word in ("nothing", "Nothing", "NOTHING.")),
+    *((("nothing", "the server's key"), word, "the server's key") for word in ("servers key", "key", "server’s key")),
+    *((("0", "1", "2", "3"), word, "0") for word in (0, "zero", "none", "0")),
+    *((("0", "1", "2", "3"), word, None) for word in (4, "many", -1)),
+    *((("the domain", "the host", "both"), word, "the host") for word in ("host", "hosts", "The Host")),
+    *((("TLS 1.2", "TLS 1.3"), word, "TLS 1.3") for word in ("1.3", "tls1.3", "Tls-1.3")),
+    *((("envelope", "header"), word, "envelope") for word in ("env", "the envelope", "Envelope", "envelopes")),
+    *((("pass", "fail", "none"), word, "pass") for word in ("passed", "passes", "Pass")),
+]
+
+
+@pytest.mark.parametrize(("choices", "word", "taken"), NEAR, ids=lambda value: str(value)[:24])
+def test_near_misses_are_taken_and_the_rest_is_answered_kindly(choices: Any, word: Any, taken: str | None) -> None:
+    p = Prediction("?", choices=choices)
+    feedback = p.guess(word)
+    if taken is None:
+        assert feedback.kind is Kind.NOT_ATTEMPTED
+        assert all(f'`"{choice}"`' in feedback.text for choice in choices), "it says what may be written"
+        assert "no guess" in p.reveal(choices[0]).text
+    else:
+        assert feedback == Feedback(Kind.NOTED, f"{taken}. Run the next cell and compare.")
+        assert p.reveal(taken).kind is Kind.RIGHT
+
+
+def test_a_prediction_may_have_words_of_its_own() -> None:
+    p = Prediction("?", choices=("nothing", "a bounce"), also={"a bounce": ("error mail", "a message")})
+    assert p.guess("Error-Mail").text.startswith("a bounce")
+    assert p.guess("bounce").text.startswith("a bounce")
+
+
+def test_words_without_quotes_are_taken_for_text() -> None:
+    p1 = Prediction("?", choices=("server", "client"))
+    p2 = Prediction("?", choices=("2xx", "4xx", "5xx"))
+    p3 = Prediction("?", choices=("nothing", "the server's key"))
+    q1, q2 = SAMPLES["choice"], SAMPLES["function"]
+    names = {"p1": p1, "p2": p2, "p3": p3, "q1": q1, "q2": q2, "server": ("smtp.example", 587), "mine": "client"}
+    for line, taken in {
+        'p1.guess(server)   # "server" or "client"': """p1.guess('server')   # "server" or "client\"""",
+        "p1.guess( Client )": "p1.guess('Client')",
+        "p1.guess(“server”)": "p1.guess('server')",
+        'p1.guess("server)': "p1.guess('server')",
+        "p1.guess(purple)": "p1.guess('purple')",
+        "p2.guess(5xx)": "p2.guess('5xx')",
+        "p2.guess(550 5.1.1)": "p2.guess('550 5.1.1')",
+        "p3.guess(the server's key)": 'p3.guess("the server\'s key")',
+        "display(p1.guess(client), p2.guess(4xx))": "display(p1.guess('client'), p2.guess('4xx'))",
+        "q1.check(dropped)": "q1.check('dropped')",
+        "q1.check(jiro@kaisha.example)": "q1.check('jiro@kaisha.example')",
+        "q1.check(v=spf1 -all)": "q1.check('v=spf1 -all')",
+        # what is Python, or no answer, stays as it is
+        "p1.guess(...)": "p1.guess(...)",
+        "p1.guess()": "p1.guess()",
+        "p1.guess(None)": "p1.guess(None)",
+        'p1.guess("server")': 'p1.guess("server")',
+        "p1.guess(mine)": "p1.guess(mine)",
+        "p2.guess(5)": "p2.guess(5)",
+        "p9.guess(server)": "p9.guess(server)",
+        "q1.check(mine)": "q1.check(mine)",
+        "q2.check(same_dmain)": "q2.check(same_dmain)",
+        "print(server)": "print(server)",
+    }.items():
+        assert with_quotes(line, names, Prediction, Question) == taken
+
+
+def test_a_learner_may_forget_the_quotes_in_a_notebook(tmp_path: Path) -> None:
+    cells = [
+        "from mailkit.exercises.op25b import p1, q1",
+        "p1.guess(timeout)",
+        "p1.guess(“Refused”)",
+        "p1.guess(5xx)",
+        "q1.check(B)",
+    ]
+    notebook = workbook.execute(new_notebook(cells=[new_code_cell(cell) for cell in cells]), tmp_path)
+    shown = [output.data["text/plain"] for cell in notebook.cells for output in cell.outputs]
+    assert shown[:2] == [f"✎ noted: {word}. Run the next cell and compare." for word in ("timeout", "refused")]
+    assert shown[2].startswith("… not attempted: `5xx` is none of the choices")
+    assert shown[3].startswith("✗ not right")
 
 
 def test_learners_code_that_raises_is_told_apart() -> None:
@@ -323,6 +440,7 @@ def test_feedback_says_in_what_an_answer_is_wrong() -> None:
     }
     for (name, answer), sentence in said.items():
         assert fresh(SAMPLES[name]).check(answer).text == sentence
+    assert "every capital" in fresh(SAMPLES["exact"]).check("NEKO-22").text
     judged = fresh(SAMPLES["function"]).check(lambda one, other: one == other)
     assert judged.text == "For `('a.example', 'A.Example')` it returned `False`; expected `True`."
 

@@ -6,6 +6,7 @@ rule each.
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
@@ -14,11 +15,22 @@ from pathlib import Path
 
 import pytest
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_notebook, new_output
-from support_notebooks import code_cells, each_lesson, form_problems, tags
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from support_notebooks import (
+    NOT_YET,
+    code_cells,
+    each_converted_lesson,
+    each_lesson,
+    form_problems,
+    lesson_problems,
+    rerun,
+    sections,
+    tags,
+)
 from support_worlds import LOOPBACK_ONLY
 
 from mailkit import workbook
+from mailkit.exercises.core import Prediction
 
 # Lesson -> how many of its cells are not compared with the stored output.  Only for facts of the machine.
 IGNORED: dict[str, int] = {"00_start_here": 1}
@@ -70,6 +82,28 @@ def test_stored_as_make_notebooks_stores(lesson: Path) -> None:
 def test_shows_what_is_stored(lesson: Path) -> None:
     run = nbval(lesson)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def choices_of(lesson: Path) -> dict[str, tuple[str, ...]]:
+    """The choices of each prediction of *lesson*."""
+    module = importlib.import_module(f"mailkit.exercises.{lesson.stem.partition('_')[2]}")
+    return {name: value.choices for name, value in vars(module).items() if isinstance(value, Prediction)}
+
+
+@each_lesson
+def test_form_of_a_lesson(lesson: Path) -> None:
+    problems = lesson_problems(workbook.read(lesson), choices_of(lesson))
+    if lesson.stem in NOT_YET:
+        assert problems, f"{lesson.stem} keeps every rule now: take it off the list NOT_YET"
+    else:
+        assert problems == []
+
+
+@each_converted_lesson
+def test_every_section_alone_and_every_experiment_twice(lesson: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in LOOPBACK_ONLY.items():
+        monkeypatch.setenv(name, value)
+    assert rerun(workbook.read(lesson), lesson.parent) == []
 
 
 def notebook_with(source: str = "1 + 1", *, tagged: str = "", shown: str = "2", **changes: object) -> NotebookNode:
@@ -144,3 +178,114 @@ def test_the_comparison_is_strict(tmp_path: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace('"2"', '"3"'), encoding="utf-8")
     run = nbval(path)
     assert run.returncode == 1 and "1 failed" in run.stdout, run.stdout
+
+
+# The form of a lesson: a small one that keeps every rule, and what breaks each ---------------------------------------
+
+CHOICES = {"p1": ("open", "timeout")}
+TOP = "# Title\n\n**You will** look.\n\n| | |\n|---|---|\n| Needs | x |\n| Time | x |\n| Touches | x |\n"
+END = "## In your own terminal\n\n```\ndig\n```\n\n## Exercises\n\n## What you learned\n\n" + "word " * 800
+
+
+def small_lesson(*middle: NotebookNode, end: str = END, filler: int = 20) -> NotebookNode:
+    """A lesson of a set-up cell, a section with one experiment (or *middle*), and the texts that must be there."""
+    setup = new_code_cell(SETTINGS, metadata={"tags": ["parameters"]})
+    own = middle or (
+        text("## 1 · Silence\n\n### Experiment: a door\n\n**Predict** what comes back."),
+        code('lab = 1\np1.guess(...)   # "open" or "timeout"', "experiment catch-up"),
+        code("p1.reveal('open')", "experiment"),
+    )
+    return new_notebook(cells=[text(TOP), setup, *own, *[text("And so on.") for _ in range(filler)], text(end)])
+
+
+def text(source: str) -> NotebookNode:
+    return new_markdown_cell(source)
+
+
+def code(source: str, tagged: str = "") -> NotebookNode:
+    return new_code_cell(source, metadata={"tags": tagged.split()})
+
+
+GUESS = code('p1.guess(...)   # "open" or "timeout"', "catch-up")
+REVEAL = code("p1.reveal('open')")
+ASK = text("## 1 · Silence\n\n**Predict** what comes back.")
+
+
+def test_a_lesson_that_keeps_every_rule() -> None:
+    assert lesson_problems(small_lesson(), CHOICES) == []
+    assert [section.title for section in sections(small_lesson())] == ["", "1 · Silence"]
+
+
+@pytest.mark.parametrize(
+    ("notebook", "problem"),
+    [
+        (small_lesson(ASK, code("p1.guess(...)   # open or timeout", "catch-up"), REVEAL), "does not stand, quoted"),
+        (small_lesson(ASK, code('p1.guess(...)   # "open"', "catch-up"), REVEAL), 'the choice "timeout"'),
+        (small_lesson(ASK, code('p1.guess(...)   # "open" or "timeout"'), REVEAL), "is to catch up"),
+        (small_lesson(ASK, GUESS, REVEAL, code("1", "catch-up")), "only its first code cell"),
+        (small_lesson(ASK, GUESS, REVEAL, code("1", "experiment")), 'not below "Experiment"'),
+        (small_lesson(ASK, GUESS), "not both guessed and revealed"),
+        (small_lesson(ASK, code("p1.reveal('open')", "catch-up")), "not both guessed and revealed"),
+        (small_lesson(ASK, code(REVEAL.source, "catch-up"), code(GUESS.source)), "not guessed before"),
+        (small_lesson(ASK, GUESS, text("## 2 · More"), code(REVEAL.source, "catch-up")), "not guessed before"),
+        (small_lesson(ASK, GUESS, REVEAL, code("p2.guess(...); p2.reveal(1)")), "p2 is no prediction"),
+        (small_lesson(text("## 1 · Silence"), GUESS, REVEAL), "no text that says Predict"),
+        (small_lesson(ASK, GUESS, REVEAL, code("lab.inbox('x')[-1]", "exercise")), "takes [-1]"),
+        (small_lesson(ASK, GUESS, REVEAL, code("x = '" + "x" * 100 + "'")), "more than 100 characters"),
+        (small_lesson(ASK, GUESS, REVEAL, text("As mx.kaisha.example shows.")), "does not say so"),
+        (small_lesson(end=END.replace("## Exercises", "")), 'no heading "Exercises"'),
+        (small_lesson(end=END.replace("## In your own", "## In another")), "In your own terminal"),
+        (small_lesson(end=END + "word " * 1200), "words, not 800 to 2000"),
+        (small_lesson(end=END.replace("word " * 500, "")), "words, not 800 to 2000"),
+        (small_lesson(filler=45), "cells, not 25 to 45"),
+        (small_lesson(filler=2), "cells, not 25 to 45"),
+    ],
+)
+def test_each_rule_of_a_lesson_is_checked(notebook: NotebookNode, problem: str) -> None:
+    found = lesson_problems(notebook, CHOICES)
+    assert found and all(problem in sentence for sentence in found), found
+
+
+def test_what_a_lesson_may_do() -> None:
+    practice = text("In the practice internet mx.kaisha.example answers.\n\n## 2 · More\n\nAt bob@example.org.")
+    assert lesson_problems(small_lesson(ASK, GUESS, REVEAL, practice, code("x[0], x[:-1]", "catch-up")), CHOICES) == []
+
+
+def test_twelve_predictions_and_more_in_the_annexes() -> None:
+    names = [f"p{number}" for number in range(1, 15)]
+    cells = [code(GUESS.source.replace("p1", name)) for name in names]
+    pairs = [cell for name, guess in zip(names, cells) for cell in (guess, code(f"{name}.reveal(1)"))]
+    for cell in (pairs[0], pairs[24]):
+        cell.metadata["tags"] = ["catch-up"]
+    choices = dict.fromkeys(names, CHOICES["p1"])
+    annexed = small_lesson(ASK, *pairs[:24], text("## Annex A · Predict more"), *pairs[24:], filler=0)
+    assert lesson_problems(annexed, choices) == []
+    pairs[24].metadata["tags"] = []
+    (problem,) = lesson_problems(small_lesson(ASK, *pairs, filler=0), choices)
+    assert problem.startswith("14 predictions before the annexes")
+
+
+FIRST = code("import mailkit\nlab = mailkit.lab.start()", "experiment catch-up")
+COUNT = 'lab.publish("x.kaisha.example", "TXT", "one")\nprint(lab.log[:0], lab.clock.now())'
+
+
+@pytest.mark.parametrize(
+    ("cells", "problem"),
+    [
+        ([text("## 1 · Experiment"), FIRST, code("print('resets');lab.reset();" + COUNT, "experiment")], ""),
+        ([text("## 1 · Experiment"), FIRST, code("lab.advance(60); print(lab.clock.now())", "experiment")], "run 2"),
+        ([text("## 1 · x"), FIRST, text("## 2 · y"), code("print(lab.clock.now())", "catch-up")], "NameError"),
+        ([text("## 1 · Experiment"), FIRST, code("print(lab.log[:0], id(lab))", "nbval-ignore-output")], ""),
+    ],
+)
+def test_sections_are_run_alone_and_experiments_twice(
+    cells: list[NotebookNode], problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(workbook.ROOT))
+    notebook = workbook.execute(new_notebook(cells=[code(SETTINGS, "parameters"), *cells]), tmp_path)
+    if problem == "NameError":
+        with pytest.raises(workbook.CellFailed, match="NameError"):
+            rerun(notebook, tmp_path)
+    else:
+        found = rerun(notebook, tmp_path)
+        assert (problem in found[0] and "instead of" in found[0]) if problem else found == []

@@ -2,7 +2,8 @@
 
 The questions of ``notebooks/NN_topic.ipynb`` live in ``mailkit/exercises/topic.py``: ``p1``, ``p2`` … are the
 predictions, ``q1``, ``q2`` … the questions, in the order of the notebook, which says
-``from mailkit.exercises.topic import p1, q1``.  A lesson's module looks like this::
+``from mailkit.exercises.topic import p1, q1``.  A cell that asks for a guess shows the choices, quoted:
+``p1.guess(...)   # "open", "refused" or "timeout"``.  A lesson's module looks like this::
 
     from mailkit.exercises.checkers import choice, names, number, results_of
     from mailkit.exercises.core import Prediction, Question

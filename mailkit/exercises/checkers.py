@@ -63,10 +63,11 @@ def number(right: float, *, tolerance: float = 0, reasons: Mapping[float, str] |
     return check
 
 
-def text(*accepted: str, pattern: str = "", otherwise: str) -> Checker:
+def text(*accepted: str, pattern: str = "", exact: bool = False, otherwise: str) -> Checker:
     """Check that the answer is one of *accepted* (case and spacing forgiven) or matches the whole of *pattern*.
 
-    *otherwise* is the sentence for an answer that does neither.
+    With *exact*, capitals and spacing inside count, as they do in a password.  *otherwise* is the sentence for an
+    answer that is none of these.
     """
     plain = {_plain(line) for line in accepted}
     expression = re.compile(pattern, re.IGNORECASE) if pattern else None
@@ -74,6 +75,8 @@ def text(*accepted: str, pattern: str = "", otherwise: str) -> Checker:
     def check(answer: Any) -> str | None:
         if not isinstance(answer, str):
             return f"The answer is a text between quotes, not {_type(answer)}."
+        if exact and _plain(answer) in plain:
+            return None if answer.strip() in accepted else "Nearly: here every capital and every space counts."
         if _plain(answer) in plain or (expression and expression.fullmatch(answer[:_LONGEST].strip())):
             return None
         return otherwise
@@ -89,10 +92,10 @@ def names(right: Iterable[str]) -> Checker:
     wanted = {_plain(name) for name in right}
 
     def check(answer: Any) -> str | None:
-        items = re.split(r"[,\s]+", answer[:_LONGEST].strip(", \n")) if isinstance(answer, str) else answer
+        items = re.split(r"[,\s]+", answer[:_LONGEST].strip(", \n[](){}")) if isinstance(answer, str) else answer
         if not isinstance(items, Iterable):
             return f"The answer is a list of names, not {_type(answer)}."
-        given = [str(item) for item in islice(items, _LONGEST)]
+        given = [str(item).strip("\"' ") for item in islice(items, _LONGEST)]
         extra = [name for name in given if _plain(name) not in wanted]
         missing = len(wanted - {_plain(name) for name in given})
         if extra:
@@ -102,20 +105,23 @@ def names(right: Iterable[str]) -> Checker:
     return check
 
 
-def results_of(cases: Sequence[tuple[tuple[Any, ...], Any]]) -> Checker:
-    """Check a function against *cases*, pairs of (arguments, what it should return).
+def results_of(cases: Sequence[tuple[Any, ...]]) -> Checker:
+    """Check a function against *cases*: (arguments, what it should return), and if need be a sentence that says why.
 
-    For questions with ``takes_function=True``.
+    A text may be returned in other capitals.  For questions with ``takes_function=True``.
     """
 
     def check(function: Any) -> str | None:
         if not callable(function):
             return f"The answer is a function, not {_type(function)}: give its name without the brackets."
-        for arguments, expected in cases:
+        for arguments, expected, *why in cases:
             result = function(*copy.deepcopy(arguments))
+            if isinstance(result, str) and isinstance(expected, str) and _plain(result) == _plain(expected):
+                continue
             if result != expected:
-                given = ", ".join(map(repr, arguments))
-                return f"For `({visible(given, 200)})` it returned `{_shown(result)}`; expected `{_shown(expected)}`."
+                given = visible(", ".join(map(repr, arguments)), 200)
+                returned = f"For `({given})` it returned `{_shown(result)}`; expected `{_shown(expected)}`."
+                return " ".join([returned, *why])
         return None
 
     return check

@@ -8,13 +8,15 @@ because a learner needs another next step for each.
 from __future__ import annotations
 
 import inspect
-import re
+import math
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mailkit.exercises import unquoted
 from mailkit.exercises.feedback import Feedback, Kind
+from mailkit.exercises.words import meant, word_of
 from mailkit.results import visible
 
 __all__ = ["CannotCheck", "Checker", "Prediction", "Question"]
@@ -39,55 +41,58 @@ def _unanswered(value: Any) -> bool:
     return value is None or value is Ellipsis or (isinstance(value, str) and value.strip() in ("", "…", "...", "?"))
 
 
-def _word(value: Any) -> str:
-    """Return *value* as a learner would say it; true and false, numpy's too, are yes and no."""
-    word = str(value).strip()
-    return {"True": "yes", "False": "no"}.get(word, word)
-
-
-def _same(one: str, other: str) -> bool:
-    """Compare two words, forgiving case, spaces, hyphens and underscores ("Not connected" is ``not_connected``)."""
-    plain = [re.sub(r"[\s_-]+", "", word).casefold() for word in (one, other)]
-    return plain[0] == plain[1]
+def _did_not_happen(actual: Any) -> bool:
+    """Tell whether *actual* stands for something that could not be observed: nothing, an error, a missing number."""
+    missing = isinstance(actual, float) and math.isnan(actual)
+    return missing or _unanswered(actual) or isinstance(actual, BaseException) or str(actual) in ("not_run", "<NA>")
 
 
 @dataclass
 class Prediction:
     """A guess written down before a cell is run, to be laid beside what happened.
 
-    *choices*, if given, are the words a guess may be; what happens may be something else.
+    *choices* are the words a guess may be; the cell shows them, quoted.  *also* gives further words for a choice:
+    ``{"timeout": ("nothing", "silence")}``.  Case, spaces, plurals, full-width letters, single letters and the common
+    synonyms are forgiven.
     """
 
     ask: str
-    choices: tuple[str, ...] = ()
+    choices: tuple[str, ...]
+    also: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     _guess: str = field(default="", init=False, repr=False)
 
-    def guess(self, guess: Any) -> Feedback:
+    def guess(self, guess: Any = ...) -> Feedback:
         """Note *guess*; a placeholder (``...``, None, an empty text) is no guess yet, and takes an earlier one back."""
+        self._guess = ""
         if _unanswered(guess):
-            self._guess = ""
             return Feedback(Kind.NOT_ATTEMPTED, "No guess yet. Write one in place of the dots, then run the next cell.")
-        word = _word(guess)
-        if self.choices:
-            match = next((choice for choice in self.choices if _same(choice, word)), None)
-            if match is None:
-                self._guess = ""
-                problem = f"`{visible(word, 60)}` is no choice here: choose one of {_list(self.choices)}."
-                return Feedback(Kind.NOT_ATTEMPTED, problem)
-            word = match
-        self._guess = visible(word, 120)
-        return Feedback(Kind.NOTED, f"{self._guess}. Run the next cell and compare.")
+        match = meant(word_of(guess), self.choices, self.also)
+        if match is None:
+            said = visible(word_of(guess), 60)
+            return Feedback(Kind.NOT_ATTEMPTED, f"`{said}` is none of the choices: write {_list(self.choices)}.")
+        self._guess = match
+        return Feedback(Kind.NOTED, f"{match}. Run the next cell and compare.")
 
     def reveal(self, actual: Any) -> Feedback:
-        """Lay the guess beside *actual*; None stands for "could not be seen from here"."""
-        if actual is None:
-            return Feedback(Kind.CANNOT_CHECK, "What happened could not be seen from here.")
-        happened = visible(_word(actual), 120)
+        """Lay the guess beside *actual*, what was observed.
+
+        None, an exception and ``not_run`` stand for what did not happen or could not be seen.  Then, and where what
+        happened is none of the choices, no guess could be right, so none is called wrong.
+        """
+        if _did_not_happen(actual):
+            return Feedback(
+                Kind.CANNOT_COMPARE, "It did not happen, or could not be seen from here. Run the experiment again."
+            )
+        happened = word_of(actual)
+        match = meant(happened, self.choices, {})
+        if match is None:
+            said = f"It was `{visible(happened, 120)}`, which was none of the choices."
+            return Feedback(Kind.CANNOT_COMPARE, said)
         if not self._guess:
-            return Feedback(Kind.NOT_ATTEMPTED, f"You made no guess; it was `{happened}`.")
-        if _same(self._guess, happened):
-            return Feedback(Kind.RIGHT, f"You guessed `{self._guess}`, and so it was.")
-        return Feedback(Kind.WRONG, f"You guessed `{self._guess}`; it was `{happened}`.")
+            return Feedback(Kind.NOT_ATTEMPTED, f"You made no guess; it was `{match}`.")
+        if self._guess == match:
+            return Feedback(Kind.RIGHT, f"You guessed `{match}`, and so it was.")
+        return Feedback(Kind.WRONG, f"You guessed `{self._guess}`; it was `{match}`.")
 
 
 @dataclass
@@ -110,7 +115,7 @@ class Question:
     _hints_given: int = field(default=0, init=False, repr=False)
     _attempted: bool = field(default=False, init=False, repr=False)
 
-    def check(self, answer: Any) -> Feedback:
+    def check(self, answer: Any = ...) -> Feedback:
         """Judge *answer*; never raises for what the answer is or does."""
         if _unanswered(answer):
             return Feedback(Kind.NOT_ATTEMPTED, "Put your answer in place of the dots and run the cell again.")
@@ -170,7 +175,9 @@ class Question:
 
 
 def _list(words: tuple[str, ...]) -> str:
-    return ", ".join(f"`{word}`" for word in words)
+    """Return the *words* as one types them: ``"a"``, ``"b"`` or ``"c"``, each between quotes."""
+    quoted = [f'`"{word}"`' for word in words]
+    return " or ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else "".join(quoted)
 
 
 def _describe(error: BaseException) -> str:
@@ -188,3 +195,6 @@ def _source(answer: Any) -> str:
     if isinstance(answer, (set, frozenset)):
         return ", ".join(sorted(map(str, answer)))
     return str(answer)
+
+
+unquoted.install(Prediction, Question)

@@ -51,7 +51,8 @@ q2 = Question(
 )
 
 q3 = Question(
-    "A message has two Reply-To fields. How often must h= name Reply-To to forbid a third?",
+    "A message has two Reply-To fields, one more than RFC 5322 section 3.6 allows. How often must h= name Reply-To "
+    "to forbid a third?",
     number(3, reasons={1: "One mention covers one field, the lowest.", 2: "That covers the two, and allows a third."}),
     hints=("Each mention covers one field, from the bottom upwards.", "The last mention must find nothing."),
     explanation="Two mentions cover the two fields; the third covers the absence of another (RFC 6376 section 5.4.2).",
@@ -72,13 +73,22 @@ q4 = Question(
             (("a" * 255,), ["a" * 255]),
             (("a" * 255 + "b",), ["a" * 255, "b"]),
             (("x" * 410,), ["x" * 255, "x" * 155]),
+            (("v=DKIM1; p=" + "k" * 704,), ["v=DKIM1; p=" + "k" * 244, "k" * 255, "k" * 205]),
         ]
     ),
     takes_function=True,
     hints=("`record[0:255]` is the first of them.", "`range(0, len(record), 255)` gives where each begins."),
     explanation="Receivers put the strings together again with nothing between them (RFC 6376 section 3.6.2.2).",
     right=(strings,),
-    wrong=(lambda record: [record], lambda record: [record[:255], record[255:]], "strings"),
+    wrong=(
+        lambda record: [record],
+        lambda record: [record[:255], record[255:]],
+        lambda record: [record[:255], record[255:]] if len(record) > 255 else [record],
+        lambda record: [record[start : start + 256] for start in range(0, len(record), 256)],
+        lambda record: [record[start : start + 255] for start in range(0, len(record) + 1, 255)],
+        lambda record: record[:255],
+        "strings",
+    ),
 )
 
 

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     WRONG = "not right"
     YOUR_CODE_RAISED = "your code raised"
     CANNOT_CHECK = "cannot be checked here"
+    CANNOT_COMPARE = "cannot be compared"
     HINT = "hint"
     SOLUTION = "solution"
 
@@ -37,6 +38,7 @@ _LOOKS = {
     Kind.WRONG: ("✗", "fail"),
     Kind.YOUR_CODE_RAISED: ("!", "warn"),
     Kind.CANNOT_CHECK: ("?", "unknown"),
+    Kind.CANNOT_COMPARE: ("≠", "unknown"),
     Kind.HINT: ("→", "intercepted"),
     Kind.SOLUTION: ("★", "pass"),
 }

@@ -12,7 +12,10 @@ _OUTCOMES = ("open", "refused", "timeout", "unreachable", "intercepted", "reject
 p1 = Prediction("Port 25 of the mail server, from your chair: what comes back?", choices=_OUTCOMES)
 p2 = Prediction("Port 25 of the same server from home: what comes back?", choices=_OUTCOMES)
 p3 = Prediction("A server that is switched off, asked from the office: what comes back?", choices=_OUTCOMES)
-p4 = Prediction("A connection to kaisha.example that the provider answers itself: which name is in the greeting?")
+p4 = Prediction(
+    "From an odd line you dial port 25 of mx.kaisha.example: whose name is in the greeting?",
+    choices=("mx.kaisha.example", "filter.isp.example", "none"),
+)
 p5 = Prediction("The home server said 250. Is the message in Bob's mailbox?", choices=("yes", "no"))
 p6 = Prediction("The same message by submission on 587, from home: does it arrive?", choices=("yes", "no"))
 p7 = Prediction("Port 25 is open now. Does bigmail.example take the message?", choices=("yes", "no"))
@@ -45,8 +48,12 @@ q2 = Question(
 )
 
 
+_ANSWERED = "`rejected` means that a mail server answered and said no: port 25 let you through."
+_CONTROL = "The control was not `open`, so it may be anything."
+
+
 def solution_q3(port_25: str, port_587: str) -> bool:
-    return port_25 in ("timeout", "refused") and port_587 == "open"
+    return port_25 in ("timeout", "refused", "unreachable") and port_587 == "open"
 
 
 q3 = Question(
@@ -55,19 +62,37 @@ q3 = Question(
         [
             (("timeout", "open"), True),
             (("refused", "open"), True),
+            (("unreachable", "open"), True, "A filter may also answer with an error of the network."),
             (("open", "open"), False),
-            (("timeout", "timeout"), False),
-            (("unreachable", "unreachable"), False),
+            (("timeout", "timeout"), False, _CONTROL),
+            (("refused", "refused"), False, _CONTROL),
+            (("unreachable", "unreachable"), False, _CONTROL),
+            (("dns_failure", "dns_failure"), False, _CONTROL),
+            (("timeout", "refused"), False, _CONTROL),
+            (("open", "timeout"), False, "Port 25 is open."),
+            (("open", "refused"), False, "Port 25 is open."),
+            (("rejected", "open"), False, _ANSWERED),
         ]
     ),
     takes_function=True,
     hints=(
-        "The control decides: if 587 is silent too, it may be anything.",
-        "True needs 25 to fail and 587 to be open.",
+        "The control decides: if 587 does not answer either, it may be anything.",
+        "True needs 587 to be `open`, and 25 to be `timeout`, `refused` or `unreachable`.",
     ),
     explanation="A block shows only beside a port that passes. With nothing passing, the answer is: cannot tell.",
     right=(solution_q3,),
-    wrong=(lambda port_25, port_587: port_25 == "timeout", lambda port_25, port_587: True, True),
+    wrong=(
+        lambda port_25, port_587: port_25 == "timeout",
+        lambda port_25, port_587: port_25 == "timeout" and port_587 == "open",
+        lambda port_25, port_587: port_25 != port_587,
+        lambda port_25, port_587: port_25 != "open" and port_587 == "open",
+        lambda port_25, port_587: port_25 != "open",
+        lambda port_25, port_587: port_587 == "open",
+        lambda port_25, port_587: port_25 in ("timeout", "refused") and port_587 != port_25,
+        lambda port_25, port_587: True,
+        lambda port_25, port_587: "yes" if port_25 == "timeout" else "no",
+        True,
+    ),
 )
 
 q4 = Question(

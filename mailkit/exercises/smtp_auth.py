@@ -7,25 +7,27 @@ from mailkit.exercises.core import Prediction, Question
 
 __all__ = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "q1", "q2", "q3", "q4", "q5", "q6"]
 
+_CODES = ("250", "530", "535", "550")
+
 p1 = Prediction(
     "A stranger asks an MX to carry a message to somebody at another domain: which digit does the reply begin with?",
     choices=("2", "4", "5"),
 )
 p2 = Prediction("Port 587, before TLS: is AUTH in the list?", choices=("yes", "no"))
 p3 = Prediction("What does one need to read the password in that line?", choices=("nothing", "the server's key"))
-p4 = Prediction("MAIL on port 587 before anything else: which code comes back?")
-p5 = Prediction("Right name, wrong password: which code comes back?")
+p4 = Prediction("MAIL on port 587 before anything else: which code comes back?", choices=_CODES)
+p5 = Prediction("Right name, wrong password: which code comes back?", choices=_CODES)
 p6 = Prediction("Hanako logs in and writes as Taro: does the message arrive?", choices=("yes", "no"))
 p7 = Prediction("Alice tries the same at the other company: does it arrive?", choices=("yes", "no"))
 p8 = Prediction("Can a server that does not know the password pass for the real one?", choices=("yes", "no"))
 
 q1 = Question(
     "A capture holds `AUTH PLAIN AHRhbmFrYUBrYWlzaGEuZXhhbXBsZQBuZWtvLTIy`. What is the password?",
-    text("neko-22", otherwise="Decode the last word; the parts stand between NULs, the password last."),
+    text("neko-22", exact=True, otherwise="Decode the last word; the parts stand between NULs, the password last."),
     hints=("`smtp_auth.decode` takes the whole line.", "PLAIN: identity to act as (often empty), user, password."),
     explanation="Base64 has no key: whoever has the line has the password.",
-    right=("neko-22",),
-    wrong=("tanaka@kaisha.example", "AHRhbmFrYUBrYWlzaGEuZXhhbXBsZQBuZWtvLTIy", 22),
+    right=("neko-22", " neko-22 "),
+    wrong=("NEKO-22", "neko -22", "neko", "tanaka@kaisha.example", "AHRhbmFrYUBrYWlzaGEuZXhhbXBsZQBuZWtvLTIy", 22),
 )
 
 
@@ -39,16 +41,36 @@ q2 = Question(
         [
             ((["PLAIN", "LOGIN"], False), True),
             ((["PLAIN", "LOGIN"], True), False),
+            ((["PLAIN"], False), True),
+            ((["LOGIN"], False), True),
+            ((["LOGIN"], True), False),
             ((["CRAM-MD5", "LOGIN"], False), True),
+            ((["SCRAM-SHA-256", "PLAIN"], False), True),
             ((["SCRAM-SHA-256"], False), False),
+            ((["SCRAM-SHA-256", "SCRAM-SHA-1"], False), False),
+            ((["CRAM-MD5", "SCRAM-SHA-256", "DIGEST-MD5"], False), False),
+            ((["CRAM-MD5"], True), False),
             (([], False), False),
+            (([], True), False),
         ]
     ),
     takes_function=True,
     hints=("Two mechanisms send the password itself.", "Inside TLS nobody on the way reads anything."),
     explanation="Which mechanism, and inside what: it takes both to judge an offer.",
     right=(solution_q2,),
-    wrong=(lambda mechanisms, encrypted: not encrypted, lambda mechanisms, encrypted: "PLAIN" in mechanisms, True),
+    wrong=(
+        lambda mechanisms, encrypted: not encrypted,
+        lambda mechanisms, encrypted: encrypted,
+        lambda mechanisms, encrypted: "PLAIN" in mechanisms,
+        lambda mechanisms, encrypted: not encrypted and "PLAIN" in mechanisms,
+        lambda mechanisms, encrypted: not encrypted and "LOGIN" in mechanisms,
+        lambda mechanisms, encrypted: not encrypted and "PLAIN" in mechanisms and "LOGIN" in mechanisms,
+        lambda mechanisms, encrypted: not encrypted and len(mechanisms) > 1,
+        lambda mechanisms, encrypted: not encrypted and bool(mechanisms),
+        lambda mechanisms, encrypted: not encrypted and "SCRAM-SHA-256" not in mechanisms,
+        lambda mechanisms, encrypted: not encrypted and mechanisms[:1] != ["SCRAM-SHA-256"] and mechanisms != [],
+        True,
+    ),
 )
 
 q3 = Question(

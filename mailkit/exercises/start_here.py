@@ -7,7 +7,7 @@ from typing import Any
 
 from mailkit import lab
 from mailkit.exercises.checkers import choice, results_of, text
-from mailkit.exercises.core import Prediction, Question
+from mailkit.exercises.core import CannotCheck, Prediction, Question
 from mailkit.results import Outcome
 from mailkit.start_here import dialogue
 
@@ -44,13 +44,26 @@ def solution_q2(code: int) -> str:
 q2 = Question(
     'Write a function that turns a reply code into "done", "go on", "wait" or "give up".',
     results_of(
-        [((250,), "done"), ((220,), "done"), ((354,), "go on"), ((451,), "wait"), ((421,), "wait"), ((550,), "give up")]
+        [
+            *(((code,), "done") for code in (250, 220, 221, 235, 251)),
+            *(((code,), "go on") for code in (354, 334)),
+            *(((code,), "wait") for code in (451, 421, 432, 450, 454)),
+            *(((code,), "give up") for code in (550, 500, 530, 554)),
+        ]
     ),
     takes_function=True,
     hints=("Only the first digit counts.", "code // 100 is the first digit of a number with three."),
     explanation="RFC 5321 section 4.2.1: a client that knows no more than the first digit still does the right thing.",
     right=(solution_q2,),
-    wrong=(lambda code: "done" if code == 250 else "give up", lambda code: "wait", "wait"),
+    wrong=(
+        lambda code: "done" if code == 250 else "give up",
+        lambda code: {250: "done", 220: "done", 354: "go on", 451: "wait", 421: "wait"}.get(code, "give up"),
+        lambda code: "done" if code < 300 else "wait" if code < 500 else "give up",
+        lambda code: ["done", "go on", "wait", "give up"][code % 4],
+        lambda code: "wait",
+        lambda code: code // 100,
+        "wait",
+    ),
 )
 
 q3 = Question(
@@ -67,28 +80,41 @@ q3 = Question(
 )
 
 _SERVER, _BLIND = "mx.example.jp", "info@example.jp"
+_STAMPS = frozenset({"Received", "Return-Path", "Delivered-To", "Authentication-Results"})  # written by servers
 
 
 def _typed(answer: Any) -> str | None:
     """Type the lines at a server of the practice internet and look into the mailbox."""
-    if isinstance(answer, str) or not all(isinstance(line, str) for line in answer) or not list(answer):
+    lines = answer.splitlines() if isinstance(answer, str) else answer
+    if not isinstance(lines, (list, tuple)) or not lines or not all(isinstance(line, str) for line in lines):
         return "The answer is a list of lines, each a text between quotes."
+    if any(set(line) & set("\r\n") for line in lines):
+        return "One of your lines holds a line break: make two lines of it."
     ground = lab.start()
     before = len(ground.inbox(_BLIND))
     talk = dialogue.open(_SERVER, net=ground.network("office"))
-    said = talk.say(*answer)
+    said = talk.say(*lines)
     talk.quit()
     if said.outcome is Outcome.REJECTED:
         return f"`{said.lines[-2].text}` was answered with `{said.lines[-1].text}`."
+    if said.outcome not in (Outcome.OPEN, Outcome.NOT_RUN):
+        raise CannotCheck(f"The conversation broke: {said.reason}. Check again.")
     arrived = ground.inbox(_BLIND)[before:]
     if not arrived:
         return "Nothing arrived. Was the last line a single dot, and was DATA answered with 354 before the message?"
-    named = message_from_bytes(arrived[-1].message, policy=policy.compat32).get_all("To", [])
-    if not named:
-        return "It arrived, but the message has no To field. Write one, and an empty line after the header."
-    if any(_BLIND in str(field).lower() for field in named):
-        return f"It arrived, but its To field names {_BLIND}: that copy is not blind."
+    header = message_from_bytes(arrived[0].message, policy=policy.compat32)
+    tell = [name for name, value in header.items() if name.title() not in _STAMPS and _BLIND in str(value).lower()]
+    if tell:
+        return f"It arrived, but its {tell[0]} field names {_BLIND}, so that everybody can see that copy."
+    named = " ".join(str(value) for value in header.get_all("To", []))
+    if "@" not in named:
+        return "It arrived, but no To field names anybody. Write one, and an empty line after the header."
     return None
+
+
+def _letter(*message: str) -> list[str]:
+    """Return the lines that hand *message* to the blind copy's mailbox: for the answers to be tested."""
+    return ["EHLO x.example", "MAIL FROM:<a@kaisha.example>", f"RCPT TO:<{_BLIND}>", "DATA", *message, "."]
 
 
 q4 = Question(
@@ -96,9 +122,10 @@ q4 = Question(
     _typed,
     hints=(
         "EHLO, MAIL FROM, RCPT TO, DATA, the fields, an empty line, the text, a dot: nine lines or so.",
-        "Name info@example.jp in RCPT TO, and somebody else in the To field.",
+        "Name info@example.jp in RCPT TO, and somebody else in the To field. (This server takes mail for example.jp "
+        "only, so the other one stands in the field, not in the envelope.)",
     ),
-    explanation="The envelope decides who gets it; the To field is only text (RFC 5321 section 7.2).",
+    explanation="The envelope decides who gets it; the fields are only text (RFC 5321 section 7.2).",
     right=(
         [
             "EHLO office.kaisha.example",
@@ -112,22 +139,27 @@ q4 = Question(
             "We move in March.",
             ".",
         ],
+        _letter("To: taro@kaisha.example", "", "info@example.jp is to know."),
+        [*_letter("to: Taro <taro@kaisha.example>, bob@example.org", ""), "QUIT"],
+        "\n".join(_letter("To: taro@kaisha.example", "", "Hello")),
     ),
     wrong=(
         ["EHLO x.example", "MAIL FROM:<a@kaisha.example>", "RCPT TO:<nobody@example.jp>", "DATA", "To: b", "", "."],
-        ["EHLO x.example", "MAIL FROM:<a@kaisha.example>", "RCPT TO:<info@example.jp>", "DATA", "To: b@example.org"],
-        ["EHLO x.example", "MAIL FROM:<a@kaisha.example>", "RCPT TO:<info@example.jp>", "DATA", "Hello", "", "."],
-        [
-            "EHLO x.example",
-            "MAIL FROM:<a@kaisha.example>",
-            "RCPT TO:<info@example.jp>",
-            "DATA",
-            "To: info@example.jp",
-            "",
-            ".",
-        ],
+        _letter("To: b@example.org")[:-1],
+        _letter("Hello", ""),
+        _letter("To: info@example.jp", ""),
+        _letter("To: b@example.org, Info <INFO@example.jp>", ""),
+        _letter("To: b@example.org", "Cc: info@example.jp", ""),
+        _letter("To: b@example.org", "Bcc: info@example.jp", ""),
+        _letter("To: b@example.org", "Reply-To: info@example.jp", ""),
+        _letter("To:", "", "Hello"),
+        _letter("Subject: no field names anybody", "", "To: b@example.org"),
+        ["EHLO x.example", "MAIL FROM:<a@kaisha.example>", "RCPT TO:<b@example.org>", "DATA", "To: b", "", "."],
+        ["EHLO x.example\r\nQUIT"],
+        ["EHLO x.example", "QUIT"],
         "EHLO",
         [],
+        [25],
         25,
     ),
 )

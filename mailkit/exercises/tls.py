@@ -35,7 +35,10 @@ q1 = Question(
             995: "That is TLS from the start, but for reading mail (POP3).",
         },
     ),
-    hints=("It is the one that begins with a handshake.", "RFC 8314 section 3.3 registers it."),
+    hints=(
+        "It is the one that begins with a handshake.",
+        "RFC 8314 section 7.3 registers it, for submission with TLS from the start.",
+    ),
     explanation="465, TLS from the first octet. Both menus mean TLS; they differ in when it begins.",
     right=(465, "465"),
     wrong=(587, 25, 993, "SSL/TLS"),
@@ -58,6 +61,9 @@ q2 = Question(
             (("*.example.com", "example.com"), False),
             (("*.example.com", "a.mx.example.com"), False),
             (("m*.example.com", "mx.example.com"), False),
+            (("*.example.com", "mx.example.org"), False),
+            (("*.example.com", "mx.notexample.com"), False),
+            (("mx.example.com", "amx.example.com"), False),
         ]
     ),
     takes_function=True,
@@ -67,6 +73,10 @@ q2 = Question(
     wrong=(
         lambda pattern, host: pattern == host,
         lambda pattern, host: host.endswith(pattern.lstrip("*")),
+        lambda pattern, host: pattern.lstrip("*.") in host,
+        lambda pattern, host: pattern.partition(".")[2] == host.partition(".")[2],
+        lambda pattern, host: pattern == host or (pattern[0] == "*" and host.count(".") == 2),
+        lambda pattern, host: True,
         "mx.example.com",
     ),
 )
@@ -114,12 +124,12 @@ q6 = Question(
     "Which Postfix parameter value makes a client go on only with TLS and a verified certificate? "
     "(smtp_tls_security_level = …)",
     text(
-        "secure",
-        "verify",
-        otherwise="`may` is opportunistic, `encrypt` insists on TLS but not on whose: one level more.",
+        pattern=r"(?:smtp_tls_security_level\s*=\s*)?(?:secure|verify|fingerprint|dane-only)",
+        otherwise="`may` and `dane` may go on without a proof; `encrypt` insists on TLS, but not on whose.",
     ),
     hints=("The levels are none, may, encrypt, …", "Postfix's TLS_README calls it the level for a known relay."),
-    explanation="`secure` (or `verify`, which also trusts what the DNS says the host is called).",
-    right=("secure", "verify"),
-    wrong=("may", "encrypt", 25),
+    explanation="`secure`; or `verify`, which also trusts what the DNS says the host is called; or, with other proofs, "
+    "`fingerprint` and `dane-only`.",
+    right=("secure", "verify", "Secure ", "smtp_tls_security_level = secure", "fingerprint", "dane-only"),
+    wrong=("may", "encrypt", "dane", "none", "smtp_tls_security_level = encrypt", "secured", "secure encrypt", 25),
 )
