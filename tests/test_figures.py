@@ -19,7 +19,8 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import FancyBboxPatch
 from PIL import Image
 
-from mailkit.figures import op25b, smtp_auth, style, world
+from mailkit.figures import grid, op25b, smtp_auth, style, world
+from mailkit.figures.grid import Block, Cell, Column, Row
 from mailkit.figures.world import Link, Node
 from mailkit.results import Outcome, Rows
 
@@ -66,6 +67,14 @@ def rendered(picture: style.Picture) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         return picture.png()
+
+
+def drawn_small(picture: style.Picture) -> bool:
+    """Draw all of *picture* at a low resolution, a warning being an error: enough for what text can do to it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        picture.figure.savefig(out := io.BytesIO(), format="png", dpi=40)
+    return out.getvalue().startswith(b"\x89PNG")
 
 
 def scan(outcomes: dict[tuple[str, str, int], str]) -> pd.DataFrame:
@@ -218,13 +227,56 @@ def test_hostile_text_is_drawn_without_a_warning(text: str) -> None:
         op25b.matrix(frame, title=text),
         smtp_auth.ladder(talk, title=text),
         world.world_map(nodes, links, title=text),
+        grid.grid(
+            [Block([Row(text, text, [Cell(text, "pass", text), Cell(text, "fail")], style.fitted(text))], text)],
+            [Column(text, text), Column("a " * 60 + text)],
+            {"pass": text, "fail": text},
+            title=text,
+            said=text,
+            left_out="two",
+        ),
     ):
-        assert rendered(picture)
+        assert drawn_small(picture)
         drawn = "".join(texts(picture)) + picture.alt
         assert not set(drawn) & set("\x1b\x07\x00\u202e\r\t日ש\u0301"), drawn
         assert len(picture.alt) < 5_000
     title = style.fitted(text, style.WIDTH - 0.6, size=13, font="bold")
     assert title in texts(op25b.matrix(frame, title=text)) or not text
+
+
+# The grid that every matrix is drawn with.
+
+
+def one_grid(*cells: Cell, **options: Any) -> style.Picture:
+    rows = [Row("name", "below", cells, "name: said")] if cells else []
+    columns = [Column(f"column {number}") for number in range(len(cells))]
+    return grid.grid(
+        [Block(rows)], columns, {"pass": "good", "unknown": "not seen"}, **{"title": None, "said": "All"} | options
+    )
+
+
+def test_a_cell_has_mark_word_and_colour_and_the_legend_what_occurs() -> None:
+    picture = one_grid(Cell("yes", "pass"), Cell("no", "fail", "2 of 3"), Cell("nothing", "unknown"))
+    assert {"✓ yes", "✗ no", "2 of 3", "? nothing", "good", "not seen", "name", "below"} <= set(texts(picture))
+    assert colours_of(picture, "✓ yes") == {"#0067a3"} and colours_of(picture, "? nothing") == {style.PAPER}
+    assert "good" not in texts(one_grid(Cell("no", "fail"))), "the legend explains what is there, and no more"
+    assert repr(picture) == "All\nname: said"
+
+
+def test_a_grid_of_nothing_says_so_and_one_that_is_cut_too() -> None:
+    assert repr(one_grid(nothing="Nobody was there.", left_out="3 doors")) == (
+        "All\nNobody was there.\nNot shown: 3 doors."
+    )
+    assert "Not shown: 3 doors." in texts(one_grid(Cell("yes", "pass"), left_out="3 doors"))
+
+
+def test_what_is_too_long_for_one_line_takes_two_and_is_then_cut() -> None:
+    cells = [Cell("PLAIN LOGIN CRAM-MD5 and so on", "pass")] * 5
+    drawn = texts(one_grid(*cells))
+    assert drawn.count("✓ PLAIN") == 5 and sum(text.startswith("LOGIN") for text in drawn) == 5
+    picture = one_grid(*[Cell("W" * 400, "pass")] * 3)
+    axes = picture.figure.axes[0]
+    assert max(text.get_window_extent(dpi=100).x1 for text in axes.texts) <= 100 * style.WIDTH
 
 
 # The matrix of ports and vantage points.

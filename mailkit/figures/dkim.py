@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 
 from mailkit.dkim import Coverage, Key, Part, Result
+from mailkit.figures.grid import Block, Cell, Column, Row, grid
 from mailkit.figures.style import (
     INK,
     MUTED,
@@ -89,7 +90,7 @@ def _alt(parts: Sequence[Part], title: str) -> str:
     return "\n".join([title, *(fitted(line) for line in lines)])
 
 
-_COLUMN = 1.9  # inches
+_EDITS, _COLUMN = 4.5, 1.9  # inches: the names of edits, and a column of results
 
 
 def edits(results: Mapping[tuple[str, str], str], *, title: str = "Which edits does the signature survive?") -> Picture:
@@ -100,23 +101,15 @@ def edits(results: Mapping[tuple[str, str], str], *, title: str = "Which edits d
     """
     verdicts = {key: Result(result).verdict for key, result in results.items()}
     rows, columns = (list(dict.fromkeys(key[place] for key in results)) for place in (0, 1))
-    figure, axes = canvas(1.0 + 0.42 * len(rows) + 0.12, title=title)
-    left = WIDTH - 0.3 - _COLUMN * len(columns)
-    alt = [fitted(title)]
-    for place, name in enumerate(columns):
-        write(axes, left + _COLUMN * (place + 0.5), 0.78, name, size=10.5, font="bold", align="center", width=_COLUMN)
-    for line, edit in enumerate(rows):
-        middle = 1.0 + 0.42 * (line + 0.5)
-        write(axes, 0.3, middle, edit, width=left - 0.4)
-        for place, name in enumerate(columns):
-            mark, colour = badge(verdicts.get((edit, name), "not_run"))
-            word = str(results.get((edit, name), "not tried"))
-            x = left + _COLUMN * place
-            box(axes, x + 0.04, middle - 0.17, _COLUMN - 0.08, 0.34, fill=colour)
-            centre = x + _COLUMN / 2
-            write(axes, centre, middle, f"{mark} {word}", size=10, colour="#ffffff", font="bold", align="center")
-            alt.append(f"{fitted(edit)}, {fitted(name)}: {word}")
-    return Picture(figure, "\n".join(alt))
+    lines = []
+    for edit in rows:
+        cells = [
+            Cell(str(results.get((edit, c), "not tried")), str(verdicts.get((edit, c), "not_run"))) for c in columns
+        ]
+        said = "\n".join(f"{fitted(edit)}, {fitted(c)}: {cell.text}" for c, cell in zip(columns, cells))
+        lines.append(Row(edit, "", cells, said))
+    heads = [Column(name) for name in columns]
+    return grid([Block(lines)], heads, {}, title=title, said=title, names=_EDITS, widest=_COLUMN, nothing="No edits.")
 
 
 # Where the sizes of RSA keys change what verifiers do (RFC 8301 section 3.2): from, to, verdict, words.

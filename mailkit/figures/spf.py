@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
+from mailkit.figures.grid import Block, Cell, Column, Row, grid
 from mailkit.figures.style import (
     INK,
     MUTED,
-    PAPER,
     RULE,
     WIDTH,
     Picture,
@@ -23,7 +23,6 @@ from mailkit.figures.style import (
     canvas,
     fitted,
     legend,
-    measured,
     tint,
     write,
 )
@@ -43,6 +42,7 @@ _MARKS = {
     "followed": ("→", _PURPLE),
     "permerror": ("✗", _RED),
     "temperror": ("…", _ORANGE),
+    "not_run": ("", _GREY),
 }
 _HEAD, _TAIL = 24, 6  # steps shown at the beginning and the end of a tree too large to show
 _ROW = 0.33  # inches
@@ -61,7 +61,7 @@ _MEANINGS = {
     "temperror": "temperror: the DNS did not answer",
 }
 _MOST_SENDERS, _MOST_DOMAINS = 12, 5
-_NAMES, _WIDEST, _LINE = 2.3, 2.1, 0.48  # inches: the column of senders, a column of results, a row
+_NAMES, _WIDEST = 2.3, 2.1  # inches: the column of senders, a column of results
 
 
 @dataclass(frozen=True)
@@ -199,50 +199,21 @@ def matrix(checks: Iterable[Check], *, names: Mapping[str, str] | None = None, t
         if len(items) > most
     ]
     senders, domains = senders[:_MOST_SENDERS], domains[:_MOST_DOMAINS]
-    shown = {result for (ip, domain), result in found.items() if ip in senders and domain in domains}
-    used = [word for word in _MEANINGS if word in shown]
-    top = 0.62 if title else 0.22
-    bottom = top + 0.56 + _LINE * len(senders) + 0.22
-    figure, axes = canvas(bottom + 0.26 * -(-len(used) // 2) + (0.26 if left_out else 0) + 0.1, title=title)
-    column = min((WIDTH - 0.3 - _NAMES) / max(len(domains), 1), _WIDEST)
-    for place, domain in enumerate(domains):
-        for line, text in enumerate(_in_two(domain, column - 0.12)):
-            centre = _NAMES + column * (place + 0.5)
-            write(axes, centre, top + 0.14 + 0.2 * line, text, size=10, font="bold", align="center")
-    alt = [fitted(title) if title else "SPF results by sending address and domain"]
-    for index, ip in enumerate(senders):
-        middle = top + 0.56 + _LINE * (index + 0.5)
-        _sender(axes, middle, ip, (names or {}).get(ip, ""))
-        for place, domain in enumerate(domains):
-            _cell(axes, _NAMES + column * place, middle, column, found.get((ip, domain), ""))
+    rows = []
+    for ip in senders:
+        name = (names or {}).get(ip, "")
+        cells = [Cell(found.get((ip, domain), ""), found.get((ip, domain), "not_run")) for domain in domains]
         said = ", ".join(f"{domain} {found[ip, domain]}" for domain in domains if (ip, domain) in found)
-        alt.append(fitted(f"{(names or {}).get(ip, '')} {ip}: {said}".strip()))
-    legend(axes, bottom, [(*_MARKS[word], _MEANINGS[word]) for word in used])
-    if left_out:
-        alt.append(f"Not shown: {', '.join(left_out)}.")
-        write(axes, 0.3, axes.get_ylim()[0] - 0.24, alt[-1], size=10)
-    return Picture(figure, "\n".join(alt))
-
-
-def _in_two(domain: str, width: float) -> list[str]:
-    """Return *domain* on one line where it fits, else broken after its first labels."""
-    if measured(fitted(domain), size=10, font="bold") <= width:
-        return ["", fitted(domain)]
-    head, dot, tail = domain.partition(".")
-    return [fitted(head + dot, width, size=10, font="bold"), fitted(tail, width, size=10, font="bold")]
-
-
-def _sender(axes: Axes, middle: float, ip: str, name: str) -> None:
-    room = _NAMES - 0.4
-    if name:
-        write(axes, 0.3, middle - 0.1, name, size=11, width=room)
-    write(axes, 0.3, middle + (0.11 if name else 0), ip, size=10, font="mono", colour=MUTED, width=room)
-
-
-def _cell(axes: Axes, x: float, middle: float, column: float, result: str) -> None:
-    mark, colour = _MARKS.get(result, ("", PAPER))
-    box(axes, x + 0.04, middle - _LINE / 2 + 0.04, column - 0.08, _LINE - 0.08, fill=colour, edge=colour or RULE)
-    words = f"{mark} {result}"
-    write(
-        axes, x + column / 2, middle, words, size=10, colour="#ffffff", font="bold", align="center", width=column - 0.1
+        rows.append(Row(name or ip, ip if name else "", cells, fitted(f"{name} {ip}: {said}".strip())))
+    return grid(
+        [Block(rows)],
+        [Column(domain) for domain in domains],
+        _MEANINGS,
+        title=title,
+        said=title or "SPF results by sending address and domain",
+        names=_NAMES,
+        widest=_WIDEST,
+        nothing="Nothing was checked.",
+        left_out=", ".join(left_out),
+        marks=_MARKS,
     )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
 
-from mailkit.figures.style import INK, MUTED, PAPER, RULE, WIDTH, Picture, badge, box, canvas, fitted, legend, write
+from mailkit.figures.grid import Block, Cell, Column, Row, grid
+from mailkit.figures.style import INK, MUTED, WIDTH, Picture, badge, box, canvas, fitted, write
 from mailkit.results import Outcome, Rows
 from mailkit.tls import Scan
 
@@ -19,7 +18,7 @@ __all__ = ["matrix", "validity", "who_leaks"]
 _MOST_DOORS = 12  # as many as stay readable
 _VERSIONS = ("TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3")
 _PASS, _WARN, _FAIL, _IDLE, _UNKNOWN = "pass", "warn", "fail", "not_run", "unknown"
-_ROW, _HEAD, _NAMES = 0.46, 0.42, 3.1  # inches
+_ROW, _NAMES = 0.46, 3.1  # inches
 _ATTACKS = {
     "watch": "he only reads along",
     "strip": "he hides STARTTLS",
@@ -29,19 +28,14 @@ _ATTACKS = {
 }
 
 
-@dataclass(frozen=True)
-class _Cell:
-    text: str
-    judged: str
-
-
 def matrix(scans: Rows[Scan], *, title: str | None = None) -> Picture:
     """Draw which versions each door speaks (RFC 8996, RFC 9325 section 3.1.1) and what its certificate is worth.
 
     Of more than 12 doors the first 12 are drawn; the figure says so.
     """
-    shown = list(scans)[:_MOST_DOORS]
-    rows = [(scan.host, f"port {scan.port}", _cells(scan)) for scan in shown]
+    shown, left_out = list(scans)[:_MOST_DOORS], len(scans) - _MOST_DOORS
+    columns = [*(Column(version) for version in _VERSIONS), Column("certificate", share=1.5)]
+    rows = [_row(scan.host, f"port {scan.port}", _cells(scan), columns) for scan in shown]
     meanings = {
         _PASS: "as it should be",
         _WARN: "not as it should be, and nobody is stopped by it",
@@ -49,31 +43,44 @@ def matrix(scans: Rows[Scan], *, title: str | None = None) -> Picture:
         _IDLE: "not spoken, and not missed",
         _UNKNOWN: "could not be seen from here",
     }
-    columns = [*((version, 1.0) for version in _VERSIONS), ("certificate", 1.5)]
-    return _grid(columns, rows, meanings, title or "TLS at each door", len(scans) - len(shown))
+    title = title or "TLS at each door"
+    return grid(
+        [Block(rows)],
+        columns,
+        meanings,
+        title=title,
+        said=title,
+        nothing="No door was found from here.",
+        left_out=f"{left_out} doors" if left_out > 0 else "",
+    )
 
 
-def _cells(scan: Scan) -> list[_Cell]:
+def _row(name: str, note: str, cells: Sequence[Cell], columns: Sequence[Column]) -> Row:
+    words = [f"{fitted(c.heading)}: {fitted(cell.text)}" for c, cell in zip(columns, cells) if cell.text]
+    return Row(name, note, cells, f"{fitted(name)} {fitted(note)}: {', '.join(words)}".replace(" :", ":"))
+
+
+def _cells(scan: Scan) -> list[Cell]:
     if scan.outcome is not Outcome.OPEN:
         word = "no TLS" if scan.outcome is Outcome.REJECTED else str(scan.outcome).replace("_", " ")
         judged = _UNKNOWN if scan.outcome is not Outcome.REJECTED else (_WARN if scan.port == 25 else _FAIL)
-        return [_Cell("", _UNKNOWN)] * len(_VERSIONS) + [_Cell(word, judged)]
+        return [Cell("", _UNKNOWN)] * len(_VERSIONS) + [Cell(word, judged)]
     found = [_spoken(version, version in scan.versions) for version in _VERSIONS]
     if scan.trusted is None or scan.name_ok is None:
-        return [*found, _Cell("not seen", _UNKNOWN)]
+        return [*found, Cell("not seen", _UNKNOWN)]
     good = scan.trusted and scan.name_ok and (scan.days_left or 0) >= 0
     words = "good" if good else "wrong name" if not scan.name_ok else "expired" if _expired(scan) else "not trusted"
-    return [*found, _Cell(words, _PASS if good else _WARN if scan.port == 25 else _FAIL)]
+    return [*found, Cell(words, _PASS if good else _WARN if scan.port == 25 else _FAIL)]
 
 
 def _expired(scan: Scan) -> bool:
     return scan.days_left is not None and scan.days_left < 0
 
 
-def _spoken(version: str, spoken: bool) -> _Cell:
+def _spoken(version: str, spoken: bool) -> Cell:
     if not spoken:
-        return _Cell("no", _IDLE)
-    return _Cell("yes", _PASS if version >= "TLS 1.2" else _WARN)
+        return Cell("no", _IDLE)
+    return Cell("yes", _PASS if version >= "TLS 1.2" else _WARN)
 
 
 def who_leaks(trials: Rows[Any] | pd.DataFrame, *, title: str | None = None) -> Picture:
@@ -86,69 +93,24 @@ def who_leaks(trials: Rows[Any] | pd.DataFrame, *, title: str | None = None) -> 
         raise ValueError(f"the trials lack {', '.join(sorted(missing))}")
     settings, attacks = list(frame["setting"].unique()), list(frame["attack"].unique())
     cells = {(row.attack, row.setting): _trial(bool(row.sent), bool(row.leaked)) for row in frame.itertuples()}
-    rows = [
-        (str(a).replace("_", " "), _ATTACKS.get(str(a), ""), [cells.get((a, s), _Cell("", _UNKNOWN)) for s in settings])
-        for a in attacks
-    ]
+    columns = [Column(str(setting)) for setting in settings]
+    rows = []
+    for attack in attacks:
+        tried = [cells.get((attack, setting), Cell("", _UNKNOWN)) for setting in settings]
+        rows.append(_row(str(attack).replace("_", " "), _ATTACKS.get(str(attack), ""), tried, columns))
     meanings = {
         _PASS: "sent, and nobody read the password",
         _IDLE: "not sent: the client refused, and leaked nothing",
         _FAIL: "the man in the middle has the password",
     }
-    return _grid([(str(s), 1.0) for s in settings], rows, meanings, title or "Who leaks the password?", 0)
+    title = title or "Who leaks the password?"
+    return grid([Block(rows)], columns, meanings, title=title, said=title, nothing="Nobody tried.")
 
 
-def _trial(sent: bool, leaked: bool) -> _Cell:
+def _trial(sent: bool, leaked: bool) -> Cell:
     if leaked:
-        return _Cell("leaks", _FAIL)
-    return _Cell("sent safely", _PASS) if sent else _Cell("refuses", _IDLE)
-
-
-def _grid(
-    columns: Sequence[tuple[str, float]],
-    rows: Sequence[tuple[str, str, list[_Cell]]],
-    meanings: dict[str, str],
-    title: str,
-    left_out: int,
-) -> Picture:
-    """Draw a table of judged cells: columns of (heading, share of the width), rows of (name, line below, cells)."""
-    used = [word for word in meanings if any(cell.judged == word for _, _, cells in rows for cell in cells)]
-    top = 0.62 + _HEAD
-    bottom = top + _ROW * max(len(rows), 1) + 0.22
-    figure, axes = canvas(bottom + 0.26 * -(-len(used) // 2) + (0.26 if left_out else 0) + 0.06, title=title)
-    alt = [fitted(title)]
-    unit = (WIDTH - 0.3 - _NAMES) / sum(share for _, share in columns)
-    starts = [_NAMES + unit * sum(share for _, share in columns[:place]) for place in range(len(columns))]
-    for x, (heading, share) in zip(starts, columns if rows else ()):
-        write(axes, x + unit * share / 2, top - 0.2, heading, size=11, font="bold", align="center", width=unit * share)
-    for number, (name, under, cells) in enumerate(rows):
-        middle = top + _ROW * (number + 0.5)
-        write(axes, 0.3, middle - (0.1 if under else 0), name, size=10.5, font="bold", width=_NAMES - 0.4)
-        write(axes, 0.3, middle + 0.11, under, size=10, colour=MUTED, width=_NAMES - 0.4)
-        for x, (_, share), cell in zip(starts, columns, cells):
-            _draw(axes, x, middle, unit * share, cell)
-        said = ", ".join(
-            f"{fitted(heading)}: {fitted(cell.text)}" for (heading, _), cell in zip(columns, cells) if cell.text
-        )
-        alt.append(f"{fitted(name)} {fitted(under)}: {said}".replace(" :", ":"))
-    if not rows:
-        write(axes, 0.3, top, "No door was found from here.", size=10.5)
-        alt.append("No door was found from here.")
-    legend(axes, bottom, [(*badge(word), meanings[word]) for word in used])
-    if left_out:
-        write(axes, 0.3, axes.get_ylim()[0] - 0.24, f"Not shown: {left_out} doors.", size=10)
-        alt.append(f"Not shown: {left_out} doors.")
-    return Picture(figure, "\n".join(alt))
-
-
-def _draw(axes: Axes, x: float, middle: float, width: float, cell: _Cell) -> None:
-    mark, colour = badge(cell.judged)
-    quiet = cell.judged in (_IDLE, _UNKNOWN)
-    fill, ink = (PAPER, MUTED) if quiet else (colour, "#ffffff")
-    edge = RULE if quiet else colour
-    box(axes, x + 0.04, middle - _ROW / 2 + 0.05, width - 0.08, _ROW - 0.1, fill=fill, edge=edge)
-    words = f"{mark} {cell.text}".strip()
-    write(axes, x + width / 2, middle, words, size=10, colour=ink, font="bold", align="center", width=width - 0.14)
+        return Cell("leaks", _FAIL)
+    return Cell("sent safely", _PASS) if sent else Cell("refuses", _IDLE)
 
 
 def validity(scans: Rows[Scan], *, now: datetime, title: str | None = None) -> Picture:
