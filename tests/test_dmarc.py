@@ -851,7 +851,7 @@ def needs_the_list() -> None:
             ("policy",),
         ),
         (
-            {"a.example.com": [P_NONE, P_NONE], "example.com": P_REJECT},
+            {"a.example.com": [P_NONE, P_REJECT], "example.com": P_REJECT},
             "a.example.com",
             ("none", "", "example.com", None, 1),
             ("old way no record",),

@@ -129,14 +129,18 @@ def _identifier(
         missed = Missed.DOMAIN if result == "pass" else Missed.RESULT_AND_DOMAIN
         return Identifier(kind, visible(signer, 255), result, "", words, False, missed, "there is no domain to compare")
     same = name == domain
-    if questions is None:
-        note = f"more than {MAX_IDENTIFIERS} domains: this one was not looked up"
-        return Identifier(kind, name, result, "", words, same or None, _missed(result, same, None, mode), note)
-    organizational = author if same else walk(name, questions).organizational_domain
+    if same:
+        organizational = author
+    elif questions is None:
+        organizational = ""
+    else:
+        organizational = walk(name, questions).organizational_domain
     relaxed = same or ((organizational == author) if organizational and author else None)
     aligned = same if mode == "s" else relaxed
     missed = _missed(result, same, relaxed, mode)
     note = _note(missed, result, name, domain, organizational, author, same)
+    if missed is Missed.UNKNOWN and questions is None:
+        note = f"more than {MAX_IDENTIFIERS} domains: this one was not looked up"
     return Identifier(kind, name, result, organizational, words, aligned, missed, note)
 
 
