@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from support_dkim_dns import NOW, SERVFAIL, free_port, serving
 
 from mailkit import clients, dkim, report
-from mailkit.dkim import Result
 from mailkit.figures import dkim as figures
 from mailkit.lab import Lab
 from mailkit.lab.mail.signing import signatures
 from mailkit.lab.world import PRACTICE, load
 from mailkit.network import Network
-from mailkit.results import Finding, Outcome, Verdict
+from mailkit.results import AuthResult, Finding, Outcome, Verdict
 
 KEYS = PRACTICE / "keys"
 MESSAGE = b"From: Hanako <hanako@kaisha.example>\r\nTo: bob@example.org\r\nSubject: Minutes\r\n\r\nSee you.\r\n"
@@ -56,8 +55,8 @@ def test_a_submitted_message_arrives_signed_twice(lab: Lab, net: Network) -> Non
     assert "dkim=pass header.d=kaisha.example header.s=ed2026" in claims
     rows = dkim.verify(letter, net=net)
     assert [(row.algorithm, row.result, row.verdict) for row in rows] == [
-        ("rsa-sha256", Result.PASS, Verdict.PASS),
-        ("ed25519-sha256", Result.PASS, Verdict.PASS),
+        ("rsa-sha256", AuthResult.PASS, Verdict.PASS),
+        ("ed25519-sha256", AuthResult.PASS, Verdict.PASS),
     ]
     assert {"from", "to", "subject", "date", "message-id"} <= set(rows[0].signed_headers)  # Date was added before
     assert rows[0].signed_at == net.now()
@@ -220,7 +219,7 @@ def texts(picture: figures.Picture) -> list[str]:
 
 
 def test_edits_shows_every_result_in_words() -> None:
-    results = {("a word changed", "simple/simple"): "fail", ("nothing", "relaxed/relaxed"): Result.PASS}
+    results = {("a word changed", "simple/simple"): "fail", ("nothing", "relaxed/relaxed"): AuthResult.PASS}
     picture = figures.edits(results)
     assert texts(picture).count("✗ fail") == texts(picture).count("✓ pass") == 1
     assert sum("not tried" in text for text in texts(picture)) == 2

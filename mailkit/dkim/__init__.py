@@ -12,7 +12,7 @@ from mailkit.dkim.keys import Key, key
 from mailkit.dkim.selector_search import SelectorTrial, Trial, selectors
 from mailkit.dkim.signer import DEFAULT_HEADERS, sign
 from mailkit.dkim.survey import in_words, survey
-from mailkit.dkim.verification import Result, Verification
+from mailkit.dkim.verification import Verification
 from mailkit.dkim.verifier import MAX_SIGNATURES, verify
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "Key",
     "KeyPair",
     "Part",
-    "Result",
     "SelectorTrial",
     "Trial",
     "Verification",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mailkit.dkim.canonical import canonical_body
-from mailkit.dkim.signature import Signature, SignatureProblem, parse_signature
-from mailkit.message.fields import MAX_OCTETS, Field, MalformedMessage, Message, parse, select
+from mailkit.dkim.signature import Signature, SignatureProblem, covered, parse_signature
+from mailkit.message.fields import MAX_OCTETS, Field, MalformedMessage, Message, parse
 from mailkit.results import Record, Rows, visible
 
 __all__ = ["Coverage", "Part", "anatomy"]
@@ -70,13 +70,13 @@ def anatomy(message: bytes, signature: int = 0) -> Rows[Part]:
 
 def _parts(message: Message, own: Field | None, signature: Signature | None, note: str) -> list[Part]:
     names = signature.signed if signature else ()
-    chosen = set(select(message.fields, names))
-    listed, present = Counter(names), Counter(field.key for field in message.fields)
+    chosen = {id(field) for field in covered(message.fields, signature)} if signature else set()
+    listed, present = Counter(names), Counter(field.key for field in message.fields if field is not own)
     parts = []
-    for position, field in enumerate(message.fields[:_SHOWN_FIELDS]):
+    for field in message.fields[:_SHOWN_FIELDS]:
         if field is own:
             parts.append(_field_part(field, Coverage.SIGNED if signature else Coverage.UNSIGNED, note))
-        elif position not in chosen:
+        elif id(field) not in chosen:
             parts.append(_field_part(field, Coverage.UNSIGNED, ""))
         elif listed[field.key] > present[field.key]:
             parts.append(_field_part(field, Coverage.OVERSIGNED, "one more of this name breaks the signature"))

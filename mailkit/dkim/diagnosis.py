@@ -3,13 +3,16 @@
 A hash tells that something changed, never what.  But a guess can be tried: take the change back and see whether
 the signature fits again.  That finds the commonest ones: lines added at the end, a tag in the subject, a second
 header field.  Copies in z= (RFC 6376 section 3.5), where there are any, name the field outright.
+
+Who sent the message chooses its size, its signatures and, with the DNS, its keys.  So what is tried is counted for
+the message as a whole: a body is hashed line by line once, and there are MAX_GUESSES guesses for all signatures.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from cryptography.exceptions import InvalidSignature
@@ -19,56 +22,76 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from mailkit.dkim.canonical import canonical_field
 from mailkit.dkim.records import PublicKey, is_right
-from mailkit.dkim.signature import Signature, signed_data
-from mailkit.message.fields import Field, Message, select
+from mailkit.dkim.signature import Signature, covered, signed_data
+from mailkit.message.fields import Field, Message
 from mailkit.results import visible
 
-__all__ = ["body_change", "header_change", "header_fits"]
+__all__ = ["MAX_GUESSES", "body_change", "header_change", "line_hashes"]
 
+MAX_GUESSES = 100  # changes taken back for one message
 _MAX_LINES = 20_000
-_MAX_GUESSES = 40
+_MAX_COPIES = 40
 _MAX_HEADER_OCTETS = 64 * 1024  # above that no change is guessed: every guess hashes the header once more
 _SUBJECT_TAG = re.compile(rb"\s*(?:\[[^\]]*\]|\*+[^*]*\*+)\s*")  # [list-name] or ***SPAM***
 
 
-def header_fits(message: Message, signature: Signature, public: PublicKey) -> bool:
-    """Return whether *signature* fits the header fields of *message* that it covers."""
-    chosen = [message.fields[position] for position in select(message.fields, signature.signed)]
-    return is_right(public, signature.value, signed_data(chosen, signature.field, signature.header_canonicalization))
+def line_hashes(body: bytes) -> dict[bytes, int]:
+    """Return {hash: n}, where the hash is that of the first n lines of the canonical *body*; {} for a long one."""
+    if body.count(b"\n") > _MAX_LINES:
+        return {}
+    so_far, found = hashlib.sha256(), {}
+    for number, line in enumerate(body.split(b"\r\n")[:-1], start=1):
+        so_far.update(line + b"\r\n")
+        found[so_far.copy().digest()] = number
+    return found
 
 
-def body_change(signature: Signature, body: bytes) -> str:
-    """Return a sentence on how the canonical *body* differs from the one that was signed."""
+def body_change(signature: Signature, body: bytes, hashes: dict[bytes, int]) -> str:
+    """Return a sentence on how the canonical *body*, whose *hashes* are given, differs from the one signed."""
     length = signature.body_length
     if length is not None and length > len(body):
         return f"the body has {len(body)} octets, but {length} were signed (l=): its end is gone"
-    if body.count(b"\n") <= _MAX_LINES:
-        lines = body[:length].split(b"\r\n")[:-1]
-        so_far = hashlib.sha256()
-        for number, line in enumerate(lines, start=1):
-            so_far.update(line + b"\r\n")
-            if so_far.copy().digest() == signature.body_hash:
-                added = len(lines) - number
-                kept = "its first line is" if number == 1 else f"lines 1 to {number} are"
-                return f"the body differs: {kept} as signed, {added} more were added at the end"
-    return "the body differs from the one that was signed (body hash)"
+    number, lines = hashes.get(signature.body_hash, 0), body[:length].count(b"\r\n")
+    if not 0 < number < lines:
+        return "the body differs from the one that was signed (body hash)"
+    kept = "its first line is" if number == 1 else f"lines 1 to {number} are"
+    return f"the body differs: {kept} as signed, {lines - number} more were added at the end"
 
 
-def header_change(message: Message, signature: Signature, public: PublicKey) -> str:
-    """Return a sentence on why *signature* does not fit the header of *message*, though its key is usable."""
+def header_change(message: Message, signature: Signature, public: PublicKey, tries: Iterator[int]) -> str:
+    """Return a sentence on why *signature* does not fit the header of *message*, though its key is usable.
+
+    Every guess takes one of *tries*, of which there are as many as may still be made.
+    """
+    fits = _test_of(public, signature.value)
+    if fits is None:
+        return "the signature was not made with the published key, or its b= was damaged"
     if sum(len(field.name) + len(field.value) for field in message.fields) <= _MAX_HEADER_OCTETS:
         if changed := _differing_copies(message, signature):
             return f"a signed header field was changed: {changed} (by the copies in z=)"
-        for guess, fields in _guesses(message, signature):
-            if header_fits(replace(message, fields=fields), signature, public):
+        for (guess, fields), _ in zip(_guesses(message, signature), tries):
+            chosen = covered(fields, signature)
+            if fits(signed_data(chosen, signature.field, signature.header_canonicalization)):
                 return f"a signed header field was changed: {guess}"
     names = ", ".join(visible(name.decode(), 60) for name in dict.fromkeys(signature.signed))
     which = f"the signature cannot tell which of {visible(names, 200)}"
     if isinstance(public, RSAPublicKey):
-        if _made_with(public, signature.value):
-            return f"a signed header field, or the signature field itself, was changed; {which}"
-        return "the signature was not made with the published key, or its b= was damaged"
+        return f"a signed header field, or the signature field itself, was changed; {which}"
     return f"a signed header field was changed or the signature was made with another key; {which}"
+
+
+def _test_of(public: PublicKey, value: bytes) -> Callable[[bytes], bool] | None:
+    """Return what tells whether the signature *value* is one of given octets; None when it is one of nothing.
+
+    An RSA signature gives back the hash that was signed, so each guess costs no more than a hash.
+    """
+    if not isinstance(public, RSAPublicKey):
+        return lambda data: is_right(public, value, data)
+    try:
+        signed_hash = public.recover_data_from_signature(value, PKCS1v15(), SHA256())
+    except InvalidSignature:
+        return None
+    return lambda data: hashlib.sha256(data).digest() == signed_hash
 
 
 def _differing_copies(message: Message, signature: Signature) -> str:
@@ -77,7 +100,7 @@ def _differing_copies(message: Message, signature: Signature) -> str:
     for field in message.fields:
         now.setdefault(field.key, []).append(_relaxed_value(field))
     differing = []
-    for copy in signature.copies[:_MAX_GUESSES]:
+    for copy in signature.copies[:_MAX_COPIES]:
         old = _relaxed_value(copy)
         if copy.key in signature.signed and old not in (present := now.get(copy.key, [])):
             name = visible(copy.name.decode(errors="replace"), 40)
@@ -92,21 +115,16 @@ def _relaxed_value(field: Field) -> str:
 
 def _guesses(message: Message, signature: Signature) -> Iterator[tuple[str, tuple[Field, ...]]]:
     """Yield changes that may have happened, each with the header fields as they would have been before."""
-    fields = message.fields
-    for position in select(fields, signature.signed)[:_MAX_GUESSES]:
-        field = fields[position]
-        name = visible(field.name.decode(), 40)
-        yield f"one more {name} was added", (*fields[:position], *fields[position + 1 :])
-        if field.key == b"subject" and (tag := _SUBJECT_TAG.match(field.value)):
-            untagged = replace(field, value=b" " + field.value[tag.end() :])
+    for changed in covered(message.fields, signature):
+        before, after = _around(message.fields, changed)
+        name = visible(changed.name.decode(), 40)
+        yield f"one more {name} was added", (*before, *after)
+        if changed.key == b"subject" and (tag := _SUBJECT_TAG.match(changed.value)):
+            untagged = replace(changed, value=b" " + changed.value[tag.end() :])
             marked = visible(tag[0].decode(errors="replace").strip(), 40)
-            yield f"“{marked}” was put before the Subject", (*fields[:position], untagged, *fields[position + 1 :])
+            yield f"“{marked}” was put before the Subject", (*before, untagged, *after)
 
 
-def _made_with(public: RSAPublicKey, signature: bytes) -> bool:
-    """Return whether *signature* holds a hash signed with the private half of *public*, whatever it is a hash of."""
-    try:
-        public.recover_data_from_signature(signature, PKCS1v15(), SHA256())
-    except InvalidSignature:
-        return False
-    return True
+def _around(fields: tuple[Field, ...], one: Field) -> tuple[tuple[Field, ...], tuple[Field, ...]]:
+    position = next(number for number, field in enumerate(fields) if field is one)
+    return fields[:position], fields[position + 1 :]

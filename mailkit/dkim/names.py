@@ -14,17 +14,19 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
 def ascii_name(text: str, what: str) -> str:
-    """Return *text*, a domain or a selector, in lower case and as A-labels (RFC 8616 section 2).
+    """Return *text*, a domain or a selector, in lower case and as A-labels (RFC 8616 section 5).
 
     *what* names it in the error.  Raises TypeError or ValueError when it cannot be part of a domain name.
     """
     if not isinstance(text, str):
         raise TypeError(f"{what} is text like 'example.jp', not {type(text).__name__}")
-    try:
-        name = dns.name.from_text(text, origin=None).to_text(omit_final_dot=True).lower()
-    except (dns.exception.DNSException, UnicodeError, ValueError):
-        name = ""
-    if not name or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+    name = text.removesuffix(".").lower()
+    if not text.isascii():
+        try:
+            name = dns.name.from_text(text, origin=None).to_text(omit_final_dot=True).lower()
+        except (dns.exception.DNSException, UnicodeError, ValueError):
+            name = ""
+    if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
         raise ValueError(f"{text[:80]!r} cannot be a {what}: use letters, digits and hyphens, with dots between")
     return name
 

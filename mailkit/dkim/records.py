@@ -12,12 +12,15 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
 
+from mailkit.dkim.edwards import has_small_order
 from mailkit.dkim.signature import SignatureProblem, decode, parse_tags
 from mailkit.results import visible
 
 __all__ = ["KeyRecord", "KeyRecordProblem", "PublicKey", "is_right", "parse_record"]
 
 PublicKey = RSAPublicKey | Ed25519PublicKey
+
+_ED25519_SPKI = bytes.fromhex("302a300506032b6570032100")  # what SubjectPublicKeyInfo puts before the 32 octets
 
 
 class KeyRecordProblem(ValueError):
@@ -68,7 +71,7 @@ def parse_record(text: bytes) -> KeyRecord:
     key_type = tags.get("k", "rsa")
     if key_type not in ("rsa", "ed25519"):
         raise KeyRecordProblem(f"the key type k={visible(key_type, 40)} is unknown")
-    public = _public_key(key_type, tags["p"]) if tags["p"] else None
+    public = _public_key(key_type, tags["p"], text) if tags["p"] else None
     flags = _words(tags.get("t", ""))
     return KeyRecord(
         key_type=key_type,
@@ -96,27 +99,69 @@ def _hint(text: bytes) -> str:
         return " (quotation marks were pasted into the value)"
     if "\\" in shown:
         return " (backslashes were pasted: a zone file needs them, a web form does not)"
+    if len(text) == 255:
+        return " (it ends after 255 octets, the most that one string of a TXT record holds: the other strings are gone)"
     return ""
 
 
-def _public_key(key_type: str, text: str) -> PublicKey:
+def _public_key(key_type: str, text: str, record: bytes) -> PublicKey:
+    """Return the key in *text*, the value of p=.  Raises KeyRecordProblem, with a hint at what befell *record*."""
     try:
         octets = decode(text, "p")
     except SignatureProblem as problem:
-        raise KeyRecordProblem(f"{problem}{_hint(text.encode())}") from None
+        raise KeyRecordProblem(f"{_cut_off(text) or problem}{_hint(record)}") from None
     if key_type == "ed25519":
         if len(octets) != 32:
             _refuse_private(octets)
-            raise KeyRecordProblem(f"an Ed25519 key is 32 bare octets, but p= holds {len(octets)}")
+            raise KeyRecordProblem(_no_ed25519_key(octets))
+        if has_small_order(octets):
+            raise KeyRecordProblem("the Ed25519 key is a weak point of the curve: signatures with it can be made up")
         return Ed25519PublicKey.from_public_bytes(octets)
     try:
         public = load_der_public_key(octets)
     except (ValueError, UnsupportedAlgorithm):
         _refuse_private(octets)
-        raise KeyRecordProblem("p= does not hold an RSA public key; it may be cut off") from None
+        raise KeyRecordProblem(f"{_no_rsa_key(octets)}{_hint(record)}") from None
     if not isinstance(public, RSAPublicKey):
-        raise KeyRecordProblem("the record says k=rsa, but p= holds another type of key")
+        raise KeyRecordProblem("the key type is wrong: the record says k=rsa, but p= holds another type of key")
     return public
+
+
+def _no_ed25519_key(octets: bytes) -> str:
+    if octets.startswith(_ED25519_SPKI) and len(octets) == 44:
+        return "an Ed25519 key is 32 bare octets, but p= holds 44: take the 12 in front of it away (RFC 8463 section 4)"
+    if octets.startswith(b"\x30") and len(octets) > 100:
+        return "the key type is wrong: the record says k=ed25519, but p= holds an RSA key"
+    return f"an Ed25519 key is 32 bare octets, but p= holds {len(octets)}"
+
+
+def _no_rsa_key(octets: bytes) -> str:
+    if len(octets) == 32:
+        return "the key type is wrong: p= holds 32 octets, which is an Ed25519 key, but k= does not say ed25519"
+    whole = _announced(octets)
+    if whole > len(octets):
+        return f"the key is cut off: p= holds {len(octets)} of its {whole} octets"
+    return "p= does not hold an RSA public key"
+
+
+def _announced(octets: bytes) -> int:
+    """Return how many octets the DER structure that begins *octets* says it has, 0 for what is none."""
+    if len(octets) < 4 or octets[0] != 0x30:
+        return 0
+    if octets[1] < 0x80:
+        return 2 + octets[1]
+    size = octets[1] & 0x7F
+    return 2 + size + int.from_bytes(octets[2 : 2 + size], "big") if size <= 2 else 0
+
+
+def _cut_off(text: str) -> str:
+    """Return that the key was cut off in the middle of a group of its base64, if so it was."""
+    letters = "".join(text.split())
+    try:
+        octets = decode(letters[: len(letters) // 4 * 4], "p")
+    except SignatureProblem:
+        return ""
+    return _no_rsa_key(octets) if _announced(octets) > len(octets) else ""
 
 
 def _refuse_private(octets: bytes) -> None:

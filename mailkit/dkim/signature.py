@@ -12,17 +12,27 @@ from dataclasses import dataclass
 from dkim.util import DuplicateTag, InvalidTagSpec, InvalidTagValueList, parse_tag_value
 
 from mailkit.dkim.canonical import canonical_field
-from mailkit.dkim.names import record_name
-from mailkit.message.fields import Field
+from mailkit.dkim.names import ascii_name, record_name
+from mailkit.message.fields import Field, select
 from mailkit.results import visible
 
-__all__ = ["Signature", "SignatureProblem", "decode", "parse_signature", "parse_tags", "signed_data", "without_b"]
+__all__ = [
+    "Signature",
+    "SignatureProblem",
+    "covered",
+    "decode",
+    "parse_signature",
+    "parse_tags",
+    "signed_data",
+    "without_b",
+]
 
 _REQUIRED = ("v", "a", "b", "bh", "d", "h", "s")
 _ALGORITHMS = ("rsa-sha256", "ed25519-sha256", "rsa-sha1")
 _CANONICALIZATIONS = ("simple", "relaxed")
 _HEADER_NAME = re.compile(r"[\x21-\x39\x3b-\x7e]+")
 _NUMBER = re.compile(r"[0-9]{1,12}")
+_LENGTH = re.compile(r"[0-9]{1,76}")
 
 
 class SignatureProblem(ValueError):
@@ -34,16 +44,20 @@ class Signature:
     """What one DKIM-Signature field says.
 
     ``signed`` are the names of its h= tag in lower case, ``body_length`` is its l= tag in octets, ``signed_at``
-    and ``expires_at`` are seconds since 1970 (t=, x=), ``copies`` the header fields copied into z=.
+    and ``expires_at`` are seconds since 1970 (t=, x=), ``copies`` the header fields copied into z=.  ``domain``,
+    ``selector`` and ``identity`` stand as they were written; ``key_name`` is where the key is, in A-labels, and
+    ``in_subdomain`` is True when the identity lies below the domain and not in it.
     """
 
     field: Field
+    key_name: str
     algorithm: str
     header_canonicalization: str
     body_canonicalization: str
     domain: str
     selector: str
     identity: str
+    in_subdomain: bool
     signed: tuple[bytes, ...]
     body_hash: bytes
     value: bytes
@@ -90,7 +104,7 @@ def parse_signature(field: Field) -> Signature:
     if "dns/txt" not in [method.strip() for method in tags.get("q", "dns/txt").split(":")]:
         raise SignatureProblem("q= names no known way to find the key; only dns/txt exists")
     try:
-        record_name(tags["s"], tags["d"])
+        key_name = record_name(tags["s"], tags["d"])
     except ValueError:
         raise SignatureProblem("s= and d= do not make a domain name to find the key at") from None
     header, body = _canonicalization(tags.get("c", "simple/simple"))
@@ -101,16 +115,19 @@ def parse_signature(field: Field) -> Signature:
     if signed_at is not None and expires_at is not None and expires_at <= signed_at:
         raise SignatureProblem("it expires (x=) before it was made (t=)")
     length = tags.get("l")
-    if length is not None and not re.fullmatch(r"[0-9]{1,76}", length):
+    if length is not None and not _LENGTH.fullmatch(length):
         raise SignatureProblem("l= is not a number")
+    identity = tags.get("i", f"@{tags['d']}")
     return Signature(
         field=field,
+        key_name=key_name,
         algorithm=tags["a"],
         header_canonicalization=header,
         body_canonicalization=body,
         domain=tags["d"],
         selector=tags["s"],
-        identity=_identity(tags.get("i"), tags["d"]),
+        identity=identity,
+        in_subdomain=_in_subdomain(identity, tags["d"]),
         signed=_header_names(tags["h"]),
         body_hash=body_hash,
         value=decode(tags["b"], "b"),
@@ -137,13 +154,16 @@ def _number(tags: dict[str, str], tag: str) -> int | None:
     return int(tags[tag])
 
 
-def _identity(identity: str | None, domain: str) -> str:
-    if identity is None:
-        return f"@{domain}"
-    at = identity.rpartition("@")[2].lower()
-    if "@" not in identity or not f".{at}".endswith(f".{domain.lower()}"):
+def _in_subdomain(identity: str, domain: str) -> bool:
+    """Return whether *identity* lies below *domain*, compared in A-labels (RFC 8616 section 5)."""
+    _, at, host = identity.rpartition("@")
+    try:
+        below, above = ascii_name(host, "domain"), ascii_name(domain, "domain")
+    except ValueError:
+        raise SignatureProblem("i= is no identity: it ends in @ and a domain name") from None
+    if not at or not f".{below}".endswith(f".{above}"):
         raise SignatureProblem("the identity i= lies outside the domain d=")
-    return identity
+    return below != above
 
 
 def _header_names(text: str) -> tuple[bytes, ...]:
@@ -163,6 +183,12 @@ def _copies(text: str) -> tuple[Field, ...]:
         if colon:
             copies.append(Field(name, value + b"\r\n"))
     return tuple(copies)
+
+
+def covered(fields: Sequence[Field], signature: Signature) -> list[Field]:
+    """Return the header *fields* that *signature* covers, in its order.  It never covers itself (section 3.5, h=)."""
+    others = [field for field in fields if field is not signature.field]
+    return [others[position] for position in select(others, signature.signed)]
 
 
 def without_b(value: bytes) -> bytes:

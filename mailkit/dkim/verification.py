@@ -4,41 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 
-from mailkit.results import Record, Verdict, hidden
+from mailkit.results import AuthResult, Record, Verdict, hidden
 
-__all__ = ["Result", "Verification", "moment"]
-
-
-class Result(StrEnum):
-    """The result of one signature.
-
-    ``fail``: it was checked and does not fit.  ``permerror``: it or its key is unusable and stays so.
-    ``temperror``: the DNS did not answer, a later try may succeed.  ``policy``: it is not accepted here whether
-    it fits or not (short key, expired, one signature too many).  ``none``: there is no signature.
-    """
-
-    NONE = "none"
-    PASS = "pass"
-    FAIL = "fail"
-    POLICY = "policy"
-    TEMPERROR = "temperror"
-    PERMERROR = "permerror"
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict on a message with such a signature; it is not to blame for a silent DNS."""
-        return _VERDICTS[self]
+__all__ = ["VERDICTS", "Verification", "moment"]
 
 
-_VERDICTS = {
-    Result.NONE: Verdict.INFO,
-    Result.PASS: Verdict.PASS,
-    Result.FAIL: Verdict.FAIL,
-    Result.POLICY: Verdict.FAIL,
-    Result.TEMPERROR: Verdict.UNKNOWN,
-    Result.PERMERROR: Verdict.FAIL,
+# The verdict on a message with a signature of such a result; it is not to blame for a silent DNS.  These are the
+# results that a signature can have here: faults of syntax, for which RFC 8601 section 2.7.1 has "neutral" too, are
+# "permerror".
+VERDICTS = {
+    AuthResult.NONE: Verdict.INFO,
+    AuthResult.PASS: Verdict.PASS,
+    AuthResult.FAIL: Verdict.FAIL,
+    AuthResult.POLICY: Verdict.FAIL,
+    AuthResult.TEMPERROR: Verdict.UNKNOWN,
+    AuthResult.PERMERROR: Verdict.FAIL,
 }
 
 
@@ -46,6 +27,9 @@ _VERDICTS = {
 class Verification(Record):
     """What became of one DKIM signature.
 
+    ``result``: ``fail``: it was checked and does not fit.  ``permerror``: it or its key is unusable and stays so.
+    ``temperror``: the DNS did not answer, a later try may succeed.  ``policy``: it is not accepted here whether it
+    fits or not (expired, one signature too many).  ``none``: there is no signature.
     ``warnings`` say what is wrong with a signature that nevertheless fits.  ``body_length`` is l= in octets,
     ``key_bits`` the size of the key, ``testing`` its flag t=y, ``reference`` the section behind the result.
     """
@@ -53,7 +37,7 @@ class Verification(Record):
     domain: str
     selector: str
     algorithm: str
-    result: Result
+    result: AuthResult
     reason: str
     verdict: Verdict = Verdict.INFO
     warnings: tuple[str, ...] = ()

@@ -1,32 +1,50 @@
 """Verifying every DKIM signature of a message (RFC 6376 section 6.1), with a reason a person can act on.
 
-Built on dkimpy's canonical forms.  What its own ``verify`` gets wrong is right here: it looks at the first signature
-only, turns a silent DNS into a failure, does not enforce t=s, and raises on malformed messages and mismatched keys.
+What dkimpy's ``verify`` gets wrong is right here: it looks at the first signature only, turns a silent DNS into a
+failure, does not enforce t=s, and raises on malformed messages and mismatched keys.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from mailkit.dkim.canonical import canonical_body
-from mailkit.dkim.diagnosis import body_change, header_change, header_fits
-from mailkit.dkim.names import record_name
-from mailkit.dkim.records import KeyRecord, KeyRecordProblem, PublicKey, parse_record
-from mailkit.dkim.signature import Signature, SignatureProblem, parse_signature, parse_tags
-from mailkit.dkim.verification import Result, Verification, moment
+from mailkit.dkim.diagnosis import MAX_GUESSES, body_change, header_change, line_hashes
+from mailkit.dkim.records import KeyRecord, KeyRecordProblem, PublicKey, is_right, parse_record
+from mailkit.dkim.signature import Signature, SignatureProblem, covered, parse_signature, parse_tags, signed_data
+from mailkit.dkim.verification import VERDICTS, Verification, moment
 from mailkit.message.fields import MAX_OCTETS, Field, MalformedMessage, Message, parse
 from mailkit.network import Answer, Network, Status
-from mailkit.results import Rows, Verdict, visible
+from mailkit.results import AuthResult, Rows, Verdict, visible
 
 __all__ = ["MAX_SIGNATURES", "verify"]
 
 MAX_SIGNATURES = 5  # evaluated on one message, from the top; a verifier may limit them (section 6.1)
 _MAX_RECORDS = 5  # key records tried at one name
-_DEADLINE = 20.0  # seconds for all lookups together
+_DEADLINE = 20.0  # seconds for one message, looking up and computing together
+
+# Fields of which a message has one at most (RFC 5322 section 3.6, RFC 2045 section 3): a reader is shown one of two.
+_SINGLE = {
+    b"from": "From",
+    b"sender": "Sender",
+    b"reply-to": "Reply-To",
+    b"to": "To",
+    b"cc": "Cc",
+    b"subject": "Subject",
+    b"date": "Date",
+    b"message-id": "Message-ID",
+    b"in-reply-to": "In-Reply-To",
+    b"references": "References",
+    b"mime-version": "MIME-Version",
+    b"content-type": "Content-Type",
+    b"content-transfer-encoding": "Content-Transfer-Encoding",
+}
 
 
 def verify(message: bytes, *, net: Network) -> Rows[Verification]:
@@ -41,31 +59,31 @@ def verify(message: bytes, *, net: Network) -> Rows[Verification]:
         raise TypeError("the message is given as bytes, as it went over the wire")
     if len(message) > MAX_OCTETS:
         reason = f"the message has more than {MAX_OCTETS >> 20} MiB and was not read"
-        return _rows([_without_signature(Result.POLICY, reason)], net)
+        return _rows([_without_signature(AuthResult.POLICY, reason)], net)
     try:
         parsed = parse(bytes(message))
     except MalformedMessage as problem:
         return _rows(
-            [_without_signature(Result.PERMERROR, f"this is no mail message: {problem}", "RFC 5322 §2.2")], net
+            [_without_signature(AuthResult.PERMERROR, f"this is no mail message: {problem}", "RFC 5322 §2.2")], net
         )
     found = [f for f in parsed.fields if f.key == b"dkim-signature"]
     if not found:
-        return _rows([_without_signature(Result.NONE, "the message has no DKIM-Signature")], net)
-    job = _Job(parsed, net, time.monotonic() + _DEADLINE)
+        return _rows([_without_signature(AuthResult.NONE, "the message has no DKIM-Signature")], net)
+    job = _Job(parsed, net, time.monotonic() + _DEADLINE, net.now().timestamp())
     rows = [_evaluate(signature, job) for signature in found[:MAX_SIGNATURES]]
     rest = len(found) - MAX_SIGNATURES
     if rest > 0:
         reason = f"{rest} more signatures were not evaluated: only the first {MAX_SIGNATURES} of a message are"
-        rows.append(_without_signature(Result.POLICY, reason, "RFC 6376 §6.1"))
+        rows.append(_without_signature(AuthResult.POLICY, reason, "RFC 6376 §6.1"))
     return _rows(rows, net)
 
 
 def _rows(rows: list[Verification], net: Network) -> Rows[Verification]:
-    judged = [replace(r, verdict=Verdict.WARN if r.warnings else r.result.verdict) for r in rows]
+    judged = [replace(r, verdict=Verdict.WARN if r.warnings else VERDICTS[r.result]) for r in rows]
     return Rows(Verification, judged, caption=net.caption)
 
 
-def _without_signature(result: Result, reason: str, reference: str = "") -> Verification:
+def _without_signature(result: AuthResult, reason: str, reference: str = "") -> Verification:
     return Verification("", "", "", result, reason, reference=reference)
 
 
@@ -76,8 +94,11 @@ class _Job:
     message: Message
     net: Network
     deadline: float
+    now: float
+    tries: Iterator[int] = field(default_factory=lambda: iter(range(MAX_GUESSES)))
     bodies: dict[str, bytes] = field(default_factory=dict)
     hashes: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    lines: dict[str, dict[bytes, int]] = field(default_factory=dict)
     answers: dict[str, Answer] = field(default_factory=dict)
 
     def body(self, algorithm: str) -> bytes:
@@ -90,11 +111,16 @@ class _Job:
             self.hashes[algorithm, length] = hashlib.sha256(self.body(algorithm)[:length]).digest()
         return self.hashes[algorithm, length]
 
+    def line_hashes(self, algorithm: str) -> dict[bytes, int]:
+        if algorithm not in self.lines:
+            self.lines[algorithm] = line_hashes(self.body(algorithm))
+        return self.lines[algorithm]
+
     def answer(self, name: str) -> Answer:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            return Answer(name, "TXT", Status.TIMEOUT, reason="the time for this message had run out")
         if name not in self.answers:
-            left = self.deadline - time.monotonic()
-            if left <= 0:
-                return Answer(name, "TXT", Status.TIMEOUT, reason="the time for this message had run out")
             self.answers[name] = self.net.lookup(name, "TXT", timeout=min(self.net.timeout, left))
         return self.answers[name]
 
@@ -109,22 +135,22 @@ def _evaluate(signature_field: Field, job: _Job) -> Verification:
     if signature.algorithm == "rsa-sha1":
         reason = "signed with SHA-1, which must no longer be used to sign or verify"
         return replace(row, reason=reason, reference="RFC 8301 §3.1")
-    answer = job.answer(record_name(signature.selector, signature.domain))
+    answer = job.answer(signature.key_name)
     if answer.status in (Status.TIMEOUT, Status.SERVFAIL):
-        reason = f"the key could not be looked up: {answer.reason}"
-        return replace(row, result=Result.TEMPERROR, reason=reason, reference="RFC 6376 §6.1.2", detail=answer.detail)
+        row = replace(row, result=AuthResult.TEMPERROR, reference="RFC 6376 §6.1.2", detail=answer.detail)
+        return replace(row, reason=f"the key could not be looked up: {answer.reason}")
     if not answer.texts:
         reason = f"there is no key at {visible(answer.name)} ({answer.status})"
         return replace(row, reason=reason, reference="RFC 6376 §6.1.2")
     judged = [_with_record(row, signature, text, job) for text in answer.texts[:_MAX_RECORDS]]
     best = min(judged, key=lambda r: _PREFERENCE.index(r.result))
-    if len(judged) > 1 and best.result is Result.PASS:
+    if len(judged) > 1 and best.result is AuthResult.PASS:
         several = f"there are {len(answer.texts)} TXT records at the key's name, and verifiers differ in which they try"
         return replace(best, warnings=(*best.warnings, several))
     return best
 
 
-_PREFERENCE = (Result.PASS, Result.POLICY, Result.FAIL, Result.PERMERROR)
+_PREFERENCE = (AuthResult.PASS, AuthResult.POLICY, AuthResult.FAIL, AuthResult.PERMERROR)
 
 
 def _as_far_as_readable(signature_field: Field) -> Verification:
@@ -133,7 +159,7 @@ def _as_far_as_readable(signature_field: Field) -> Verification:
     except SignatureProblem:
         tags = {}
     domain, selector, algorithm = (visible(tags.get(tag, ""), 255) for tag in ("d", "s", "a"))
-    return Verification(domain, selector, algorithm, Result.PERMERROR, "", reference="RFC 6376 §6.1.1")
+    return Verification(domain, selector, algorithm, AuthResult.PERMERROR, "", reference="RFC 6376 §6.1.1")
 
 
 def _described(signature: Signature) -> Verification:
@@ -141,7 +167,7 @@ def _described(signature: Signature) -> Verification:
         domain=visible(signature.domain, 255),
         selector=visible(signature.selector, 255),
         algorithm=signature.algorithm,
-        result=Result.PERMERROR,
+        result=AuthResult.PERMERROR,
         reason="",
         identity=visible(signature.identity, 320),
         canonicalization=f"{signature.header_canonicalization}/{signature.body_canonicalization}",
@@ -165,7 +191,7 @@ def _with_record(row: Verification, signature: Signature, text: bytes, job: _Job
         return replace(row, reason=reason, reference="RFC 6376 §6.1.2")
     if record.key_type == "rsa" and record.bits < 1024:
         reason = f"the RSA key has only {record.bits} bits; less than 1024 must not count as valid"
-        return replace(row, result=Result.POLICY, reason=reason, reference="RFC 8301 §3.2")
+        return replace(row, reason=reason, reference="RFC 8301 §3.2")
     return _with_key(row, signature, record.public, job)
 
 
@@ -177,7 +203,7 @@ def _unfit(record: KeyRecord, signature: Signature) -> str:
         return f"the key allows only the hash {', '.join(record.hashes)} (h=)"
     if not record.for_mail:
         return f"the key is not for mail (s={':'.join(record.services)})"
-    if record.strict and signature.identity.rpartition("@")[2].lower() != signature.domain.lower():
+    if record.strict and signature.in_subdomain:
         return "the key forbids identities in subdomains (t=s), but i= is in one"
     return ""
 
@@ -187,26 +213,26 @@ def _with_key(row: Verification, signature: Signature, public: PublicKey, job: _
     body = job.body(signature.body_canonicalization)
     length = len(body) if signature.body_length is None else signature.body_length
     body_fits = length <= len(body) and job.body_hash(signature.body_canonicalization, length) == signature.body_hash
-    header_right = header_fits(job.message, signature, public)
-    if not body_fits or not header_right:
-        reason = "" if body_fits else body_change(signature, body)
-        if not header_right:
-            change = header_change(job.message, signature, public)
+    fields = covered(job.message.fields, signature)
+    data = signed_data(fields, signature.field, signature.header_canonicalization)
+    header_fits = is_right(public, signature.value, data)
+    if not body_fits or not header_fits:
+        hashes = {} if body_fits else job.line_hashes(signature.body_canonicalization)
+        reason = "" if body_fits else body_change(signature, body, hashes)
+        if not header_fits:
+            change = header_change(job.message, signature, public, job.tries)
             reason = f"{reason}; also {change}" if reason else change
-        return replace(row, result=Result.FAIL, reason=reason, reference="RFC 6376 §6.1.3")
-    now = job.net.now().timestamp()
-    if signature.expires_at is not None and now > signature.expires_at:
+        return replace(row, result=AuthResult.FAIL, reason=reason, reference="RFC 6376 §6.1.3")
+    if signature.expires_at is not None and job.now > signature.expires_at:
         when = f"{row.expires_at:%Y-%m-%d %H:%M} UTC" if row.expires_at else "long ago"
         reason = f"the signature fits, but it expired at {when} (x=)"
-        return replace(row, result=Result.POLICY, reason=reason, reference="RFC 6376 §3.5")
-    warnings = tuple(_warnings(row, signature, public, len(body), job.message, now))
+        return replace(row, result=AuthResult.POLICY, reason=reason, reference="RFC 6376 §3.5")
+    warnings = tuple(_warnings(row, signature, public, len(body), job))
     reason = "the body and the signed header fields are as they were signed"
-    return replace(row, result=Result.PASS, reason=reason, warnings=warnings)
+    return replace(row, result=AuthResult.PASS, reason=reason, warnings=warnings)
 
 
-def _warnings(
-    row: Verification, signature: Signature, public: PublicKey, octets: int, message: Message, now: float
-) -> list[str]:
+def _warnings(row: Verification, signature: Signature, public: PublicKey, octets: int, job: _Job) -> list[str]:
     """Return what is wrong with a signature that fits."""
     found = []
     if row.testing:
@@ -218,8 +244,10 @@ def _warnings(
         found.append("whatever is added to the body leaves this signature valid (l=)")
     if isinstance(public, RSAPublicKey) and public.key_size < 2048:
         found.append(f"the RSA key has {public.key_size} bits; 2048 are advised (RFC 8301 §3.2)")
-    if sum(f.key == b"from" for f in message.fields) > signature.signed.count(b"from"):
-        found.append("there are more From fields than the signature covers (RFC 6376 §8.15)")
-    if signature.signed_at is not None and signature.signed_at > now + 300:
+    present, signed = Counter(f.key for f in job.message.fields), Counter(signature.signed)
+    for name, shown in _SINGLE.items():
+        if present[name] > signed[name] > 0:
+            found.append(f"there are more {shown} fields than the signature covers (RFC 6376 §8.15)")
+    if signature.signed_at is not None and signature.signed_at > job.now + 300:
         found.append("it claims to have been made in the future (t=)")
     return found

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from mailkit.dkim import Coverage, Key, Part, Result
+from mailkit.dkim import Coverage, Key, Part
+from mailkit.dkim.verification import VERDICTS
 from mailkit.figures.grid import Block, Cell, Column, Row, grid
 from mailkit.figures.style import (
     INK,
@@ -25,6 +26,7 @@ from mailkit.figures.style import (
     tint,
     write,
 )
+from mailkit.results import AuthResult
 
 __all__ = ["anatomy", "edits", "key_sizes"]
 
@@ -99,7 +101,7 @@ def edits(results: Mapping[tuple[str, str], str], *, title: str = "Which edits d
     *results* maps (edit, canonicalization) to a result such as "pass"; a pair that is missing was not tried.  Raises
     ValueError for what is no DKIM result.
     """
-    verdicts = {key: Result(result).verdict for key, result in results.items()}
+    verdicts = {key: VERDICTS[AuthResult(result)] for key, result in results.items()}
     rows, columns = (list(dict.fromkeys(key[place] for key in results)) for place in (0, 1))
     lines = []
     for edit in rows:

@@ -1,12 +1,13 @@
 """What every probe returns, and how it looks: frozen records in rows, every outside text made visible first."""
 
 from mailkit.results.display import BADGES, visible
-from mailkit.results.outcomes import Outcome, Stage, Verdict
+from mailkit.results.outcomes import AuthResult, Outcome, Stage, Verdict
 from mailkit.results.records import Finding, Record, Sentence, hidden
 from mailkit.results.rows import Rows, Table
 
 __all__ = [
     "BADGES",
+    "AuthResult",
     "Finding",
     "Outcome",
     "Record",

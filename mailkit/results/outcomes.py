@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["Outcome", "Stage", "Verdict"]
+__all__ = ["AuthResult", "Outcome", "Stage", "Verdict"]
 
 
 class Outcome(StrEnum):
@@ -39,6 +39,25 @@ class Stage(StrEnum):
     RCPT = "rcpt"
     DATA = "data"
     QUIT = "quit"
+
+
+class AuthResult(StrEnum):
+    """What came of an authentication method such as SPF or DKIM, in the words of RFC 8601 section 2.7.
+
+    ``none``: there was nothing to check.  ``fail``: it was checked and does not fit; ``softfail``, of SPF only:
+    probably not.  ``neutral``: nothing is asserted.  ``policy``: not accepted here, whether it fits or not.
+    ``temperror``: a later try may succeed.  ``permerror``: what was published or signed is unusable and stays so.
+    Which of them a method uses, and what follows from each, is for the method to say.
+    """
+
+    NONE = "none"
+    PASS = "pass"
+    FAIL = "fail"
+    SOFTFAIL = "softfail"
+    NEUTRAL = "neutral"
+    POLICY = "policy"
+    TEMPERROR = "temperror"
+    PERMERROR = "permerror"
 
 
 class Verdict(StrEnum):
