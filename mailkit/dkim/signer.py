@@ -34,6 +34,7 @@ DEFAULT_HEADERS = (
     "Resent-Message-ID",
 )
 
+_SIGNED = {name.lower().encode(): name for name in DEFAULT_HEADERS}
 _CANONICALIZATIONS = tuple(f"{header}/{body}" for header in ("relaxed", "simple") for body in ("relaxed", "simple"))
 _LINE = 72  # octets before a line of the signature field is folded
 
@@ -125,8 +126,7 @@ def _names(message: Message, headers: Sequence[str] | None) -> list[str]:
     if not any(field.key == b"from" for field in message.fields):
         raise ValueError("the message has no From field, and every signature must cover it (RFC 6376 section 5.4)")
     if headers is None:
-        wanted = {name.lower().encode(): name for name in DEFAULT_HEADERS}
-        return [wanted[field.key] for field in message.fields if field.key in wanted] + ["From"]
+        return [*(_SIGNED[field.key] for field in message.fields if field.key in _SIGNED), "From"]
     if isinstance(headers, (str, bytes)):
         raise TypeError("headers is a list of names: headers=['From', 'To', 'Subject']")
     names = list(headers)
