@@ -7,3 +7,7 @@ about to declare the experiment over.  ``verify`` says whether a message's chain
 from mailkit.arc.verifying import Instance, Verification, verify
 
 __all__ = ["Instance", "Verification", "verify"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

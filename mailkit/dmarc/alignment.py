@@ -12,13 +12,11 @@ from mailkit.dmarc.policy import TIMEOUT, Discovery, discover
 from mailkit.dmarc.records import Policy
 from mailkit.dmarc.tree_walk import walk
 from mailkit.network import Network
-from mailkit.results import Record, Rows, hidden, visible
+from mailkit.results import AuthResult, Record, Rows, hidden, visible
 
 __all__ = ["MAX_IDENTIFIERS", "Aligned", "Identifier", "Missed", "align", "judge"]
 
 MAX_IDENTIFIERS = 10  # domains whose organizational domain is looked up for one message
-
-_RESULTS = ("none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror")
 
 
 class Missed(StrEnum):
@@ -83,8 +81,8 @@ def align(from_domain: str, spf: tuple[str, str] | None, dkim: Iterable[tuple[st
     for pair in [*([spf] if spf is not None else []), *signatures]:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
             raise TypeError("spf is (result, domain) and dkim a list of such pairs: spf=('pass', 'example.jp')")
-        if pair[0].lower() not in _RESULTS:
-            raise ValueError(f"{visible(pair[0], 40)!r} is no result; there are {', '.join(_RESULTS)}")
+        if pair[0].lower() not in list(AuthResult):
+            raise ValueError(f"{visible(pair[0], 40)!r} is no result; there are {', '.join(AuthResult)}")
     domain = ascii_name(from_domain, "domain")
     questions = Questions.within(TIMEOUT, net)
     pairs = [("spf", *spf)] if spf is not None else []

@@ -14,7 +14,7 @@ from mailkit.dmarc.records import Policy
 from mailkit.message.authentication_results import AuthenticationResults, Result
 from mailkit.message.fields import MAX_OCTETS, MalformedMessage, Message, parse
 from mailkit.network import Network
-from mailkit.results import Record, Rows, hidden
+from mailkit.results import AuthResult, Record, Rows, hidden
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -139,6 +139,6 @@ def _field(net: Network, checked: spf.Check, signatures: Rows[dkim.Verification]
     for row in signatures:
         named = (("header.d", row.domain), ("header.s", row.selector), ("header.a", row.algorithm))
         properties = tuple((name, value) for name, value in named if value)
-        reason = "" if row.result in (dkim.Result.PASS, dkim.Result.NONE) else row.reason
+        reason = "" if row.result in (AuthResult.PASS, AuthResult.NONE) else row.reason
         results.append(Result("dkim", str(row.result), reason=reason, properties=properties))
     return AuthenticationResults(net.local_hostname, (*results, *said)).header
