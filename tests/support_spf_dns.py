@@ -1,15 +1,12 @@
-"""A small authoritative DNS server on loopback for the SPF tests: UDP and TCP, any octets in names and texts."""
+"""A small authoritative DNS for the SPF tests, any octets in names and texts, served as all DNS of the tests is."""
 
 from __future__ import annotations
 
-import socketserver
-import struct
-import threading
 from collections.abc import Iterable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
-import dns.exception
 import dns.flags
 import dns.message
 import dns.name
@@ -20,6 +17,7 @@ import dns.rdatatype
 import dns.rdtypes.ANY.MX
 import dns.rdtypes.ANY.TXT
 import dns.rrset
+from support_dns import serving
 
 from mailkit.network import Network, internet
 
@@ -62,25 +60,8 @@ class DnsServer:
         self._records: dict[tuple[dns.name.Name, str], list[dns.rdata.Rdata]] = {}
         self._failing: dict[dns.name.Name, str] = {}
         self.asked: list[tuple[str, str]] = []
-        outer = self
-
-        class Datagram(socketserver.BaseRequestHandler):
-            def handle(self) -> None:
-                octets, sock = self.request
-                if reply := outer.answer(octets, limit=True):
-                    sock.sendto(reply, self.client_address)
-
-        class Stream(socketserver.StreamRequestHandler):
-            def handle(self) -> None:
-                head = self.rfile.read(2)
-                if len(head) == 2 and (reply := outer.answer(self.rfile.read(struct.unpack("!H", head)[0]))):
-                    self.wfile.write(struct.pack("!H", len(reply)) + reply)
-
-        self._udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Datagram)
-        self._tcp = socketserver.ThreadingTCPServer(("127.0.0.1", self._udp.server_address[1]), Stream)
-        for server in (self._udp, self._tcp):
-            server.daemon_threads = True
-            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        self._running = ExitStack()
+        self._port = self._running.enter_context(serving(self.answer))
 
     def __enter__(self) -> DnsServer:
         return self
@@ -88,13 +69,11 @@ class DnsServer:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for server in (self._udp, self._tcp):
-            server.shutdown()
-            server.server_close()
+        self._running.close()
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self._udp.server_address[1]}"
+        return f"127.0.0.1:{self._port}"
 
     def net(self, timeout: float = 5.0) -> Network:
         """Return a network whose only resolver is this server."""
@@ -126,12 +105,8 @@ class DnsServer:
                 if values != ["NONE"]:
                     self.publish(name, rdtype, *values)
 
-    def answer(self, octets: bytes, *, limit: bool = False) -> bytes | None:
+    def answer(self, query: dns.message.Message, *, transport: str) -> dns.message.Message | None:
         """Return the response to one query, None for silence."""
-        try:
-            query = dns.message.from_wire(octets)
-        except dns.exception.DNSException:
-            return None
         question = query.question[0]
         name, rdtype = question.name, dns.rdatatype.to_text(question.rdtype)
         self.asked.append((str(name).removesuffix("."), rdtype))
@@ -158,10 +133,4 @@ class DnsServer:
             if found is not None:
                 break
             name = alias[0].target
-        payload = max(query.payload, 512) if limit else 65535
-        try:
-            return response.to_wire(max_size=payload)
-        except (dns.exception.TooBig, dns.exception.FormError):
-            response.answer = []
-            response.flags |= dns.flags.TC
-            return response.to_wire(max_size=payload)
+        return response
