@@ -18,10 +18,12 @@ import spf
 
 from mailkit.network import Network
 from mailkit.results import Record, hidden, visible
+from mailkit.spf.characters import spoiler
 from mailkit.spf.entries import Entry
 from mailkit.spf.evaluation import Evaluation
 from mailkit.spf.reasons import decision, sentence
 from mailkit.spf.received import received_spf
+from mailkit.spf.records import published
 from mailkit.spf.resolver import Resolver, is_name
 from mailkit.spf.trace import Trace, shown, to_steps
 
@@ -146,11 +148,18 @@ def _evaluated(run: Evaluation, who: _Identity) -> _Verdict:
         problem = sentence(error)
         return _Verdict(result, _place(run, who) + problem, problem=problem, detail=str(error))
     if result == "none":
-        answer = run.resolver.lookup(who.domain, "TXT")
-        return _Verdict(result, f"{who.domain} publishes no SPF record ({answer.reason or 'it has other TXT records'})")
+        return _Verdict(result, f"{who.domain} publishes no SPF record ({_instead(run, who.domain)})")
     reason, mechanism = decision(run.last, who.domain, run.c)
     explanation = visible(run.explanation(), 500) if result == "fail" else ""
     return _Verdict(result, reason, explanation, mechanism)
+
+
+def _instead(run: Evaluation, domain: str) -> str:
+    """Return what stands where the record should be."""
+    found = published(domain, run.resolver.lookup(domain, "TXT"))
+    if found.attempts:
+        return f"a TXT record looks like one, but {spoiler(found.attempts[0])}"
+    return found.reason or "it has other TXT records"
 
 
 def _place(run: Evaluation, who: _Identity) -> str:

@@ -14,16 +14,16 @@ from typing import Any
 import spf
 
 from mailkit.spf.entries import Entry, Frame
-from mailkit.spf.macros import check_macros
+from mailkit.spf.macros import check_macros, names_local_part
 from mailkit.spf.query import Query
 from mailkit.spf.reasons import sentence
 from mailkit.spf.resolver import Resolver
 
-__all__ = ["MAX_LOOKUPS", "MAX_VOID_LOOKUPS", "Evaluation"]
+__all__ = ["MAX_LOOKUPS", "MAX_STEPS", "MAX_VOID_LOOKUPS", "Evaluation"]
 
 MAX_LOOKUPS = 10  # terms that cause DNS lookups, RFC 7208 section 4.6.4
 MAX_VOID_LOOKUPS = 2  # the same section
-_MAX_STEPS = 1000  # of the trace; the evaluation itself goes on
+MAX_STEPS = 1000  # of the trace; the evaluation itself goes on
 
 
 class _Term:
@@ -43,12 +43,14 @@ class _Term:
 class Evaluation(Query):
     """One check of *ip* for ``local@domain``, greeting as *helo*; :meth:`check` runs it.
 
-    Afterwards ``entries`` holds what was tried, ``lookups`` and ``void_lookups`` the counts.
+    Afterwards ``entries`` holds what was tried (``cut``: the first thousand terms of it), ``lookups`` and
+    ``void_lookups`` the counts.
     """
 
     def __init__(self, ip: str, local: str, domain: str, helo: str, resolver: Resolver) -> None:
         super().__init__(ip, local, domain, helo, resolver)
         self.entries: list[Entry] = []
+        self.cut = False
         self.frames: list[Frame] = []
         self.last: Entry | None = None  # the last term tried of the sender's own record
         self.error: Exception | None = None
@@ -59,6 +61,9 @@ class Evaluation(Query):
     def check1(self, record: str | None, domain: str, recursion: int) -> tuple[str, int, str]:
         """Evaluate one record; called by pyspf for the sender's own and for each include and redirect."""
         opener = self.frames[-1].open if self.frames else None
+        if opener and opener.kind == "include" and self._unmatchable(opener):
+            opener.nested = "neutral"
+            return "neutral", 250, ""
         frame = Frame(domain, len(self.frames), opener.number if opener else None, recursion)
         self.check_time()
         self.p = None  # the best name of the client depends on the domain (section 7.3)
@@ -128,8 +133,10 @@ class Evaluation(Query):
             self.lookups, self.void_lookups, kind == "all",
         )  # fmt: skip
         frame.open = frame.last = entry
-        if number < _MAX_STEPS:
+        if number < MAX_STEPS:
             self.entries.append(entry)
+        else:
+            self.cut = True
 
     def _close(self, frame: Frame) -> None:
         """Settle the term being tried, if any: it matched, or the next one's turn has come."""
@@ -186,6 +193,19 @@ class Evaluation(Query):
 
     # --- what the terms look up ----------------------------------------------------------------------------------
 
+    def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[Any]:
+        """Return the values of *name*; none for a term that can match nothing, of which the DNS is asked nothing."""
+        if not self.ascii_local and self.frames and self._unmatchable(self.frames[-1].open):
+            return []
+        return super().dns(name, qtype, cnames, ignore_void)
+
+    def _unmatchable(self, entry: Entry | None) -> bool:
+        """Return whether *entry* names a local part that is not ASCII: it matches nothing (RFC 8616 section 4)."""
+        if entry is None or self.ascii_local or not names_local_part(entry.term):
+            return False
+        entry.problem = "the local part is not ASCII, so this term matches nothing (RFC 8616 section 4)"
+        return True
+
     def validated_ptrs(self) -> list[str]:
         """Return the client's names that lead back to it; for a ``ptr`` term, also whether one of them matches."""
         names = super().validated_ptrs()
@@ -197,13 +217,13 @@ class Evaluation(Query):
     def dns_spf(self, domain: str) -> str | None:
         """Return the record of *domain*: the sender's, an include's, or that of a redirect now followed."""
         if not self.frames:
-            return super().dns_spf(domain)  # type: ignore[no-any-return]
+            return super().dns_spf(domain)
         frame = self.frames[-1]
         if not (frame.open and frame.open.kind == "include" and frame.open.nested is None):
             self._close(frame)
             self._open(frame, frame.redirect, "redirect", domain)
             self._count()
-        return super().dns_spf(domain)  # type: ignore[no-any-return]
+        return super().dns_spf(domain)
 
     def dns_a(self, domainname: str, A: str = "A") -> list[str]:
         """Return the addresses of *domainname*; any A record at all makes ``exists`` match (section 5.7)."""

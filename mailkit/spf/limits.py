@@ -1,15 +1,21 @@
-"""The checks of ``lint`` on what the record costs and whether it holds: limits, includes, terms never used."""
+"""The checks of ``lint`` on what the record costs and whether it holds: limits, includes, terms that do nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from mailkit.results import Finding, Verdict
+from mailkit.spf.entries import COUNTED
 from mailkit.spf.evaluation import MAX_LOOKUPS, MAX_VOID_LOOKUPS
-from mailkit.spf.subject import Subject, finding, listed
+from mailkit.spf.macros import depends_on_message
+from mailkit.spf.subject import MESSAGE, Subject, finding, joined, listed, name_of
+from mailkit.spf.survey import MOST_LOOKUPS, Void, Walk
 from mailkit.spf.trace import shown
 
 __all__ = ["limits"]
+
+_NEVER_MODIFIERS = frozenset({"a", "mx", "ptr", "include", "exists", "ip4", "ip6"})
 
 
 def limits(subject: Subject) -> Iterator[Finding]:
@@ -23,125 +29,173 @@ def limits(subject: Subject) -> Iterator[Finding]:
 
 
 def _lookups(subject: Subject) -> Finding:
-    tree = subject.v4
-    branches = listed([f"{term} {cost}" for term, cost in tree.branches()])
-    evidence = f"{tree.lookups} lookup{'s' * (tree.lookups != 1)}, {MAX_LOOKUPS} are allowed" + (
+    walk = subject.v4
+    branches = listed([f"{term} {cost}" for term, cost in walk.branches()])
+    count = f"more than {MOST_LOOKUPS}" if walk.lookups > MOST_LOOKUPS else str(walk.lookups)
+    evidence = f"{count} lookup{'s' * (walk.lookups != 1)}, {MAX_LOOKUPS} are allowed" + (
         f": {branches}" if branches else ""
     )
-    if tree.lookups > MAX_LOOKUPS:
-        return finding(
-            "lookups",
-            subject.domain,
-            Verdict.FAIL,
-            f"{evidence}; receivers that come to the eleventh give permerror",
-            "4.6.4",
+    verdict, advice = Verdict.PASS, ""
+    if walk.lookups > MAX_LOOKUPS:
+        verdict = Verdict.FAIL
+        evidence += "; receivers that come to the eleventh give permerror"
+        advice = (
             "Drop services you no longer use, name addresses (ip4, ip6) instead of a and mx where they are "
-            "your own, or give a service a subdomain of its own.",
+            "your own, or give a service a subdomain of its own."
         )
-    if tree.failed:
-        return finding(
-            "lookups",
-            subject.domain,
-            Verdict.UNKNOWN,
-            f"{evidence}; {listed(tree.failed, 2)}",
-            "4.6.4",
-            "Ask again later: what could not be looked up may hide more.",
-        )
-    if tree.lookups >= MAX_LOOKUPS - 1:
-        return finding(
-            "lookups",
-            subject.domain,
-            Verdict.WARN,
-            evidence,
-            "4.6.4",
-            "One more, in your record or in one you include, and receivers get permerror.",
-        )
-    return finding("lookups", subject.domain, Verdict.PASS, evidence, "4.6.4")
+    elif walk.failed:
+        verdict = Verdict.UNKNOWN
+        evidence += f"; {listed(walk.failed, 2)}"
+        advice = "Ask again later: what could not be looked up may hide more."
+    elif walk.unseen:
+        verdict = Verdict.UNKNOWN
+        evidence = f"at least {evidence}; {_unseen(walk)}"
+        advice = MESSAGE
+    elif walk.lookups >= MAX_LOOKUPS - 1:
+        verdict = Verdict.WARN
+        advice = "One more, in your record or in one you include, and receivers get permerror."
+    return finding("lookups", subject.domain, verdict, evidence, "4.6.4", advice)
+
+
+def _unseen(walk: Walk) -> str:
+    terms = listed([shown(e.term, 80) for e in walk.unseen], 2)
+    return f"which record {terms} leads to depends on the message, so it was not read"
 
 
 def _void_lookups(subject: Subject) -> Finding:
     void4, void6 = subject.v4.voids, subject.v6.voids
-    gone = [name for name in dict.fromkeys(void4) if name in void6]
+    gone = [void for void in void4 if void.name in {other.name for other in void6}]
+    chosen = [e for e in subject.v4.entries if e.kind in COUNTED and depends_on_message(e.term)]
+    domain, allowed = subject.domain, f"{MAX_VOID_LOOKUPS} are allowed"
     if len(void4) > MAX_VOID_LOOKUPS:
-        return finding(
-            "void lookups",
-            subject.domain,
-            Verdict.FAIL,
-            f"{len(void4)} lookups find nothing, {MAX_VOID_LOOKUPS} are allowed: {listed(void4)}",
-            "4.6.4",
-            "Remove the terms with these names.",
-        )
+        evidence = f"{len(void4)} lookups find nothing, {allowed}: {_names(void4)}"
+        return finding("void lookups", domain, Verdict.FAIL, evidence, "4.6.4", _mend(subject, void4))
     if gone:
-        return finding(
-            "void lookups",
-            subject.domain,
-            Verdict.WARN,
-            f"nothing is found at {listed(gone)}",
-            "4.6.4",
-            "Remove the terms with these names: if the name can be registered, so can the right to send for you.",
-        )
+        evidence = f"nothing is found at {_names(gone)}"
+        return finding("void lookups", domain, Verdict.WARN, evidence, "4.6.4", _mend(subject, gone))
     if len(void6) > MAX_VOID_LOOKUPS:
-        return finding(
-            "void lookups",
-            subject.domain,
-            Verdict.INFO,
-            f"{len(void6)} lookups find nothing for a client over IPv6: {listed(void6)}",
-            "4.6.4",
-            "Such a client gets permerror instead of your all. Name IPv4 hosts by ip4 if you never send over IPv6.",
-        )
+        evidence = f"{len(void6)} lookups find nothing for a client over IPv6: {_names(void6)}"
+        advice = "Such a client gets permerror instead of your all. Name IPv4 hosts by ip4 if you never send over IPv6."
+        return finding("void lookups", domain, Verdict.INFO, evidence, "4.6.4", advice)
     if subject.v4.failed or subject.v6.failed:
-        return finding("void lookups", subject.domain, Verdict.UNKNOWN, "some names could not be looked up", "4.6.4")
-    return finding("void lookups", subject.domain, Verdict.PASS, "every name that is looked up exists", "4.6.4")
+        evidence = "some names could not be looked up"
+        return finding("void lookups", domain, Verdict.UNKNOWN, evidence, "4.6.4", "Ask again later.")
+    if subject.v4.unseen:
+        return finding("void lookups", domain, Verdict.UNKNOWN, _unseen(subject.v4), "4.6.4", MESSAGE)
+    if len(void4) + len(chosen) > MAX_VOID_LOOKUPS:
+        terms = listed([shown(e.term, 80) for e in chosen], 3)
+        evidence = f"what {terms} find depends on the message; where they find nothing, {allowed}"
+        return finding("void lookups", domain, Verdict.UNKNOWN, evidence, "4.6.4", MESSAGE)
+    return finding("void lookups", domain, Verdict.PASS, "every name that is looked up exists", "4.6.4")
+
+
+def _names(voids: Sequence[Void]) -> str:
+    return listed(list(dict.fromkeys(void.name for void in voids)))
+
+
+def _mend(subject: Subject, voids: Sequence[Void]) -> str:
+    """Return what to do about lookups that find nothing: the term, the mail server behind it, or somebody else's."""
+    own = [void for void in voids if subject.own(subject.v4, void.entry)]
+    hosts = [void for void in own if void.of_mx_host]
+    terms = [void for void in own if not void.of_mx_host]
+    advice = []
+    if hosts:
+        mx = listed(list(dict.fromkeys(shown(void.entry.term, 80) for void in hosts)), 2)
+        advice.append(
+            f"The MX names {_names(hosts)}, which has no address: give the host one, or take it out of the MX. "
+            f"The term {mx} itself may stay."
+        )
+    if terms:
+        named = listed(list(dict.fromkeys(shown(void.entry.term, 80) for void in terms)), 3)
+        advice.append(f"Remove {named}: if the name can be registered, so can the right to send for you.")
+    for void in voids:
+        if void not in own:
+            where = shown(void.entry.domain)
+            advice.append(f"{shown(void.entry.term, 80)} stands in the record of {where}: tell its owner.")
+            break
+    return " ".join(advice)
 
 
 def _includes(subject: Subject) -> Iterator[Finding]:
-    for problem in dict.fromkeys(subject.v4.broken):
+    for trouble in {trouble.text: trouble for trouble in subject.v4.broken}.values():
         yield finding(
             "includes",
             subject.domain,
             Verdict.FAIL,
-            f"{problem}; receivers that come to it give permerror",
-            "5.2",
+            f"{trouble.text}; receivers that come to it give permerror",
+            trouble.section,
             "Remove it, or ask its owner for the name to include now.",
         )
 
 
 def _crowded(subject: Subject) -> Iterator[Finding]:
-    for problem in dict.fromkeys(subject.v4.crowded):
+    for trouble in {trouble.text: trouble for trouble in subject.v4.crowded}.values():
         yield finding(
             "mx hosts",
             subject.domain,
             Verdict.FAIL,
-            f"{problem}, and more than 10 give permerror",
-            "4.6.4",
+            f"{trouble.text}, and more than 10 give permerror",
+            trouble.section,
             "Name the sending hosts by ip4, ip6 or a.",
         )
 
 
 def _ignored(subject: Subject) -> Iterator[Finding]:
-    """Terms after ``all``, and a redirect beside it, are never used (sections 5.1 and 6.1)."""
+    """Terms after ``all``, a redirect beside it (sections 5.1, 6.1), the same again, and modifiers nobody knows."""
     end = next((term for term in subject.terms if term.lstrip("+-~?").lower() == "all"), None)
-    if end is None:
-        return
-    kept = [*subject.live_terms, end]
-    dead = [term for term in subject.terms if term not in kept]
+    kept = [*subject.live_terms, *([end] if end else [])]
+    dead = list((Counter(subject.terms) - Counter(kept)).elements())
+    meant = [t for t in kept if name_of(t) in _NEVER_MODIFIERS and "=" in t and ":" not in t.partition("=")[0]]
+    again, costly = _repeated(subject, kept)
+    said = []
     if dead:
-        yield finding(
-            "ignored terms",
-            subject.domain,
-            Verdict.WARN,
-            f"because of {end}, never used: {listed(dead)}",
-            "5.1",
-            "Put the terms you mean before all, and remove the rest.",
-            subject.line(kept),
-        )
+        said.append(f"because of {end}, never used: {listed(dead)}")
+    if again:
+        said.append(f"said before, so never reached: {listed([shown(kept[place], 80) for place in again])}")
+    if meant:
+        said.append(f"with = instead of a colon it is an unknown modifier, which receivers ignore: {listed(meant)}")
+    if not said:
+        return
+    section = "5.1" if dead else "4.6.2" if again else "6"
+    slip = [t.replace("=", ":", 1) if t in meant else t for place, t in enumerate(kept) if place not in again]
+    yield finding(
+        "ignored terms",
+        subject.domain,
+        Verdict.WARN if dead or meant or costly else Verdict.INFO,
+        "; ".join(said),
+        section,
+        "Put the terms you mean before all, and remove the rest."
+        if dead
+        else "Write each term once, with a colon."
+        if meant
+        else "Remove what is said twice.",
+        joined(slip),
+    )
+
+
+def _repeated(subject: Subject, kept: Sequence[str]) -> tuple[set[int], bool]:
+    """Return the places in *kept* whose term an earlier one has said, and whether such a term costs a lookup."""
+    own = [[e for e in walk.entries if e.depth == 0 and e.kind != "redirect"] for walk in (subject.v4, subject.v6)]
+    seen: set[tuple[str, str, int, int]] = set()
+    places: set[int] = set()
+    costly = False
+    at = -1
+    for e4, e6 in zip(*own):
+        at = next((i for i in range(at + 1, len(kept)) if kept[i] == e4.term), len(kept))
+        key = (e4.kind, e4.target.lower(), e4.prefix, e6.prefix)
+        if key in seen and at < len(kept):
+            places.add(at)
+            costly = costly or e4.kind in COUNTED
+        seen.add(key)
+    return places, costly
 
 
 def _ptr(subject: Subject) -> Finding:
     used = [e for e in subject.v4.entries if e.kind == "ptr"]
     own = [e for e in used if subject.own(subject.v4, e)]
     if own:
-        kept = [t for t in subject.terms if t.lstrip("+-~?").lower().split(":")[0] != "ptr"]
+        kept = [t for t in subject.terms if name_of(t) != "ptr"]
+        here = [e for e in own if e.depth == 0]
         return finding(
             "ptr",
             subject.domain,
@@ -149,7 +203,7 @@ def _ptr(subject: Subject) -> Finding:
             f"{shown(own[0].term)} of {shown(own[0].domain)}",
             "5.5",
             "ptr is slow, burdens the reverse zones and should not be published. Name the hosts instead.",
-            subject.line(kept),
+            joined(kept) if here else "",
         )
     if used:
         return finding("ptr", subject.domain, Verdict.INFO, f"ptr in the record of {shown(used[0].domain)}", "5.5")

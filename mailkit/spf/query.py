@@ -15,7 +15,9 @@ from urllib.parse import quote
 import spf
 
 from mailkit.network import Status
+from mailkit.spf.characters import readable
 from mailkit.spf.macros import MACRO, check_macros, fit_name
+from mailkit.spf.reasons import NotAscii
 from mailkit.spf.resolver import Resolver, is_name, raw_name
 
 __all__ = ["Query"]
@@ -32,6 +34,7 @@ class Query(spf.query):  # type: ignore[misc]
         net = resolver.net
         super().__init__(i=ip, s=f"{local}@{domain}", h=helo, receiver=net.local_hostname)
         self.l, self.o, self.d = local, domain, domain  # split here, not at the first @ as pyspf does
+        self.ascii_local = local.isascii()
         self.t = str(int(net.now().timestamp()))
         self.resolver = resolver
 
@@ -55,10 +58,21 @@ class Query(spf.query):  # type: ignore[misc]
         if answer.rdata:
             return [_value(rdata, qtype) for rdata in answer.rdata]
         if answer.status in (Status.SERVFAIL, Status.TIMEOUT):
-            raise spf.TempError(f"{answer.status} for {qtype} of {name}: {answer.reason}")
+            raise spf.TempError(f"the {qtype} records of {name} cannot be had: {answer.reason}")
         if not ignore_void:
             self.count_void(qtype)
         return []
+
+    def dns_spf(self, domain: str) -> str | None:
+        """Return the record of *domain*; one that is not ASCII raises PermError with the character to blame."""
+        try:
+            return super().dns_spf(domain)  # type: ignore[no-any-return]
+        except spf.PermError as error:
+            if not str(error).startswith("Non-ascii"):
+                raise
+            texts = self.resolver.lookup(domain.removesuffix("."), "TXT").texts
+            record = next(text for text in texts if spf.RE_SPF.match(text) and not text.isascii())
+            raise NotAscii(readable(record)) from None
 
     def validated_ptrs(self) -> list[str]:
         """Return the client's names that lead back to it, of the first ten (sections 4.6.4 and 5.5).

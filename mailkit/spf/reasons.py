@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import spf
 
+from mailkit.spf.characters import described, strangers
 from mailkit.spf.entries import Entry
 from mailkit.spf.trace import shown
 
-__all__ = ["decision", "sentence"]
+__all__ = ["NotAscii", "decision", "sentence"]
 
 # What pyspf's PermError begins with, and what to say instead.
 _PROBLEMS = (
@@ -15,11 +16,13 @@ _PROBLEMS = (
     ("Void lookup limit", "more than 2 lookups found nothing (RFC 7208 section 4.6.4)"),
     ("More than 10 MX", "the mx term leads to more than 10 mail servers (RFC 7208 section 4.6.4)"),
     ("Two or more type TXT", "there is more than one v=spf1 record (RFC 7208 section 4.5)"),
-    ("Non-ascii", "the record holds characters that are not ASCII (RFC 7208 section 3.1)"),
     ("Control character", "the record holds a control character; only spaces separate terms (RFC 7208 section 4.6.1)"),
     ("No valid SPF record for included", "the included domain has no SPF record (RFC 7208 section 5.2)"),
     ("redirect domain has no SPF", "the domain redirected to has no SPF record (RFC 7208 section 6.1)"),
-    ("include has trivial recursion", "the record includes itself (RFC 7208 section 5.2)"),
+    (
+        "include has trivial recursion",
+        "the record includes itself: lookups without end (RFC 7208 section 4.6.4)",
+    ),
     ("include mechanism missing", "include needs a domain (RFC 7208 section 5.2)"),
     ("redirect= MUST", "redirect= appears twice (RFC 7208 section 6)"),
     ("exp= MUST", "exp= appears twice (RFC 7208 section 6)"),
@@ -36,7 +39,7 @@ _PROBLEMS = (
     ("Invalid IP4 CIDR", "an IPv4 prefix length is a number from 0 to 32 (RFC 7208 section 5.6)"),
     ("Invalid IP6 CIDR", "an IPv6 prefix length is a number from 0 to 128 (RFC 7208 section 5.6)"),
     ("Invalid CIDR", "the prefix length is too large (RFC 7208 section 5.6)"),
-    ("Dual CIDR", "only a and mx take two prefix lengths (RFC 7208 section 5.6)"),
+    ("Dual CIDR", "only a and mx take two prefix lengths (RFC 7208 sections 5.3 and 5.4)"),
     ("CIDR not allowed", "this mechanism takes no prefix length (RFC 7208 section 4.6.1)"),
     ("Invalid IP", "that is no IP address (RFC 7208 section 5.6)"),
     ("Invalid all", "all takes no argument (RFC 7208 section 5.1)"),
@@ -45,10 +48,21 @@ _PROBLEMS = (
 )
 
 
+class NotAscii(spf.PermError):  # type: ignore[misc]
+    """The record *text* is not ASCII."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("Non-ascii characters in the record")
+        self.text = text
+
+
 def sentence(error: Exception) -> str:
     """Return what *error*, a PermError or TempError of pyspf, means."""
     if isinstance(error, spf.TempError):
         return str(error.msg)
+    if isinstance(error, NotAscii):
+        odd = ", ".join(described(char) for char in strangers(error.text)[:3])
+        return f"the record holds {odd}, and SPF is ASCII only (RFC 7208 section 3.1)"
     text = str(error)
     return next((ours for theirs, ours in _PROBLEMS if text.startswith(theirs)), "the record breaks the syntax of SPF")
 

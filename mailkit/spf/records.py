@@ -10,12 +10,12 @@ import dns.rdatatype
 
 from mailkit.network import Answer, Network, Status
 from mailkit.results import Record, hidden
+from mailkit.spf.characters import is_attempt, readable
 from mailkit.spf.trace import shown
 
 __all__ = ["Published", "published", "record", "zone_line"]
 
 _VERSION = re.compile(rb"v=spf1(?: |$)", re.IGNORECASE)  # section 4.5: ended by a space or the end of the record
-_ALMOST = re.compile(rb"""[\s"']*(?:\xe2\x80[\x9c-\x9f])?[\s"']*(?:v\s*=\s*)?spf""", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Published(Record):
 
     ``text`` is the record when there is exactly one, ``pieces`` the strings it came in (each at most 255 octets) and
     ``ttl`` its time to live in seconds.  ``status`` is what the DNS said to the TXT question, ``records`` holds every
-    v=spf1 record, ``almost`` the TXT records that look like a failed attempt at one.
+    v=spf1 record, ``almost`` the TXT records that look like a failed attempt at one (``typed`` and ``attempts`` have
+    the text unescaped).
     """
 
     domain: str
@@ -35,12 +36,14 @@ class Published(Record):
     records: tuple[str, ...]
     almost: tuple[str, ...]
     reason: str = ""
+    typed: str = hidden()
+    attempts: tuple[str, ...] = hidden(())
     answer: Answer | None = hidden(None)
 
 
 def _text(octets: bytes) -> str:
-    """Return *octets* as text: what is not printable ASCII is an error in SPF, and is shown escaped."""
-    return shown(octets.decode("ascii", "backslashreplace"), 70_000)
+    """Return *octets* as whoever typed them reads them; what cannot be seen is escaped."""
+    return shown(readable(octets), 70_000)
 
 
 def published(domain: str, answer: Answer) -> Published:
@@ -55,8 +58,8 @@ def published(domain: str, answer: Answer) -> Published:
         joined = b"".join(strings)
         if _VERSION.match(joined):
             found.append(strings)
-        elif _ALMOST.match(joined):
-            almost.append(_text(joined))
+        elif is_attempt(text := readable(joined)):
+            almost.append(text)
     records = tuple(_text(b"".join(strings)) for strings in found)
     one = found[0] if len(found) == 1 else ()
     return Published(
@@ -66,7 +69,9 @@ def published(domain: str, answer: Answer) -> Published:
         pieces=tuple(_text(piece) for piece in one),
         ttl=answer.ttl if found else None,
         records=records,
-        almost=tuple(almost),
+        almost=tuple(shown(text, 70_000) for text in almost),
+        typed=readable(b"".join(one)),
+        attempts=tuple(almost),
         reason=answer.reason,
         answer=answer,
     )

@@ -11,8 +11,14 @@ import time
 from dataclasses import dataclass, field
 
 import dns.name
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+import dns.rdtypes.ANY.TXT
+from dns.rdtypes.txtbase import TXTBase
 
 from mailkit.network import Answer, Network, Status
+from mailkit.spf.characters import is_attempt, readable
 
 _NAME = re.compile(r"[\x00-\x2d\x2f-\x7f]{1,63}(?:\.[\x00-\x2d\x2f-\x7f]{1,63})*")
 
@@ -31,6 +37,14 @@ def raw_name(name: dns.name.Name) -> str:
     return ".".join(label.decode("latin-1") for label in name.labels if label)
 
 
+def _meant_as_spf(rdata: dns.rdata.Rdata) -> bool:
+    """Return whether a TXT record is an SPF record or was meant as one."""
+    if not isinstance(rdata, TXTBase):
+        return False
+    text = readable(b"".join(rdata.strings))
+    return text.lower().startswith("v=spf1") or is_attempt(text)
+
+
 @dataclass
 class Resolver:
     """Looks names up over *net* until *deadline* (``time.monotonic()``), each question once."""
@@ -43,6 +57,27 @@ class Resolver:
     def expired(self) -> bool:
         """True once the time for the whole check has passed."""
         return time.monotonic() >= self.deadline
+
+    def publishing(self, name: str, record: str) -> Resolver:
+        """Return the same DNS as it would be if *record* took the place of all SPF records at *name*, old and almost.
+
+        What has been asked is not asked again, and the deadline is the same.
+        """
+        octets = record.encode("utf-8")
+        strings = [octets[i : i + 255] for i in range(0, len(octets), 255)]
+        ours = dns.rdtypes.ANY.TXT.TXT(dns.rdataclass.IN, dns.rdatatype.TXT, strings)
+        before = self.lookup(name, "TXT")
+        others = tuple(rdata for rdata in before.rdata if not _meant_as_spf(rdata))
+        rdata = (*others, ours)
+        answer = Answer(name, "TXT", Status.NOERROR, tuple(r.to_text() for r in rdata), ttl=before.ttl, rdata=rdata)
+        key = (name.lower(), "TXT")
+        return Resolver(self.net, self.deadline, {**self.answers, key: answer})
+
+    @property
+    def failed(self) -> list[str]:
+        """The questions that got no answer, in words; those about the obsolete type SPF do not matter."""
+        failed = [key for key, answer in self.answers.items() if answer.status in (Status.SERVFAIL, Status.TIMEOUT)]
+        return [f"{rdtype} of {name}" for name, rdtype in failed if rdtype != "SPF"]
 
     def lookup(self, name: str, rdtype: str) -> Answer:
         """Return the answer about the raw name *name*: NXDOMAIN for what is none, TIMEOUT after the deadline."""

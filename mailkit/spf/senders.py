@@ -9,15 +9,18 @@ from typing import Any
 from mailkit.network import Status
 from mailkit.results import Finding, Verdict
 from mailkit.spf.entries import Entry
+from mailkit.spf.evaluation import MAX_STEPS
+from mailkit.spf.macros import depends_on_message
 from mailkit.spf.resolver import raw_name
-from mailkit.spf.subject import Subject, finding, listed
-from mailkit.spf.survey import Tree
+from mailkit.spf.subject import MESSAGE, Subject, finding, joined, listed
+from mailkit.spf.survey import DEPENDS, MOST_LOOKUPS, Walk
 from mailkit.spf.trace import shown
 
 __all__ = ["senders"]
 
 # A domain-spec that ends in what the client chooses: its HELO name, its reverse name, the local part it claims.
-_OUTSIDER = re.compile(r"%\{[hlp][^}]*\}\.?(?:/\d+)?(?://\d+)?$", re.IGNORECASE)
+_OUTSIDER = re.compile(r"%\{[hlp][^%{}]*\}\.?(?:/\d{1,3})?(?://\d{1,3})?$", re.IGNORECASE)
+_TREE_WALK = 7  # labels: from a longer name DMARC goes on there, so that it asks at most eight (RFC 9989 section 4.10)
 _WIDE = {4: 16, 6: 32}  # a shorter prefix than this is more than one organisation usually has
 _HUGE = {4: 8, 6: 16}  # and this is a fair part of the internet
 
@@ -27,12 +30,16 @@ def senders(subject: Subject) -> Iterator[Finding]:
     yield _all(subject)
     yield from _let_in(subject)
     yield from _ipv6(subject)
+    yield from _null_mx(subject)
 
 
 def _all(subject: Subject) -> Finding:
     """What becomes of everyone else (sections 5.1 and 4.7)."""
     last = subject.v4.last
-    fix = "" if subject.redirects else subject.line([*subject.live_terms, "~all"])
+    fix = "" if subject.redirects else joined([*subject.live_terms, "~all"])
+    if last and last.kind == "redirect" and last in subject.v4.unseen:
+        evidence = f"{shown(last.term)} says what becomes of everyone else, and {DEPENDS}"
+        return finding("all", subject.domain, Verdict.UNKNOWN, evidence, "6.1", MESSAGE)
     if last is None or last.kind != "all":
         return finding(
             "all",
@@ -81,7 +88,7 @@ def _softfail(subject: Subject, term: str) -> Finding:
         for text in answer.texts:
             if re.match(rb"v\s*=\s*DMARC1\s*(;|$)", text):
                 policy = _dmarc_policy(text.decode("ascii", "replace"), own=name == subject.domain)
-        name = name.partition(".")[2]
+        name = ".".join(name.split(".")[1:][-_TREE_WALK:])
     if policy in ("quarantine", "reject"):
         return finding("all", subject.domain, Verdict.PASS, f"{term} under DMARC p={policy}", "8.5")
     evidence = f"{term}, and DMARC " + (f"p={policy}" if policy else "publishes no policy")
@@ -102,22 +109,41 @@ def _dmarc_policy(text: str, *, own: bool) -> str:
 
 
 def _let_in(subject: Subject) -> Iterator[Finding]:
-    """Terms through which others than the domain's hosts pass (sections 7.2 and 11.4)."""
+    """Terms through which others than the domain's hosts pass (sections 5.1, 5.6 and 7.2)."""
     said: set[str] = set()
-    for version, tree in ((4, subject.v4), (6, subject.v6)):
-        for e in subject.passing(tree):
-            if (item := _too_open(subject, tree, e, version)) and item.evidence not in said:
+    for version, walk in ((4, subject.v4), (6, subject.v6)):
+        for e in subject.passing(walk):
+            if (item := _too_open(subject, walk, e, version)) and item.evidence not in said:
                 said.add(item.evidence)
                 yield item
     if said or any(e.kind == "all" for e in subject.passing(subject.v4)):
         return
+    check, domain = "who may send", subject.domain
     if subject.v4.failed or subject.v6.failed:
-        yield finding("who may send", subject.domain, Verdict.UNKNOWN, "some terms could not be looked up", "11.4")
+        evidence = "some terms could not be looked up"
+        yield finding(check, domain, Verdict.UNKNOWN, evidence, "2.1", "Ask again later.")
+    elif subject.v4.cut or subject.v6.cut:
+        evidence = f"only the first {MAX_STEPS} terms and {MOST_LOOKUPS} lookups were followed"
+        yield finding(check, domain, Verdict.UNKNOWN, evidence, "2.1", "Make the record shorter.")
+    elif chosen := _chosen(subject):
+        evidence = f"{listed(chosen, 3)}: {DEPENDS}, so whom it lets in cannot be told from the record"
+        yield finding(check, domain, Verdict.UNKNOWN, evidence, "7.2", MESSAGE)
     else:
-        yield finding("who may send", subject.domain, Verdict.PASS, "no term lets outsiders in", "11.4")
+        yield finding(check, domain, Verdict.PASS, "no term lets outsiders in", "2.1")
 
 
-def _too_open(subject: Subject, tree: Tree, e: Entry, version: int) -> Finding | None:
+def _chosen(subject: Subject) -> list[str]:
+    """Return the terms that let hosts in, or lead to a record that may, by what is in the message."""
+    found = [
+        e
+        for walk in (subject.v4, subject.v6)
+        for e in (*subject.passing(walk), *walk.unseen)
+        if depends_on_message(e.term) and (e.verb == "pass" or e.kind == "redirect")
+    ]
+    return list(dict.fromkeys(f"{shown(e.term, 100)} of {shown(e.domain)}" for e in found))
+
+
+def _too_open(subject: Subject, walk: Walk, e: Entry, version: int) -> Finding | None:
     where = f"{shown(e.term, 100)} of {shown(e.domain)}"
     check = "who may send"
     if e.kind == "include" and e.nested == "pass":
@@ -131,11 +157,11 @@ def _too_open(subject: Subject, tree: Tree, e: Entry, version: int) -> Finding |
         return None
     if e.prefix < _HUGE[version]:
         evidence = f"{where}: a great part of the internet passes"
-        return finding(check, subject.domain, Verdict.FAIL, evidence, "11.4", "Name your own hosts only.")
+        return finding(check, subject.domain, Verdict.FAIL, evidence, "5.6", "Name your own hosts only.")
     evidence = f"{where}: a prefix of /{e.prefix} is shared with many others"
-    if not subject.own(tree, e):
-        return finding(check, subject.domain, Verdict.INFO, evidence, "11.4")
-    return finding(check, subject.domain, Verdict.WARN, evidence, "11.4", "Name only the hosts that send for you.")
+    if not subject.own(walk, e):
+        return finding(check, subject.domain, Verdict.INFO, evidence, "5.6")
+    return finding(check, subject.domain, Verdict.WARN, evidence, "5.6", "Name only the hosts that send for you.")
 
 
 def _ipv6(subject: Subject) -> Iterator[Finding]:
@@ -165,11 +191,33 @@ def _ipv6(subject: Subject) -> Iterator[Finding]:
     )
 
 
-def _senders(subject: Subject, tree: Tree, version: int) -> list[Entry]:
+def _null_mx(subject: Subject) -> Iterator[Finding]:
+    """Who sends must be able to take the answer and the bounce (RFC 7505 section 4.2)."""
+    hosts: tuple[Any, ...] = subject.resolver.lookup(subject.domain, "MX").rdata
+    if not any(rdata.exchange.labels == (b"",) for rdata in hosts):
+        return
+    sending = [*_senders(subject, subject.v4, 4), *_senders(subject, subject.v6, 6)]
+    terms = list(dict.fromkeys([*(shown(e.term, 80) for e in sending if e.depth == 0), *_chosen(subject)]))
+    inner = [e for e in sending if e.depth]
+    if not sending and not terms:
+        return
+    who = listed(terms, 3) or f"{shown(inner[0].term, 80)} of {shown(inner[0].domain)}"
+    yield finding(
+        "null MX",
+        subject.domain,
+        Verdict.WARN,
+        f"the MX is null (“0 .”), so the domain takes no mail, and yet it lets hosts send: {who}",
+        "RFC 7505 section 4.2",
+        "Nobody can answer such mail, nor return it, and many receivers refuse it. Name a mail server in the MX, or, "
+        "if the domain sends no mail, publish v=spf1 -all.",
+    )
+
+
+def _senders(subject: Subject, walk: Walk, version: int) -> list[Entry]:
     """Return the terms through which some client of IP *version* may pass."""
     return [
         e
-        for e in subject.passing(tree)
+        for e in subject.passing(walk)
         if e.kind in ("exists", "ptr")
         or e.kind == f"ip{version}"
         or (e.kind in ("a", "mx") and (e.seen or "%" in e.term))

@@ -10,12 +10,17 @@ import spf
 
 from mailkit.results import Finding, Verdict
 from mailkit.spf.entries import Entry
-from mailkit.spf.records import Published, zone_line
+from mailkit.spf.records import Published
 from mailkit.spf.resolver import Resolver
-from mailkit.spf.survey import Tree
+from mailkit.spf.survey import Walk
 from mailkit.spf.trace import shown
 
-__all__ = ["Subject", "finding", "listed", "terms_of"]
+__all__ = ["MESSAGE", "Subject", "finding", "joined", "listed", "live", "name_of", "terms_of"]
+
+MESSAGE = (
+    "Try it with a message: spf.check(ip, sender, helo, net=net), once for a host that may send and once for one "
+    "that may not."
+)
 
 
 @dataclass(frozen=True)
@@ -24,8 +29,8 @@ class Subject:
 
     domain: str
     found: Published
-    v4: Tree
-    v6: Tree
+    v4: Walk
+    v6: Walk
     resolver: Resolver
 
     @property
@@ -36,42 +41,48 @@ class Subject:
     @property
     def live_terms(self) -> list[str]:
         """The terms without ``all`` and without those that ``all`` makes useless: what comes after it, and redirect."""
-        names = [_name(term) for term in self.terms]
-        if "all" not in names:
-            return self.terms
-        end = names.index("all")
-        used = [t for i, t in enumerate(self.terms) if i < end or spf.RE_MODIFIER.match(t)]
-        return [t for t in used if _name(t) not in ("all", "redirect")]
-
-    def line(self, terms: list[str]) -> str:
-        """Return the line to paste for a record of *terms*."""
-        return zone_line(self.domain, " ".join(["v=spf1", *terms]))
+        return live(self.terms)
 
     @property
     def redirects(self) -> bool:
         """True when the record leaves the last word to another one, so that ``all`` is not its own to set."""
         return any(e.kind == "redirect" for e in self.v4.entries if e.depth == 0)
 
-    def passing(self, tree: Tree) -> list[Entry]:
-        """Return the terms of *tree* whose match would make the whole result pass."""
+    def passing(self, walk: Walk) -> list[Entry]:
+        """Return the terms of *walk* whose match would make the whole result pass."""
         good: dict[int, bool] = {}
-        for e in tree.entries:
+        for e in walk.entries:
             above = True if e.parent is None else good[e.parent]
             good[e.number] = above and (e.kind == "redirect" or e.verb == "pass")
-        return [e for e in tree.entries if good[e.number] and e.kind not in ("redirect", "")]
+        return [e for e in walk.entries if good[e.number] and e.kind not in ("redirect", "")]
 
-    def own(self, tree: Tree, entry: Entry) -> bool:
+    def own(self, walk: Walk, entry: Entry) -> bool:
         """Return whether *entry* stands in the domain's own record or one it redirects to: the owner can change it."""
         while entry.parent is not None:
-            entry = tree.entries[entry.parent]
+            entry = walk.entries[entry.parent]
             if entry.kind != "redirect":
                 return False
         return True
 
 
-def _name(term: str) -> str:
+def name_of(term: str) -> str:
     """Return the name of a mechanism or modifier in lower case."""
     return re.split(r"[:=/]", term.lstrip("+-~?").lower(), maxsplit=1)[0]
+
+
+def live(terms: list[str]) -> list[str]:
+    """Return *terms* without ``all`` and without those that it makes useless: what comes after it, and redirect."""
+    names = [name_of(term) for term in terms]
+    if "all" not in names:
+        return terms
+    end = names.index("all")
+    used = [t for i, t in enumerate(terms) if i < end or spf.RE_MODIFIER.match(t)]
+    return [t for t in used if name_of(t) not in ("all", "redirect")]
+
+
+def joined(terms: Sequence[str]) -> str:
+    """Return the record of *terms*."""
+    return " ".join(["v=spf1", *terms])
 
 
 def terms_of(text: str) -> list[str]:
@@ -82,9 +93,12 @@ def terms_of(text: str) -> list[str]:
 def finding(
     check: str, domain: str, verdict: Verdict, evidence: str, section: str, advice: str = "", fix: str = ""
 ) -> Finding:
-    """Return a finding of the SPF lesson with a reference to *section* of RFC 7208."""
-    reference = f"RFC 7208 section {section}"
-    return Finding(f"SPF {check}", domain, verdict, shown(evidence, 600), advice, shown(fix, 4000), reference, "04_spf")
+    """Return a finding of the SPF lesson with a reference to *section* of RFC 7208, or of the RFC that it names.
+
+    *fix* is the text of a record, not yet tried: :mod:`mailkit.spf.trial` turns it into a line to paste, or drops it.
+    """
+    reference = section if section.startswith("RFC ") else f"RFC 7208 section {section}"
+    return Finding(f"SPF {check}", domain, verdict, shown(evidence, 600), advice, fix, reference, "04_spf")
 
 
 def listed(items: Sequence[str], limit: int = 6) -> str:

@@ -14,37 +14,69 @@ import spf
 
 from mailkit.spf.entries import COUNTED, Entry
 from mailkit.spf.evaluation import Evaluation
-from mailkit.spf.macros import DEPENDS_ON_SENDER
+from mailkit.spf.macros import depends_on_message
 from mailkit.spf.reasons import sentence
 from mailkit.spf.resolver import Resolver, is_name
 from mailkit.spf.trace import shown
 
-__all__ = ["Survey", "Tree", "survey"]
+__all__ = ["DEPENDS", "MOST_LOOKUPS", "Survey", "Trouble", "Void", "Walk", "survey"]
 
-_MAX_LOOKUPS = 100  # enough to tell how far beyond ten a record goes
+MOST_LOOKUPS = 100  # enough to tell how far beyond ten a record goes
 _MAX_DEPTH = 15  # records that lead to one another
 _NOBODY = {4: "203.0.113.254", 6: "2001:db8:ffff::1"}  # documentation addresses; they are never compared
+DEPENDS = "what it looks up depends on the message"
 
 
 @dataclass(frozen=True)
-class Tree:
+class Trouble:
+    """What is wrong with *entry*, in a sentence, and the section of RFC 7208 that says so."""
+
+    entry: Entry
+    why: str
+    section: str
+
+    @property
+    def text(self) -> str:
+        return f"{shown(self.entry.term, 80)} of {shown(self.entry.domain)}: {self.why}"
+
+
+@dataclass(frozen=True)
+class Void:
+    """A lookup of *entry* that found nothing: of *name*, which may be a host that an ``mx`` term led to."""
+
+    name: str
+    entry: Entry
+    qtype: str
+
+    @property
+    def of_mx_host(self) -> bool:
+        """True when the name is a mail server's: the MX record leads to it, not the SPF record."""
+        return self.entry.kind == "mx" and self.qtype != "MX"
+
+
+@dataclass(frozen=True)
+class Walk:
     """What a survey met.
 
     ``problem`` says why the record is in error for everyone, or, when ``temporary``, why it could not be read to its
-    end; empty when all went well.  ``voids`` are the names whose lookup found nothing, ``failed`` the lookups that got
-    no answer; ``broken`` are the includes and redirects that make the result permerror, with the reason; ``crowded``
-    are mx terms with more than ten hosts.  ``last`` is the last term of the record, at the end of any redirects.
+    end; empty when all went well.  ``voids`` are the lookups that found nothing, ``failed`` the lookups that got
+    no answer; ``broken`` are the includes and redirects that make the result permerror; ``crowded``
+    are mx terms with more than ten hosts; ``unseen`` are the includes and redirects that differ from one message to
+    the next, so that their records were not read.  ``last`` is the last term of the record, at the end of any
+    redirects.  ``cut`` is true when there were more terms or lookups than the survey follows.
     """
 
     entries: tuple[Entry, ...]
     lookups: int
     problem: str
     temporary: bool
-    voids: tuple[str, ...]
+    voids: tuple[Void, ...]
     failed: tuple[str, ...]
-    broken: tuple[str, ...]
-    crowded: tuple[str, ...]
+    broken: tuple[Trouble, ...]
+    crowded: tuple[Trouble, ...]
+    unseen: tuple[Entry, ...]
     last: Entry | None
+    cut: bool
 
     def branches(self) -> list[tuple[str, int]]:
         """Return each term of the domain's own record with the lookups it causes, its includes' among them."""
@@ -59,10 +91,15 @@ class Tree:
 
 @dataclass
 class _Notes:
-    voids: list[str] = field(default_factory=list)
+    voids: list[Void] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
-    crowded: list[str] = field(default_factory=list)
+    broken: list[Trouble] = field(default_factory=list)
+    crowded: list[Trouble] = field(default_factory=list)
+    unseen: list[Entry] = field(default_factory=list)
+
+
+class _Unseen(spf.TempError):  # type: ignore[misc]
+    """A redirect that differs from one message to the next: nothing is known without the record it leads to."""
 
 
 class Survey(Evaluation):
@@ -83,17 +120,19 @@ class Survey(Evaluation):
         if opener is None:
             return super().check1(record, domain, recursion)
         if any(frame.domain.lower() == domain.lower() for frame in self.frames):
-            self._break(opener, "it leads back to itself")
+            self._break(opener, "it leads back to itself, so the lookups have no end", "4.6.4")
         elif len(self.frames) > _MAX_DEPTH:
-            self._break(opener, f"more than {_MAX_DEPTH} records deep")
+            self._break(opener, f"more than {_MAX_DEPTH} records deep", "4.6.4")
         elif opener.kind == "redirect":
             return super().check1(record, domain, recursion)
         elif record:
             try:
                 opener.nested = super().check1(record, domain, recursion)[0]
             except spf.PermError as error:
-                if self.lookups <= _MAX_LOOKUPS:
+                if self.lookups <= MOST_LOOKUPS:
                     self._break(opener, _fault(error))
+            except _Unseen:
+                pass
             except spf.TempError:
                 self.check_time()
         elif opener.outcome != "unknown":
@@ -111,18 +150,16 @@ class Survey(Evaluation):
             self._trying.outcome = "unknown"
             return None
 
-    def _break(self, opener: Entry, why: str) -> None:
-        self.notes.broken.append(f"{shown(opener.term, 80)} of {shown(opener.domain)}: {why}")
+    def _break(self, opener: Entry, why: str, section: str = "5.2") -> None:
+        self.notes.broken.append(Trouble(opener, why, section))
         opener.nested = opener.nested or "permerror"
+        opener.problem = why
 
     def _count(self) -> None:
         self.lookups += 1
         self._trying.lookups = self.lookups
-        if self.lookups > _MAX_LOOKUPS:
+        if self.lookups > MOST_LOOKUPS:
             raise spf.PermError("Too many DNS lookups")
-
-    def count_void(self, qtype: str) -> None:
-        self.void_lookups += 1
 
     def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[Any]:
         if not self.frames:
@@ -130,22 +167,31 @@ class Survey(Evaluation):
         entry = self._trying
         if not is_name(name.removesuffix(".")):
             return []
+        if depends_on_message(entry.term):
+            return self._depends(entry)
         try:
-            if DEPENDS_ON_SENDER.search(entry.term):
-                raise spf.TempError("where it leads depends on the message")
             found = super().dns(name, qtype, ignore_void=True)
         except spf.TempError as error:
             self.check_time()
             if entry.kind == "redirect":
                 raise  # nothing is known without the record that it leads to
-            entry.outcome = "unknown"
-            if not DEPENDS_ON_SENDER.search(entry.term):
-                self.notes.failed.append(sentence(error))
+            entry.outcome, entry.problem = "unknown", sentence(error)
+            self.notes.failed.append(sentence(error))
             return []
         if not found:
-            self.count_void(qtype)
-            self.notes.voids.append(shown(name.lower()))
+            self.void_lookups += 1
+            entry.void_lookups = self.void_lookups
+            self.notes.voids.append(Void(shown(name.lower()), entry, qtype))
         return found
+
+    def _depends(self, entry: Entry) -> list[Any]:
+        """Note that *entry* cannot be looked up for nobody in particular."""
+        entry.outcome, entry.problem = "unknown", DEPENDS
+        if entry.kind in ("include", "redirect"):
+            self.notes.unseen.append(entry)
+        if entry.kind == "redirect":
+            raise _Unseen(DEPENDS)
+        return []
 
     def dns_a(self, domainname: str, A: str = "A") -> list[str]:
         found = super().dns_a(domainname, A)
@@ -158,8 +204,7 @@ class Survey(Evaluation):
     def dns_mx(self, domainname: str) -> list[str]:
         hosts = sorted(self.dns(domainname, "MX"))
         if len(hosts) > spf.MAX_MX:
-            entry = self._trying
-            self.notes.crowded.append(f"{shown(entry.term, 80)} of {shown(entry.domain)}: {len(hosts)} hosts")
+            self.notes.crowded.append(Trouble(self._trying, f"{len(hosts)} hosts", "4.6.4"))
         return [a for _, host in hosts[: spf.MAX_MX] for a in self.dns_a(host, self.A)]
 
     def cidrmatch(self, ipaddrs: list[str], n: int) -> bool:
@@ -180,25 +225,27 @@ def _fault(error: Exception) -> str:
     return f"{wrong}: {sentence(error)}" if wrong else sentence(error)
 
 
-def survey(domain: str, version: int, resolver: Resolver) -> Tree:
+def survey(domain: str, version: int, resolver: Resolver) -> Walk:
     """Return what the record of *domain* leads to for clients of IP *version* 4 or 6."""
     walk = Survey(domain, version, resolver)
     result = str(walk.check()[0])
     problem = ""
-    if result in ("permerror", "temperror"):
+    if result in ("permerror", "temperror") and not isinstance(walk.error, _Unseen):
         problem = _fault(walk.error or walk.perm_error or spf.TempError(walk.prob))
     last = walk.last
     while last and last.kind == "redirect" and last.inner:
         last = last.inner
     notes = walk.notes
-    return Tree(
+    return Walk(
         tuple(walk.entries),
         walk.lookups,
         problem,
-        result == "temperror",
+        bool(problem) and result == "temperror",
         tuple(notes.voids),
         tuple(notes.failed),
         tuple(notes.broken),
         tuple(notes.crowded),
+        tuple(notes.unseen),
         last,
+        walk.cut or walk.lookups > MOST_LOOKUPS,
     )
