@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from mailkit.network import Network
 Records = Mapping[str, Mapping[str, Sequence[str]]]
 """{name: {type: [value, …]}}; a TXT value that does not begin with a quote is plain text."""
 
+_PORT_TRIES = 20
 _APEX = "$TTL 300\n@ SOA ns.example. hostmaster.example. 1 1800 900 604800 60\n@ NS ns.example.\n"
 
 
@@ -123,3 +125,64 @@ def dns_world(records: Records, **options: Any) -> Iterator[Network]:
     """
     with dns_parts(records, **options) as world:
         yield world.net
+
+
+@contextmanager
+def raw_dns(
+    answer: Callable[[bytes], Sequence[bytes]], stream: Callable[[socket.socket], None] | None = None
+) -> Iterator[int]:
+    """A name server in octets: ``answer(question)`` gives the datagrams to send back; yields the port.
+
+    Over TCP a connection is served by *stream*, and refused without one.  The numbers are taken with another try.
+    """
+    with ExitStack() as stack:
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for _ in range(_PORT_TRIES):
+            tcp = socket.create_server(("127.0.0.1", 0))
+            try:
+                udp.bind(tcp.getsockname())
+                break
+            except OSError:
+                tcp.close()
+        port = udp.getsockname()[1]
+        stack.callback(udp.close)
+        stack.callback(tcp.close)
+        if stream is None:
+            tcp.close()
+        over = threading.Event()
+
+        def serve_udp() -> None:
+            udp.settimeout(0.1)
+            while not over.is_set():
+                try:
+                    question, client = udp.recvfrom(65535)
+                    for datagram in answer(question):
+                        udp.sendto(datagram, client)
+                except TimeoutError:
+                    continue
+                except OSError:  # the client has gone
+                    continue
+
+        def serve_tcp() -> None:
+            tcp.settimeout(0.1)
+            while not over.is_set():
+                try:
+                    connection, _ = tcp.accept()
+                except OSError:
+                    continue
+                with connection, suppress(OSError):
+                    connection.settimeout(10)
+                    assert stream is not None
+                    stream(connection)
+
+        threads = [
+            threading.Thread(target=work, daemon=True) for work in (serve_udp, *((serve_tcp,) if stream else ()))
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield port
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join(10)

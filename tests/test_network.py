@@ -16,7 +16,7 @@ from support_servers import HOST, closed_port, loopback_network, tcp_server, wai
 
 import mailkit
 from mailkit.lab import Lab
-from mailkit.network import LookupFailed, Network, NotConnected, ProxyError, Slots, Status, internet
+from mailkit.network import LookupFailed, Network, NotConnected, ProxyError, Status, internet
 from mailkit.network.dns_lookup import parse_nameserver
 from mailkit.network.socks import Proxy
 
@@ -462,7 +462,6 @@ def test_waiting_for_a_slot_does_not_eat_up_the_time_to_talk() -> None:
 def test_slots_are_shared_by_all_vantage_points() -> None:
     net = internet(nameservers=["192.0.2.53"], vantages={"vps": "socks5://127.0.0.1:1081"})
     assert net.at("vps")._slots is net._slots
-    assert Slots(2).of("a").acquire(blocking=False)
 
 
 def test_several_networks_in_several_threads(lab: Lab) -> None:

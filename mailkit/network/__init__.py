@@ -1,11 +1,19 @@
 """Asking and dialling from a place: one interface to the practice internet and to the real one."""
 
+from mailkit.network.deadline import Deadline
+from mailkit.network.dialling import LookupFailed, check_port
 from mailkit.network.dns_lookup import Answer, Status
-from mailkit.network.place import LookupFailed, Network, Slots, check_port, internet
+from mailkit.network.names import is_host_name, same_name, to_ascii
+from mailkit.network.place import Network
+from mailkit.network.records import DnsRecord, parse_paste, paste
+from mailkit.network.settings import internet
+from mailkit.network.slots import Slots
 from mailkit.network.socks import NotConnected, ProxyError
 
 __all__ = [
     "Answer",
+    "Deadline",
+    "DnsRecord",
     "LookupFailed",
     "Network",
     "NotConnected",
@@ -14,6 +22,11 @@ __all__ = [
     "Status",
     "check_port",
     "internet",
+    "is_host_name",
+    "parse_paste",
+    "paste",
+    "same_name",
+    "to_ascii",
 ]
 
 

@@ -8,29 +8,29 @@ each treat them differently.
 from __future__ import annotations
 
 import ipaddress
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import dns.exception
-import dns.flags
 import dns.message
 import dns.name
-import dns.query
 import dns.rcode
 import dns.rdata
 import dns.rdatatype
 import dns.resolver
 from dns.rdtypes.txtbase import TXTBase
 
+from mailkit.network.deadline import Deadline
+from mailkit.network.exchange import BadResponse, Nameserver, ask
+from mailkit.network.names import to_ascii
 from mailkit.results import Record, hidden
 
-__all__ = ["Answer", "Nameserver", "Status", "ask", "parse_nameserver", "parse_question", "read", "system_nameservers"]
+__all__ = ["Answer", "Status", "parse_nameserver", "parse_question", "read", "resolve", "system_nameservers"]
 
-Nameserver = tuple[str, int]
+Judge = Callable[[dns.message.Message, dns.message.Message], bool | None]
 
-_FIRST_WAIT = 2.0  # seconds for one server over UDP, at most, before the next is asked
+_MOST_QUESTIONS = 8  # for one lookup, when every answer is an alias alone
 _PAYLOAD = 1232  # octets over UDP, the size agreed on the DNS flag day of 2020
 
 
@@ -107,8 +107,8 @@ def parse_question(name: str, rdtype: str) -> tuple[dns.name.Name, dns.rdatatype
     if not isinstance(name, str) or not isinstance(rdtype, str):
         raise TypeError("lookup takes a name and a record type as text: lookup('example.jp', 'TXT')")
     try:
-        qname = dns.name.from_text(name)
-    except (dns.exception.DNSException, UnicodeError) as error:
+        qname = dns.name.from_text(name if name.isascii() else to_ascii(name))
+    except (dns.exception.DNSException, ValueError) as error:
         raise ValueError(f"{name[:80]!r} is not a domain name: {error}") from None
     try:
         return qname, dns.rdatatype.from_text(rdtype)
@@ -116,43 +116,47 @@ def parse_question(name: str, rdtype: str) -> tuple[dns.name.Name, dns.rdatatype
         raise ValueError(f"{rdtype!r} is not a DNS record type; try 'A', 'MX' or 'TXT'") from None
 
 
-def ask(query: dns.message.QueryMessage, servers: Sequence[Nameserver], timeout: float) -> dns.message.Message:
-    """Return the first useful response to *query*, asking each of *servers* in turn within *timeout* seconds.
+def resolve(
+    name: str, rdtype: str, *, servers: Sequence[Nameserver], timeout: float, judge: Judge | None = None
+) -> Answer:
+    """Return the answer of *servers* to *name*, *rdtype* within *timeout* seconds, following aliases to their end.
 
-    UDP first, TCP when the response was truncated (RFC 7766 section 5).  A server that fails is passed over
-    for the next; the last failure is returned or raised.  Raises OSError or dnspython's DNSException.
+    A server that answers with the alias alone is asked again about its target (RFC 1034 section 5.3.3).  With *judge*
+    each response is asked for with its signatures (DO) and judged; ``secure`` is the worst that was heard.  Raises
+    ValueError for what is no question.
     """
-    deadline = time.monotonic() + timeout
-    failure: Exception = OSError("this machine has no DNS resolver configured")
-    response: dns.message.Message | None = None
-    for turn in range(2):  # one lost packet must not look like a dead server
-        for host, port in servers:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                break
-            wait = min(left, _FIRST_WAIT, timeout / (len(servers) + 1)) if turn == 0 else left
-            try:
-                response = _ask_one(query, host, port, wait, deadline)
-            except (OSError, dns.exception.DNSException, EOFError) as error:
-                failure = error
-                continue
-            if response.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-                return response
-        if response is not None:
-            return response
-    raise failure
+    qname, qtype = parse_question(name, rdtype)
+    deadline = Deadline(timeout)
+    chain: tuple[str, ...] = ()
+    heard: list[bool | None] = []
+    for _ in range(_MOST_QUESTIONS):
+        query = dns.message.make_query(qname, qtype, use_edns=0, payload=_PAYLOAD, want_dnssec=judge is not None)
+        try:
+            response = ask(query, servers, deadline.left())
+        except BadResponse as error:
+            return Answer(name, rdtype, Status.SERVFAIL, chain=chain, reason=str(error), detail=repr(error.__cause__))
+        except (OSError, dns.exception.DNSException, EOFError) as error:
+            detail = f"{type(error).__name__}: {error}"
+            return Answer(name, rdtype, Status.TIMEOUT, chain=chain, reason=_no_answer(servers), detail=detail)
+        answer = read(name, rdtype, response)
+        heard += [judge(query, response)] if judge else []
+        chain += answer.chain
+        if not _stops_at_alias(answer, response):
+            secure = (False if False in heard else None if None in heard else True) if heard else None
+            return replace(answer, chain=chain, secure=secure)
+        qname = dns.name.from_text(chain[-1])
+    reason = "the aliases (CNAME) lead in a circle, or are too many"
+    return Answer(name, rdtype, Status.SERVFAIL, chain=chain, reason=reason)
 
 
-def _ask_one(
-    query: dns.message.QueryMessage, host: str, port: int, wait: float, deadline: float
-) -> dns.message.Message:
-    try:
-        return dns.query.udp(
-            query, host, wait, port, ignore_unexpected=True, ignore_errors=True, raise_on_truncation=True
-        )
-    except dns.message.Truncated:
-        left = max(deadline - time.monotonic(), 0.001)
-        return dns.query.tcp(query, host, left, port)
+def _no_answer(servers: Sequence[Nameserver]) -> str:
+    return "no name server answered in time" if servers else "this machine has no DNS resolver configured"
+
+
+def _stops_at_alias(answer: Answer, response: dns.message.Message) -> bool:
+    """Return whether *response* ends with an alias and says nothing about its target, not even that there is none."""
+    said = any(rrset.rdtype == dns.rdatatype.SOA for rrset in response.authority)  # RFC 2308 section 2.2
+    return answer.status is Status.NODATA and bool(answer.chain) and not said
 
 
 def read(name: str, rdtype: str, response: dns.message.Message) -> Answer:
@@ -171,6 +175,9 @@ def read(name: str, rdtype: str, response: dns.message.Message) -> Answer:
     chain = tuple(str(rrset[0].target).rstrip(".") for rrset in result.cnames)
     if code == dns.rcode.NXDOMAIN:
         return Answer(name, rdtype, Status.NXDOMAIN, ttl=result.minimum_ttl, chain=chain, reason="no such name")
+    if result.answer is None and _refers(response):
+        reason = "the name server only refers to others: it is none that resolves names"
+        return Answer(name, rdtype, Status.SERVFAIL, chain=chain, reason=reason)
     if result.answer is None:
         return Answer(
             name, rdtype, Status.NODATA, ttl=result.minimum_ttl, chain=chain, reason=f"the name has no {rdtype}"
@@ -179,3 +186,9 @@ def read(name: str, rdtype: str, response: dns.message.Message) -> Answer:
     rdata = tuple(sorted(result.answer))
     texts = tuple(r.to_text() for r in rdata)
     return Answer(name, rdtype, Status.NOERROR, texts, ttl=result.minimum_ttl, chain=chain, rdata=rdata)
+
+
+def _refers(response: dns.message.Message) -> bool:
+    """Return whether an empty *response* is a referral: name servers, and no SOA (RFC 2308 section 2.2)."""
+    types = {rrset.rdtype for rrset in response.authority}
+    return not response.answer and dns.rdatatype.NS in types and dns.rdatatype.SOA not in types

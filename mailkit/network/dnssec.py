@@ -28,8 +28,8 @@ from dns.rdtypes.ANY.DNSKEY import DNSKEY
 from dns.rdtypes.ANY.DS import DS
 from dns.rdtypes.ANY.RRSIG import RRSIG
 
-from mailkit.network import dns_lookup, nsec
-from mailkit.network.dns_lookup import Nameserver
+from mailkit.network import exchange, nsec
+from mailkit.network.exchange import Nameserver
 
 __all__ = ["judge", "read_trust_anchor"]
 
@@ -190,8 +190,8 @@ class _Chain:
             raise _UnknownError
         query = dns.message.make_query(name, rdtype, use_edns=0, payload=1232, want_dnssec=True)
         try:
-            response = dns_lookup.ask(query, self._nameservers, left)
-        except (OSError, dns.exception.DNSException, EOFError):
+            response = exchange.ask(query, self._nameservers, left)
+        except (OSError, dns.exception.DNSException, EOFError, exchange.BadResponse):
             raise _UnknownError from None
         if response.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
             raise _UnknownError

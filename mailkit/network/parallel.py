@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
-__all__ = ["each"]
+__all__ = ["each", "meanwhile"]
 
 _WORKERS = 48
 
@@ -31,3 +32,17 @@ def each(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Resu
         return [future.result() for future in futures]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def meanwhile(function: Callable[[], Result]) -> Future[Result]:
+    """Start *function* on a thread of its own, which holds nothing up, and return its result to come."""
+    future: Future[Result] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=work, name="mailkit", daemon=True).start()
+    return future

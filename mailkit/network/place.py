@@ -8,61 +8,37 @@ live in one process.
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
 import ssl
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
-import dns.exception
 import dns.message
 
-from mailkit import datasets
-from mailkit.network import dns_lookup, ehlo_names, socks
-from mailkit.network.dns_lookup import Answer, Nameserver, Status
-from mailkit.network.socks import NotConnected, Proxy, ProxyError
+from mailkit.network import dns_lookup
+from mailkit.network.addresses import is_address, is_routed
+from mailkit.network.deadline import Deadline
+from mailkit.network.dialling import LookupFailed, check_port, first_of, telling, within
+from mailkit.network.dns_lookup import Answer, Status
+from mailkit.network.exchange import Nameserver
+from mailkit.network.memory import Memory
+from mailkit.network.overlay import Overlay
+from mailkit.network.parallel import each, meanwhile
+from mailkit.network.records import DnsRecord
+from mailkit.network.slots import Slots
+from mailkit.network.socks import Proxy
 
-__all__ = [
-    "Answer",
-    "LookupFailed",
-    "Network",
-    "NotConnected",
-    "ProxyError",
-    "Slots",
-    "Status",
-    "check_port",
-    "internet",
-]
+__all__ = ["Network"]
 
 # An address of RFC 5737 that every world leaves empty: who answers there answers for everyone.
 NOBODY = "203.0.113.254"
 
 _PRACTICE_ONLY = (".example", ".home.arpa")
-
-
-class LookupFailed(OSError):
-    """A name could not be turned into an address; ``answer`` is what the DNS said."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(f"{answer.name}: {answer.status} ({answer.reason})")
-        self.answer = answer
-
-
-class Slots:
-    """At most so many connections to one host at a time, shared by all vantage points of a network."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._lock = threading.Lock()
-        self._hosts: dict[str, threading.BoundedSemaphore] = {}
-
-    def of(self, host: str) -> threading.BoundedSemaphore:
-        with self._lock:
-            return self._hosts.setdefault(host, threading.BoundedSemaphore(self.limit))
+_LATE = 0.25  # of the time to dial: so long an IPv6 address may be waited for when an IPv4 address is there
+_QUEUE = 300.0  # seconds to wait for a slot, at most
 
 
 @dataclass(frozen=True)
@@ -72,7 +48,7 @@ class Network:
     ``timeout`` is the deadline of one lookup or one connection, in seconds.  Only in the practice internet are
     ``shows_credentials`` (a clear-text password may be shown) and ``takes_test_mail`` (a probe may send) True.
     ``nobody`` is an address where no host lives, ``probe_domains`` are domains with well-known mail servers to test
-    port 25 against.
+    port 25 against.  ``memory`` and ``deadline`` are those of :meth:`remembering`.
     """
 
     name: str
@@ -89,6 +65,9 @@ class Network:
     takes_test_mail: bool = False
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC), repr=False, compare=False)
     others: Mapping[str, Callable[[], Network]] = field(default_factory=dict, repr=False, compare=False)
+    memory: Memory | None = field(default=None, repr=False, compare=False)
+    deadline: Deadline | None = field(default=None, repr=False, compare=False)
+    _overlay: Overlay | None = field(default=None, repr=False, compare=False)
     _slots: Slots = field(default_factory=lambda: Slots(2), repr=False, compare=False)
 
     @property
@@ -102,7 +81,7 @@ class Network:
             return self
         if vantage not in self.others:
             raise ValueError(f"no vantage point {vantage!r}; this network has {', '.join(self.vantages)}")
-        return self.others[vantage]()
+        return replace(self.others[vantage](), memory=self.memory, deadline=self.deadline, _overlay=self._overlay)
 
     @property
     def caption(self) -> str:
@@ -123,30 +102,72 @@ class Network:
         context.hostname_checks_common_name = False
         return context
 
-    @contextmanager
-    def slot(self, host: str) -> Iterator[None]:
-        """Hold one of the few connections that a polite probe keeps to *host* at a time."""
-        with self._slots.of(host):
-            yield
+    # For one job ---------------------------------------------------------------------------------------------------
+
+    def remembering(self, seconds: float | None = None) -> Network:
+        """Return this network for one job: it asks the DNS each question once, whichever thread asks.
+
+        With *seconds*, all its lookups and dials together end by then.  A network that remembers already keeps its
+        memory, and the earlier of the two deadlines.  What it remembers knows no TTL, so make one for each job.
+        """
+        deadline = self.deadline
+        if seconds is not None:
+            deadline = Deadline(_left(self.deadline, seconds))
+        return replace(self, memory=self.memory or Memory(), deadline=deadline)
+
+    def prefetch(self, questions: Iterable[tuple[str, str]]) -> None:
+        """Ask all *questions* (name and record type) at the same time, for the memory; without one, do nothing.
+
+        What is no domain name is passed over: it fails where it is asked for.
+        """
+        if self.memory is None:
+            return
+
+        def ask(question: tuple[str, str]) -> None:
+            with suppress(ValueError):
+                self.lookup(*question)
+
+        each(ask, dict.fromkeys(questions))
+
+    def overlay(self, records: Iterable[DnsRecord], withdrawn: Iterable[tuple[str, str]] = ()) -> Network:
+        """Return the same network with *records* published in it, and *withdrawn* (name and type) taken away.
+
+        The records of one name and type replace what is there.  It is for trying what is offered to paste.
+        """
+        return replace(self, _overlay=Overlay.of(records, withdrawn).over(self._overlay))
+
+    # Asking --------------------------------------------------------------------------------------------------------
 
     def lookup(self, name: str, rdtype: str, *, timeout: float | None = None, dnssec: bool = False) -> Answer:
         """Ask the DNS for the *rdtype* records of *name*; what the DNS says, even TIMEOUT, is an answer.
 
         The questions go to the name servers directly, over UDP and TCP; a SOCKS proxy does not carry them.
-        With *dnssec* the answer is validated and ``secure`` says with what result.  Raises ValueError for what
-        is no domain name or record type.
+        It ends within *timeout* seconds (default: the network's).  With *dnssec* the answer is validated, which may
+        take as long again, and ``secure`` says with what result.  Raises ValueError for what is no domain name or
+        record type.
         """
-        qname, qtype = dns_lookup.parse_question(name, rdtype)
-        query = dns.message.make_query(qname, qtype, use_edns=0, payload=1232, want_dnssec=dnssec)
-        try:
-            response = dns_lookup.ask(query, self.nameservers, self._seconds(timeout))
-        except (OSError, dns.exception.DNSException, EOFError) as error:
-            return Answer(
-                name, rdtype, Status.TIMEOUT, reason=self._no_answer(), detail=f"{type(error).__name__}: {error}"
-            )
-        answer = dns_lookup.read(name, rdtype, response)
-        if dnssec:
-            answer = replace(answer, secure=self.validate(query, response))
+        dns_lookup.parse_question(name, rdtype)
+        seconds = self._seconds(timeout)
+        if self._overlay is not None:
+            below = replace(self, _overlay=None)
+            asking = partial(below.lookup, timeout=timeout, dnssec=dnssec)
+            return self._overlay.lookup(name, rdtype, asking)
+        if seconds <= 0:
+            return Answer(name, rdtype, Status.TIMEOUT, reason="the time for the whole job was used up")
+        if self.memory is None:
+            return self._ask(name, rdtype, seconds, dnssec)
+        if reason := self.memory.gave_up(self.nameservers):
+            return Answer(name, rdtype, Status.TIMEOUT, reason=reason)
+        question = (self.nameservers, name.lower().removesuffix("."), rdtype.upper(), dnssec)
+        known = self.memory.answer(question, seconds, lambda: self._ask(name, rdtype, seconds, dnssec))
+        if known is None:
+            return Answer(name, rdtype, Status.TIMEOUT, reason="no name server answered in time")
+        return replace(known, name=name, rdtype=rdtype)
+
+    def _ask(self, name: str, rdtype: str, seconds: float, dnssec: bool) -> Answer:
+        answer = dns_lookup.resolve(
+            name, rdtype, servers=self.nameservers, timeout=seconds, judge=self.validate if dnssec else None
+        )
         if answer.status is Status.NXDOMAIN and (hint := self._other_network(name)):
             answer = replace(answer, reason=hint)
         return answer
@@ -161,144 +182,107 @@ class Network:
             nameservers=self.nameservers,
             trust_anchor=self.trust_anchor,
             now=self.now(),
-            timeout=self.timeout,
+            timeout=max(_left(self.deadline, self.timeout), 0.001),
         )
 
     def _seconds(self, timeout: float | None) -> float:
+        """Return how long one step may take, in seconds; 0 when the deadline of the whole job is over."""
         if timeout is not None and not isinstance(timeout, (int, float)):
             raise TypeError(f"timeout is a number of seconds, not {timeout!r}")
-        return timeout or self.timeout
-
-    def _no_answer(self) -> str:
-        if not self.nameservers:
-            return "this machine has no DNS resolver configured"
-        return "no name server answered in time"
+        return _left(self.deadline, timeout or self.timeout)
 
     def _other_network(self, name: str) -> str:
         """Return a sentence when *name* lives in the other of the two networks."""
         reserved = f".{name.rstrip('.').lower()}".endswith(_PRACTICE_ONLY)
         if self.shows_credentials and not reserved:
             return f'{name} is not in the practice internet; for the real one set NETWORK = "internet"'
-        # Port 53 of loopback is the system's own stub resolver (systemd-resolved), any other a practice internet.
-        local = all(ipaddress.ip_address(host).is_loopback and port != 53 for host, port in self.nameservers)
-        if not self.shows_credentials and reserved and not local:
+        if not self.shows_credentials and reserved and not self.own_world:
             return f'{name} exists only in a practice internet; for that set NETWORK = "lab"'
         return ""
+
+    # Dialling ------------------------------------------------------------------------------------------------------
+
+    @property
+    def own_world(self) -> bool:
+        """True when the DNS is served by a program on this machine: a practice internet, where any address may live.
+
+        Port 53 of loopback does not count: there the system's own stub resolver listens (systemd-resolved).
+        """
+        servers = self.nameservers
+        return bool(servers) and all(ipaddress.ip_address(host).is_loopback and port != 53 for host, port in servers)
+
+    def reaches(self, address: str) -> bool:
+        """Return whether *address*, found in the DNS of a domain, may be dialled: it is somebody's on the internet.
+
+        See :func:`mailkit.network.addresses.is_routed`; in a world of one's own every address may be somebody's.
+        """
+        return self.own_world or is_routed(address)
+
+    @contextmanager
+    def slot(self, host: str) -> Iterator[None]:
+        """Keep to the few connections at a time that a polite probe allows itself to one address.
+
+        A connection dialled inside this block, by the same thread, waits until a slot of its address is free, and
+        holds it until the block ends.  When *host* is an address, its slot is taken at once.
+        """
+        with self._slots.block():
+            if is_address(host):
+                self._slots.take(host, _left(self.deadline, _QUEUE))
+            yield
 
     def addresses(self, host: str, *, timeout: float | None = None) -> tuple[str, ...]:
         """Return the addresses of *host*, IPv4 first; an address is returned as it is.  Raises LookupFailed."""
         if not isinstance(host, str):
             raise TypeError(f"a host is a name or an address as text, not {host!r}")
-        try:
+        if is_address(host):
             return (str(ipaddress.ip_address(host)),)
-        except ValueError:
-            pass
+        later = meanwhile(lambda: self.lookup(host, "AAAA", timeout=timeout))
         first = self.lookup(host, "A", timeout=timeout)
-        if first.status is Status.TIMEOUT:
+        if first.status is Status.NXDOMAIN:
             raise LookupFailed(first)
-        found = first.records + self.lookup(host, "AAAA", timeout=timeout).records
-        if not found:
-            raise LookupFailed(first)
-        return found
+        second = later.result()
+        if not first and not second:
+            raise LookupFailed(telling(first, second))
+        return first.records + second.records
 
     def dial(self, host: str, port: int, *, timeout: float | None = None) -> socket.socket:
         """Return a socket connected to *host*:*port*, trying each of its addresses within *timeout* seconds.
 
-        Raises what a direct connection would (TimeoutError, ConnectionRefusedError, OSError with EHOSTUNREACH
-        …), LookupFailed when the name has no address, ProxyError when the proxy is to blame, and NotConnected
-        when the proxy does not say.
+        Waiting for a slot (:meth:`slot`) comes on top.  Raises what a direct connection would (TimeoutError,
+        ConnectionRefusedError, OSError with EHOSTUNREACH …), LookupFailed when the name has no address, ProxyError
+        when the proxy is to blame, and NotConnected when the proxy does not say.
         """
         check_port(port)
+        if not isinstance(host, str):
+            raise TypeError(f"a host is a name or an address as text, not {host!r}")
         wait = self._seconds(timeout)
-        deadline = time.monotonic() + wait
-        failure: OSError = TimeoutError("timed out")
-        addresses = self.addresses(host, timeout=wait)
-        for turn, address in enumerate(addresses):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                break
-            try:
-                # A silent address must leave time for the next one.
-                return self._connect(address, port, left / (len(addresses) - turn))
-            except OSError as error:
-                failure = error
-        raise failure
+        deadline = Deadline(max(wait, 0))
+        if is_address(host):
+            return self._first((str(ipaddress.ip_address(host)),), port, deadline)
+        later = meanwhile(lambda: self.lookup(host, "AAAA", timeout=wait))
+        first = self.lookup(host, "A", timeout=wait)
+        if first.status is Status.NXDOMAIN:
+            raise LookupFailed(first)
+        second = within(later, deadline, wait * _LATE if first else wait)
+        if not first and not second:
+            raise LookupFailed(telling(first, second))
+        if second is not None:
+            return self._first(first.records + second.records, port, deadline)
+        try:
+            return self._first(first.records, port, deadline, spare=1)
+        except OSError:
+            second = within(later, deadline, wait)  # only now are the IPv6 addresses missed
+            if not second:
+                raise
+        return self._first(second.records, port, deadline)
 
-    def _connect(self, address: str, port: int, timeout: float) -> socket.socket:
-        if self.proxy is not None:
-            sock = socks.connect(self.proxy, address, port, timeout)
-        else:
-            sock = socket.create_connection((address, port), timeout)
-        sock.settimeout(timeout)
-        return sock
-
-
-def check_port(port: int) -> None:
-    """Raise ValueError for what is no TCP port."""
-    if not isinstance(port, int) or not 0 < port < 65536:
-        raise ValueError(f"a port is a number from 1 to 65535, not {port!r}")
+    def _first(self, addresses: tuple[str, ...], port: int, deadline: Deadline, spare: int = 0) -> socket.socket:
+        queue = _left(self.deadline, _QUEUE)
+        return first_of(addresses, port, deadline, proxy=self.proxy, slots=self._slots, queue=queue, spare=spare)
 
 
-def _environment(name: str) -> str | None:
-    return os.environ.get(f"MAILKIT_{name}") or None
-
-
-def internet(
-    *,
-    nameservers: Sequence[str] | None = None,
-    via: str | None = None,
-    ca_file: str | os.PathLike[str] | None = None,
-    trust_anchor: str | os.PathLike[str] | None = None,
-    timeout: float = 5.0,
-    vantages: Mapping[str, str] | None = None,
-    probe_domains: Sequence[str] | None = None,
-    ehlo_name: str | None = None,
-) -> Network:
-    """Return the real internet, seen from "here" and from each of *vantages*.
-
-    *nameservers* are addresses with an optional port (default: this machine's), *via* and the values of
-    *vantages* are SOCKS5 proxies such as ``socks5://127.0.0.1:1080`` (an ``ssh -D`` for instance), *ca_file*
-    replaces the system's CAs, *trust_anchor* is a file with the root's DS or DNSKEY, *timeout* is in seconds,
-    *probe_domains* are the mail domains to test port 25 with (default: some large ones), *ehlo_name* is what probes
-    introduce themselves with (default: this machine's full name, else its address in brackets).
-    The environment variables MAILKIT_NAMESERVERS (separated by commas), MAILKIT_VIA, MAILKIT_CA_FILE,
-    MAILKIT_TRUST_ANCHOR and MAILKIT_EHLO_NAME give the defaults.  Raises ValueError for an argument that makes no
-    sense.
-    """
-    if isinstance(nameservers, str):
-        raise TypeError("nameservers is a list of addresses: nameservers=['192.0.2.53']")
-    if not isinstance(timeout, (int, float)) or not 0 < timeout <= 3600:
-        raise ValueError("timeout is a number of seconds greater than 0 (and at most 3600)")
-    if vantages is not None and not isinstance(vantages, Mapping):
-        raise TypeError("vantages names SOCKS5 proxies: vantages={'vps': 'socks5://127.0.0.1:1081'}")
-    if isinstance(probe_domains, str):
-        raise TypeError("probe_domains is a list of domains: probe_domains=['kaisha.example']")
-    listed = nameservers or [s for s in (_environment("NAMESERVERS") or "").split(",") if s]
-    servers = tuple(dns_lookup.parse_nameserver(s) for s in listed) or dns_lookup.system_nameservers()
-    via = via or _environment("VIA")
-    files = {
-        "ca_file": ca_file or _environment("CA_FILE"),
-        "trust_anchor": trust_anchor or _environment("TRUST_ANCHOR"),
-    }
-    for option, path in files.items():
-        if path and not os.path.isfile(path):
-            raise ValueError(f"{option}: there is no file {os.fspath(path)!r}")
-    proxies = {"here": Proxy.parse(via) if via else None, **{k: Proxy.parse(v) for k, v in (vantages or {}).items()}}
-    others: dict[str, Callable[[], Network]] = {}
-    ehlo_name = ehlo_name or _environment("EHLO_NAME")
-    ehlo_name = ehlo_names.check(ehlo_name) if ehlo_name else ehlo_names.own()
-    here = Network(
-        name="internet",
-        vantage="here",
-        nameservers=servers,
-        proxy=proxies["here"],
-        timeout=timeout,
-        ca_file=os.fspath(files["ca_file"]) if files["ca_file"] else None,
-        trust_anchor=os.fspath(files["trust_anchor"]) if files["trust_anchor"] else None,
-        local_hostname=ehlo_name,
-        probe_domains=tuple(datasets.load("probe_domains")["domain"] if probe_domains is None else probe_domains),
-        others=others,
-    )
-    for name, proxy in proxies.items():
-        others[name] = lambda name=name, proxy=proxy: replace(here, vantage=name, proxy=proxy)  # type: ignore[misc]
-    return here
+def _left(deadline: Deadline | None, seconds: float) -> float:
+    """Return *seconds*, or what is left of *deadline* when that is less; 0 when it is over."""
+    if deadline is None:
+        return seconds
+    return 0.0 if deadline.over else deadline.at_most(seconds)

@@ -1,0 +1,218 @@
+"""What is wrong with the network that we look through, as opposed to the domain that we look at.
+
+A resolver that is silent, denies or invents every name, no IPv6, port 25 closed on the way out: each of them makes
+findings about a domain worthless, so each is found out once and said once.  A remembering network
+(:meth:`mailkit.network.Network.remembering`) asks only the first time.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from mailkit.network.dialling import LookupFailed
+from mailkit.network.dns_lookup import Answer, Status
+from mailkit.network.exchangers import mail_exchangers
+from mailkit.network.hosts import look_up
+from mailkit.network.parallel import each
+from mailkit.network.place import Network
+from mailkit.network.socks import ProxyError
+from mailkit.results import Record
+
+__all__ = ["Resolver", "Way", "Ways", "resolver", "trouble", "ways"]
+
+_MOST_DOMAINS = 3
+_MOST_HOSTS = 4  # of each kind: enough to be sure, few enough to be polite
+_GREETING = 2.0  # seconds to wait for a server's greeting before we leave, at most
+_CONTROL = (587, 465)  # what must stay open where port 25 is closed (RFC 5068 section 4.1)
+
+_T = TypeVar("_T")
+
+
+class Resolver(StrEnum):
+    """What the name servers do with questions whose answers are known."""
+
+    WORKS = "works"
+    SILENT = "silent"
+    FAILS = "fails"
+    DENIES = "denies"
+    INVENTS = "invents"
+
+
+_RESOLVER = {
+    Resolver.WORKS: "",
+    Resolver.SILENT: "no name server answers from here, not even about the root of the DNS",
+    Resolver.FAILS: "the name servers that are asked from here fail at every question",
+    Resolver.DENIES: "the resolver that is asked from here says of names that must exist that they do not",
+    Resolver.INVENTS: "the resolver that is asked from here gives an address even to a name made up a moment ago",
+}
+
+
+class Way(StrEnum):
+    """What is known of one way out of here."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    INTERCEPTED = "intercepted"
+    UNKNOWN = "unknown"
+
+
+_PORT_25 = {
+    Way.OPEN: "",
+    Way.CLOSED: "port 25 does not get out from here, while other mail ports do",
+    Way.INTERCEPTED: "somebody on the way answers for every address on port 25",
+    Way.UNKNOWN: "whether port 25 gets out from here is not known: no well-known server was reached on any mail port",
+}
+_IPV6 = {
+    Way.OPEN: "",
+    Way.CLOSED: "there is no IPv6 from here",
+    Way.INTERCEPTED: "somebody on the way answers for every address on port 25",
+    Way.UNKNOWN: "whether IPv6 works from here is not known: no well-known server could be reached over it",
+}
+
+
+@dataclass(frozen=True)
+class Ways(Record):
+    """Which ways lead out of here: TCP port 25, and IPv6.  The sentences are empty where the way is open."""
+
+    port25: Way
+    ipv6: Way
+
+    @property
+    def about_port25(self) -> str:
+        """What is wrong with port 25, in one sentence."""
+        return _PORT_25[self.port25]
+
+    @property
+    def about_ipv6(self) -> str:
+        """What is wrong with IPv6, in one sentence."""
+        return _IPV6[self.ipv6]
+
+
+def trouble(net: Network) -> str:
+    """Return what is wrong with the resolver of *net* in one sentence, "" when nothing is.
+
+    Everything that hangs on names is unknown where this is not empty, with this sentence as the explanation.
+    """
+    if not net.nameservers:
+        return "this machine has no DNS resolver configured"
+    return _RESOLVER[resolver(net)]
+
+
+def resolver(net: Network) -> Resolver:
+    """Return how the name servers of *net* do, by a few questions about names that must exist and one that cannot.
+
+    Once they are found silent, a remembering network does not wait for them again.
+    """
+    found = _once(net, "resolver", net.nameservers, lambda: _resolver(net))
+    if found is Resolver.SILENT and net.memory is not None:
+        net.memory.give_up(net.nameservers, _RESOLVER[found])
+    return found
+
+
+def ways(net: Network) -> Ways:
+    """Return which ways lead out from the place of *net*, by a few connections to well-known mail servers.
+
+    Each connection ends after the greeting.  It takes about as long as two lookups and one connection may.
+    """
+    return _once(net, "ways", net.vantage, lambda: _ways(net))
+
+
+def _once(net: Network, what: str, where: object, find_out: Callable[[], _T]) -> _T:
+    return find_out() if net.memory is None else net.memory.fact((what, where), find_out)
+
+
+def known_names(net: Network) -> list[tuple[str, str]]:
+    """Return questions that every resolver of *net* can answer: the root, and the domains to test with."""
+    return [(".", "NS"), *((domain, "MX") for domain in net.probe_domains[:_MOST_DOMAINS])]
+
+
+def _resolver(net: Network) -> Resolver:
+    made_up = f"{secrets.token_hex(12)}.invalid"  # RFC 6761 section 6.4: such a name never exists
+    *known, invented = each(lambda question: net.lookup(*question), [*known_names(net), (made_up, "A")])
+    return judge(known, invented)
+
+
+def judge(known: list[Answer], invented: Answer) -> Resolver:
+    """Return what the answers to :func:`known_names`, and to a name that cannot exist, say of a resolver."""
+    if invented:
+        return Resolver.INVENTS
+    statuses = {answer.status for answer in known}
+    if statuses & {Status.NOERROR, Status.NODATA}:
+        return Resolver.WORKS
+    if Status.NXDOMAIN in statuses:
+        return Resolver.DENIES
+    if Status.SERVFAIL in statuses or invented.status is not Status.TIMEOUT:
+        return Resolver.FAILS
+    return Resolver.SILENT
+
+
+def _ways(net: Network) -> Ways:
+    net = net.remembering()
+    domains = net.probe_domains[:_MOST_DOMAINS]
+    relays = [host for some in each(lambda d: mail_exchangers(d, net=net).hosts[:2], domains) for host in some]
+    usual = [f"smtp.{domain}" for domain in domains]
+    known = look_up([*relays, *usual], net=net)
+    relay = _addresses([known[host].addresses for host in relays])
+    control = _addresses([known[host].addresses for host in usual])
+    jobs = [
+        (net.nobody, 25),
+        *((address, 25) for address in relay),
+        *((address, port) for address in control for port in _CONTROL),
+    ]
+    seen = dict(zip(jobs, each(lambda job: _connects(net, *job), jobs)))
+    answered = seen.pop((net.nobody, 25)) is True
+    port25 = [found for (_, port), found in seen.items() if port == 25]
+    others = [found for (_, port), found in seen.items() if port != 25]
+    over_ipv6 = [found for (address, port), found in seen.items() if ":" in address and not (answered and port == 25)]
+    return Ways(_port25(port25, others, answered), _ipv6(over_ipv6, seen))
+
+
+def _port25(relay: list[bool | None], control: list[bool | None], answered: bool) -> Way:
+    if answered:
+        return Way.INTERCEPTED
+    if True in relay:
+        return Way.OPEN
+    return Way.CLOSED if relay and True in control else Way.UNKNOWN
+
+
+def _ipv6(over_ipv6: list[bool | None], seen: dict[tuple[str, int], bool | None]) -> Way:
+    if True in over_ipv6:
+        return Way.OPEN
+    # Only where the same port gets out over IPv4 is it IPv6 that is missing.
+    ports = {port for (address, port), found in seen.items() if ":" not in address and found}
+    tried = [found for (address, port), found in seen.items() if ":" in address and port in ports]
+    return Way.CLOSED if tried else Way.UNKNOWN
+
+
+def _addresses(hosts: list[tuple[str, ...]]) -> list[str]:
+    """Return up to four addresses: of each host one of IPv4 and one of IPv6."""
+    found = [
+        next((a for a in addresses if ipaddress.ip_address(a).version == version), "")
+        for version in (4, 6)
+        for addresses in hosts
+    ]
+    ipv4 = [a for a in dict.fromkeys(found) if a and ":" not in a][:_MOST_HOSTS]
+    ipv6 = [a for a in dict.fromkeys(found) if ":" in a][: _MOST_HOSTS // 2]
+    return ipv4 + ipv6
+
+
+def _connects(net: Network, address: str, port: int) -> bool | None:
+    """Connect, wait for the greeting and leave.  Return whether it connected; None when a proxy is to blame."""
+    try:
+        with net.slot(address), net.dial(address, port) as sock:
+            sock.settimeout(min(_GREETING, net.timeout))
+            try:
+                if port == 25 and sock.recv(512):  # 465 waits for TLS instead
+                    sock.sendall(b"QUIT\r\n")
+            except OSError:
+                pass
+    except ProxyError:
+        return None
+    except (LookupFailed, OSError):
+        return False
+    return True
