@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 from support_servers import tcp_server
 
-from mailkit.network import Network
+from mailkit.network import Answer, Network, Status
 
 __all__ = ["HOST", "Authority", "Loopback", "Pair", "key_of", "network", "serve", "serve_tls"]
 
@@ -30,8 +30,12 @@ Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 class Loopback(Network):
     """A network in which every name is this machine."""
 
-    def addresses(self, host: str, *, timeout: float | None = None) -> tuple[str, ...]:
-        return ("127.0.0.1",)
+    def lookup(self, name: str, rdtype: str, *, timeout: float | None = None, dnssec: bool = False) -> Answer:
+        if rdtype == "A":
+            return Answer(name, rdtype, Status.NOERROR, ("127.0.0.1",))
+        if rdtype == "AAAA":
+            return Answer(name, rdtype, Status.NODATA)
+        return super().lookup(name, rdtype, timeout=timeout, dnssec=dnssec)
 
 
 def network(ca_file: Path | None = None, *, timeout: float = 2.0) -> Network:
