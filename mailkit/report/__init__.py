@@ -1,8 +1,12 @@
 """The report on a domain: every lesson's checks, as findings with evidence, advice and the text to paste."""
 
-from mailkit.report.auditing import CHECKS, audit, summary
+from mailkit.report.auditing import audit
+from mailkit.report.checks import CHECKS
+from mailkit.report.files import write_csv, write_json
+from mailkit.report.subject import Subject
+from mailkit.report.wording import summary
 
-__all__ = ["CHECKS", "audit", "summary"]
+__all__ = ["CHECKS", "Subject", "audit", "summary", "write_csv", "write_json"]
 
 
 def __dir__() -> list[str]:

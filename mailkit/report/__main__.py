@@ -3,20 +3,64 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
+import signal
+import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from mailkit.report.auditing import audit, summary
+from mailkit.report.auditing import audit
+from mailkit.report.files import opened, write_csv, write_json
+from mailkit.report.wording import summary
+from mailkit.results import Finding, Rows, Verdict
+
+__all__ = ["main", "status_of"]
 
 # Reserved names (RFC 2606; example.jp likewise by its registry): the command looks for them in the practice internet.
 _PRACTICE_DOMAINS = (".example", ".example.com", ".example.net", ".example.org", ".example.jp")
 
+WELL, FAILED, USAGE, UNKNOWN, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 3, 130, 141
+_STATUS = f"""exit status:
+  {WELL}  nothing failed and everything could be seen; there may be warnings
+  {FAILED}  something failed
+  {USAGE}  the command was not understood, or a file cannot be written
+  {UNKNOWN}  nothing failed, but something could not be seen from here
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command."""
-    import mailkit
+In CSV, a cell that a spreadsheet would take for a formula begins with an apostrophe.
+"""
+# For consoles whose character set has no marks (cp932, cp1252): the word beside the mark says the same.
+_MARKS_IN_ASCII = str.maketrans({"✓": "+", "✗": "x", "…": "...", "→": "->", "–": "-"})
 
-    parser = argparse.ArgumentParser(prog="python -m mailkit.report", description="Audit mail domains.")
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    if options.csv and options.csv == options.json:
+        options.error("--csv and --json name the same file")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a console may lack what a domain is written in
+    try:
+        status = _run(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # once more, and it ends at once
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, such as "head", has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m mailkit.report",
+        description="Audit mail domains.",
+        epilog=_STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("domain", nargs="+")
     parser.add_argument(
         "--network", choices=("lab", "internet"), help="default: lab for the reserved names, else internet"
@@ -25,19 +69,46 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--selector", action="append", help="a DKIM selector; may be given several times")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the findings as CSV")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the findings as JSON")
-    options = parser.parse_args(arguments)
-    practice = all(f".{name.rstrip('.').lower()}".endswith(_PRACTICE_DOMAINS) for name in options.domain)
+    parser.set_defaults(error=parser.error)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    import mailkit
+
+    names = options.domain
+    practice = all(f".{name.rstrip('.').lower()}".endswith(_PRACTICE_DOMAINS) for name in names)
+    with ExitStack() as files:
+        try:
+            csv, as_json = (files.enter_context(opened(p)) if p else None for p in (options.csv, options.json))
+        except OSError as error:
+            options.error(f"cannot write {error.filename}: {error.strerror}")
+        try:
+            net = mailkit.connect(options.network or ("lab" if practice else "internet"), vantage=options.vantage)
+            found = audit(names if len(names) > 1 else names[0], net=net, selectors=options.selector)
+        except ValueError as error:
+            options.error(str(error))
+        if csv:
+            write_csv(found, csv, net=net)
+        if as_json:
+            write_json(found, as_json, net=net)
+    _say(summary(found))
+    return status_of(found)
+
+
+def status_of(found: Rows[Finding]) -> int:
+    """Return the exit status for *found*: see the help of the command."""
+    verdicts = {finding.verdict for finding in found}
+    return FAILED if Verdict.FAIL in verdicts else UNKNOWN if Verdict.UNKNOWN in verdicts else WELL
+
+
+def _say(text: str) -> None:
     try:
-        net = mailkit.connect(options.network or ("lab" if practice else "internet"), vantage=options.vantage)
-        found = audit(options.domain, net=net, selectors=options.selector, progress=len(options.domain) > 1)
-    except ValueError as error:
-        parser.error(str(error))
-    print(summary(found))
-    if options.csv:
-        found.frame.to_csv(options.csv, index=False)
-    if options.json:
-        found.frame.to_json(options.json, orient="records", indent=2, force_ascii=False)
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        text = text.translate(_MARKS_IN_ASCII)
+    print(text)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,32 +1,22 @@
-"""Running every lesson's checks on domains, and putting the findings into words."""
+"""Running every lesson's checks on domains: one row a finding, whatever a domain or its servers do."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Callable, Iterable, Sequence
+import dataclasses
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 
-from mailkit import dkim, op25b, smtp_auth, spf, tls
 from mailkit.network import Network
-from mailkit.network.dns_lookup import parse_question
+from mailkit.report.checks import Check, run, select
+from mailkit.report.subject import Subject, domain_name, named
+from mailkit.report.wording import counted
 from mailkit.results import Finding, Rows, Verdict, visible
 
-__all__ = ["CHECKS", "audit", "summary"]
-
-Check = Callable[[str, Network, Sequence[str] | None], list[Finding]]
-
-# Each lesson's checks.  The last argument is the DKIM selectors, None when not known.
-CHECKS: dict[str, Check] = {
-    "01_op25b": lambda domain, net, selectors: op25b.findings(domain, net=net),
-    "02_smtp_auth": lambda domain, net, selectors: smtp_auth.findings(domain, net=net),
-    "03_tls": lambda domain, net, selectors: tls.findings(domain, net=net),
-    "04_spf": lambda domain, net, selectors: list(spf.lint(domain, net=net)),
-    "05_dkim": lambda domain, net, selectors: dkim.findings(domain, net=net, selectors=selectors),
-}
+__all__ = ["audit"]
 
 _MOST_DOMAINS = 1000
-_MARKS = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✗", Verdict.INFO: "i", Verdict.UNKNOWN: "?"}
+_SECONDS = 90.0  # for one domain, all its lookups and connections together
 
 
 def audit(
@@ -38,60 +28,53 @@ def audit(
     progress: bool = True,
     executor: Executor | None = None,
 ) -> Rows[Finding]:
-    """Return the findings about each of *domains*, in their order.
+    """Return the findings about each of *domains*, in their order, each with its ``domain`` in A-labels.
 
-    *selectors* are the DKIM selectors to look for (default: the usual ones), *lessons* those whose checks to run
-    (default: all).  *progress* prints a line a domain.  *executor* audits several domains at a time.  What cannot be
-    seen from the place of *net* is ``unknown``.  Raises ValueError for what is no domain name or lesson.
+    A name may be written in its own letters.  *selectors* are the DKIM selectors to look for (default: the usual
+    ones), *lessons* those whose checks to run (default: all).  *progress* prints a line a domain.  *executor* audits
+    several domains at a time.  A domain takes at most 90 seconds.  What cannot be seen from the place of *net*, what
+    is no domain name in a list of several, and a check that breaks are ``unknown``.
+
+    Raises ValueError when *domains* is one text that is no domain name, an empty list or one of more than 1,000, and
+    for an unknown lesson; TypeError when *selectors* is no list.
     """
-    names = [domains] if isinstance(domains, str) else list(domains)
+    if not isinstance(domains, Iterable):
+        raise TypeError(f"domains is a domain name or a list of them, not {domains!r}")
+    names: list[object] = [domains] if isinstance(domains, str) else list(domains)
     if not names or len(names) > _MOST_DOMAINS:
         raise ValueError(f"domains is 1 to {_MOST_DOMAINS} domain names: audit('kaisha.example', net=net)")
-    names = [name.strip().rstrip(".").lower() for name in names]
-    for name in names:
-        parse_question(name, "MX")
-        if "." not in name:
-            raise ValueError(f"{name!r} is not a mail domain; give the whole of it, such as 'kaisha.example'")
-    checks = _checks(lessons)
-    one = partial(_audit_one, net=net, selectors=selectors, checks=checks)
+    if isinstance(domains, str):
+        domain_name(domains)
+    one = partial(_audit_one, net=net.remembering(), selectors=named(selectors), checks=select(lessons))
     found: list[Finding] = []
     for number, findings in enumerate((executor.map if executor else map)(one, names), 1):
         found += findings
         if progress:
-            print(f"{number} of {len(names)}: {names[number - 1]}, {_counted(findings)}")
-    return Rows(Finding, found, caption=net.caption)
+            name = visible(str(names[number - 1]), 80)
+            print(f"{number} of {len(names)}: {name}, {counted(findings)}", flush=True)
+    rows = Rows(Finding, found, caption=net.caption)
+    return _without_domain(rows) if len(names) == 1 else rows
 
 
-def _checks(lessons: Sequence[str] | None) -> list[Check]:
-    names = list(CHECKS) if lessons is None else list(lessons)
-    if isinstance(lessons, str) or not set(names) <= CHECKS.keys():
-        raise ValueError(f"lessons is a list of {', '.join(CHECKS)}")
-    return [CHECKS[name] for name in names]
+def _audit_one(
+    written: object, *, net: Network, selectors: tuple[str, ...] | None, checks: dict[str, Check]
+) -> Rows[Finding]:
+    try:
+        domain = domain_name(written)
+    except (ValueError, TypeError) as error:
+        return Rows(Finding, [_about_no_name(visible(str(written), 80), error)], caption=net.caption)
+    return run(Subject(domain, str(written), net.remembering(_SECONDS), selectors), checks)
 
 
-def _audit_one(domain: str, *, net: Network, selectors: Sequence[str] | None, checks: list[Check]) -> list[Finding]:
-    return [finding for check in checks for finding in check(domain, net, selectors)]
+def _about_no_name(shown: str, error: Exception) -> Finding:
+    advice = "Correct the name in the list; the others were audited."
+    reference = "RFC 1035 section 2.3.1; RFC 5890 section 2.3.2"
+    return Finding(
+        "domain name", shown, Verdict.UNKNOWN, visible(str(error)), advice, "", reference, "00_start_here", shown
+    )
 
 
-def _counted(findings: Iterable[Finding]) -> str:
-    verdicts = [finding.verdict for finding in findings]
-    return ", ".join(f"{verdicts.count(v)} {v}" for v in Verdict if v in verdicts)
-
-
-def summary(findings: Rows[Finding]) -> str:
-    """Return *findings* as text for a terminal: one paragraph each, those that need work first."""
-    order = [Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN, Verdict.INFO, Verdict.PASS]
-    lines = []
-    for finding in sorted(findings, key=lambda f: order.index(f.verdict)):
-        lines.append(f"{_MARKS[finding.verdict]} {finding.verdict:8} {finding.check}: {visible(finding.subject, 80)}")
-        lines += _indented(finding.evidence)
-        if finding.verdict is not Verdict.PASS:
-            lines += _indented(finding.advice)
-            # What is to be pasted must not be broken into lines.
-            lines += [" " * 11 + visible(line, 4000) for line in finding.fix.splitlines()]
-            lines += _indented(finding.reference)
-    return "\n".join([*lines, "", f"{_counted(findings)} ({findings.caption})"])
-
-
-def _indented(text: str) -> list[str]:
-    return textwrap.wrap(visible(text, 2000), 100, initial_indent=" " * 11, subsequent_indent=" " * 11)
+def _without_domain(rows: Rows[Finding]) -> Rows[Finding]:
+    """Return *rows* such that a table of one domain does not repeat it in each line."""
+    names = [field.name for field in dataclasses.fields(Finding) if field.name != "domain"]
+    return rows.show(*(name for name in names if any(getattr(row, name) for row in rows)))

@@ -48,6 +48,7 @@ class Finding(Record):
 
     ``check`` names what was asked, ``subject`` whom it is about, ``evidence`` what was seen.  ``advice`` says
     what to do, ``fix`` is the text to paste, ``reference`` the RFC section, ``lesson`` the notebook to read.
+    ``domain`` is the mail domain that was asked about, which a report on several fills in.
     """
 
     check: str
@@ -58,3 +59,4 @@ class Finding(Record):
     fix: str = ""
     reference: str = ""
     lesson: str = ""
+    domain: str = ""

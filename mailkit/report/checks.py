@@ -1,0 +1,74 @@
+"""What a report is made of: each lesson's checks, all asked in the same way and none able to break the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from mailkit import dkim, op25b, smtp_auth, spf, tls
+from mailkit.network import health
+from mailkit.network.parallel import each
+from mailkit.report.subject import Subject
+from mailkit.results import Finding, Rows, Verdict, visible
+
+__all__ = ["CHECKS", "Check", "run", "select"]
+
+Check = Callable[[Subject], Iterable[Finding]]
+
+CHECKS: dict[str, Check] = {
+    "01_op25b": lambda subject: op25b.findings(subject.domain, net=subject.net),
+    "02_smtp_auth": lambda subject: smtp_auth.findings(subject.domain, net=subject.net),
+    "03_tls": lambda subject: tls.findings(subject.domain, net=subject.net),
+    "04_spf": lambda subject: spf.lint(subject.domain, net=subject.net),
+    "05_dkim": lambda subject: dkim.findings(subject.domain, net=subject.net, selectors=subject.selectors),
+}
+
+_ANOTHER_RESOLVER = (
+    "Look at this machine's network, or ask other name servers: mailkit.connect('internet', nameservers=[…]), or "
+    "MAILKIT_NAMESERVERS."
+)
+
+
+def select(lessons: Sequence[str] | None) -> dict[str, Check]:
+    """Return the checks of *lessons*, of all when it is None; raises ValueError that lists those there are."""
+    names = list(CHECKS) if lessons is None else list(lessons)
+    if isinstance(lessons, str) or not set(names) <= CHECKS.keys():
+        raise ValueError(f"lessons is a list of {', '.join(CHECKS)}")
+    return {name: CHECKS[name] for name in names}
+
+
+def run(subject: Subject, checks: dict[str, Check]) -> Rows[Finding]:
+    """Return what *checks* find out about *subject*, in their order; they run at the same time.
+
+    Where the resolver is silent or lies, nothing can be found out, and that is the one finding.  A check that breaks
+    is a finding of its own.
+    """
+    if explanation := health.trouble(subject.net):
+        found = [_about_the_resolver(subject, explanation, checks)]
+    else:
+        parts = each(lambda item: _guarded(*item, subject), checks.items())
+        found = [finding for part in parts for finding in part]
+    return Rows(Finding, (replace(f, domain=subject.domain) for f in found), caption=subject.net.caption)
+
+
+def _guarded(lesson: str, check: Check, subject: Subject) -> list[Finding]:
+    try:
+        return list(check(subject))
+    except Exception as error:
+        # Whatever a stranger's server or record made of our code: it costs one row, not the report.
+        return [_about_a_broken_check(lesson, subject, error)]
+
+
+def _about_a_broken_check(lesson: str, subject: Subject, error: Exception) -> Finding:
+    said = visible(f"{type(error).__name__}: {error}")
+    evidence = f"the check broke off, so nothing is known here ({said})"
+    advice = "This is a fault of mailkit's, not of the domain: please report it, with this line."
+    return Finding("report", subject.domain, Verdict.UNKNOWN, evidence, advice, lesson=lesson)
+
+
+def _about_the_resolver(subject: Subject, explanation: str, checks: dict[str, Check]) -> Finding:
+    evidence = f"{explanation}: nothing of {', '.join(checks)} could be found out"
+    return Finding(
+        "name servers", subject.domain, Verdict.UNKNOWN, evidence, _ANOTHER_RESOLVER,
+        reference="RFC 1034 section 5.3.3", lesson="00_start_here",
+    )  # fmt: skip

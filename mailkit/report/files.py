@@ -1,0 +1,79 @@
+"""A report as a file: CSV for a spreadsheet, JSON for a program; each row with its domain, the date and the place.
+
+A spreadsheet takes a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a formula and runs it, and what a server
+or a record says gets into such cells.  In CSV an apostrophe is put before these: the spreadsheet's own way to say
+"this is text".  JSON is left as it is.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from mailkit.network import Network
+from mailkit.results import Finding, Rows, visible
+
+__all__ = ["opened", "write_csv", "write_json"]
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_CHARACTERS = 70_000  # of a cell
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[TextIO]:
+    """Open *path* to write a report to it: before the work, so that a name that cannot be written costs no work.
+
+    What the file holds stays until there is something new, and a new file with nothing in it goes again.  Raises
+    OSError.
+    """
+    new = not path.exists()
+    with path.open("a", encoding="utf-8", newline="") as file:
+        try:
+            yield file
+        finally:
+            file.flush()
+            if new and path.stat().st_size == 0:
+                path.unlink()
+
+
+def _emptied(file: TextIO) -> TextIO:
+    if file.seekable():
+        file.truncate(0)
+    return file
+
+
+def write_csv(findings: Rows[Finding], file: TextIO, *, net: Network) -> None:
+    """Write *findings* to *file* as CSV (RFC 4180), safe to open in a spreadsheet; *net* is where they were made.
+
+    Open the file with ``newline=""`` and ``encoding="utf-8"``; what it holds is replaced.
+    """
+    writer = csv.writer(_emptied(file))
+    writer.writerow(_columns())
+    for row in _rows(findings, net):
+        writer.writerow(["'" + cell if cell.startswith(_FORMULA) else cell for cell in row.values()])
+
+
+def write_json(findings: Rows[Finding], file: TextIO, *, net: Network) -> None:
+    """Write *findings* to *file* as JSON: a list of objects, one a finding; *net* is where they were made."""
+    json.dump(_rows(findings, net), _emptied(file), indent=2, ensure_ascii=False)
+    file.write("\n")
+
+
+def _columns() -> list[str]:
+    names = [field.name for field in dataclasses.fields(Finding) if field.name != "domain"]
+    return ["domain", "date", "place", *names]
+
+
+def _rows(findings: Rows[Finding], net: Network) -> list[dict[str, str]]:
+    where = {"date": f"{net.now():%Y-%m-%d}", "place": f"{net.name}, seen from {net.vantage}"}
+    return [{name: where.get(name) or _cell(getattr(f, name)) for name in _columns()} for f in findings]
+
+
+def _cell(text: str) -> str:
+    """Return *text* with control characters spelled out, except that what is to be pasted keeps its lines."""
+    return "\n".join(visible(line, _CHARACTERS) for line in text.splitlines())

@@ -1,0 +1,43 @@
+"""What a report is about: one domain, how it was written, and the one network that all its checks share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailkit.network import Network
+from mailkit.network.names import to_ascii
+
+__all__ = ["Subject", "domain_name", "named"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What every check is given.
+
+    ``domain`` is in A-labels, ``written`` as the user wrote it.  ``net`` remembers the answers of the DNS, so that what
+    one check asked costs the next nothing, and has one deadline for all of them.  ``selectors`` are the DKIM
+    selectors that the user named, None when none were.
+    """
+
+    domain: str
+    written: str
+    net: Network
+    selectors: tuple[str, ...] | None = None
+
+
+def domain_name(written: object) -> str:
+    """Return the mail domain *written* in A-labels; raises ValueError with a sentence for what is none."""
+    if not isinstance(written, str):
+        raise ValueError(f"{written!r} is no domain name; write it as text, such as 'kaisha.example'")
+    name = to_ascii(written.strip())
+    if "." not in name:
+        raise ValueError(f"{name!r} is not a mail domain; give the whole of it, such as 'kaisha.example'")
+    return name
+
+
+def named(selectors: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Return *selectors* as a tuple; raises TypeError for a single text, whose letters would be taken for names."""
+    if isinstance(selectors, str):
+        raise TypeError(f"selectors is a list: selectors=[{selectors!r}]")
+    return None if selectors is None else tuple(selectors)
