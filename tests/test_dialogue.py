@@ -63,7 +63,7 @@ def test_a_mail_typed_by_hand_arrives_as_typed(lab: Lab, office: Network) -> Non
 
     unknown = talk.say("RCPT TO:<jiri@isp.example>")
     assert (unknown.code, unknown.outcome, unknown.stage) == (550, Outcome.REJECTED, Stage.RCPT)
-    assert "✗ 5xx: no, and it will stay no" in repr(unknown)
+    assert "✗ 5xx: no; said again the same way it stays no" in repr(unknown)
 
     assert talk.say("RCPT TO:<jiro@isp.example>").outcome is Outcome.OPEN
     data = talk.say("DATA")

@@ -14,7 +14,7 @@ import pytest
 from support_worlds import OTHER_WORLD
 
 from mailkit import op25b
-from mailkit.clients import SMTP, Sent, send
+from mailkit.clients import SMTP, Credentials, Sent, send
 from mailkit.lab import Lab, start
 from mailkit.network import Network, Status
 from mailkit.network.parallel import each
@@ -366,13 +366,13 @@ def test_submission_wants_tls_and_then_a_login(lab: Lab, net: Network) -> None:
     client = SMTP(net, "smtp.kaisha.example", 587)
     client.open()
     client.introduce()
-    assert client.docmd("MAIL", "FROM:<hanako@kaisha.example>") == (530, b"5.7.0 Must issue a STARTTLS command first")
-    assert client.docmd("AUTH", "PLAIN AGhhbmFrbwB4")[0] in (530, 538)
+    assert str(client.say("MAIL FROM:<hanako@kaisha.example>")) == "530 5.7.0 Must issue a STARTTLS command first"
+    assert client.say("AUTH PLAIN AGhhbmFrbwB4").code in (530, 538)
     client.secure(net.tls_context())
-    assert client.docmd("MAIL", "FROM:<hanako@kaisha.example>") == (530, b"5.7.0 Authentication required")
-    account = lab.account("hanako@kaisha.example")
-    assert client.login(account.user, account.password)[0] == 235
-    assert client.docmd("MAIL", "FROM:<hanako@kaisha.example>")[0] == 250
+    assert str(client.say("MAIL FROM:<hanako@kaisha.example>")) == "530 5.7.0 Authentication required"
+    client.login(lab.account("hanako@kaisha.example"))
+    assert client.reply is not None and client.reply.code == 235
+    assert client.say("MAIL FROM:<hanako@kaisha.example>").code == 250
     client.leave()
 
 
@@ -384,7 +384,7 @@ def test_wrong_logins_are_refused(lab: Lab, net: Network, user: str) -> None:
     client.secure(net.tls_context())
     password = lab.account(user).password if user.startswith("alice") else "wrong"
     with pytest.raises(Exception, match="535"):
-        client.login(user, password)
+        client.login(Credentials(user, password))
     client.leave()
 
 
@@ -392,9 +392,9 @@ def test_a_relay_offers_no_login(lab: Lab, net: Network) -> None:
     client = SMTP(net, "mx.kaisha.example", 25)
     client.open()
     client.introduce()
-    assert not client.has_extn("auth")
+    assert not client.offer.has("AUTH")
     client.secure(net.tls_context())
-    assert not client.has_extn("auth")
+    assert not client.offer.has("AUTH")
     client.leave()
 
 

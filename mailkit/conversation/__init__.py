@@ -1,10 +1,37 @@
-"""One conversation with a mail server, and what its replies, alerts and failures mean."""
+"""One conversation with a mail server, and what its replies, alerts and failures mean.
+
+``wire`` is a connection of any protocol, ``encryption`` begins TLS on it, ``smtp`` is the conversation,
+``mechanisms`` are its logins, ``attempts`` sorts what went wrong.
+"""
 
 from mailkit.conversation.attempts import FAILURES, Attempt, explain
-from mailkit.conversation.bounded import ReplyError, unverified_context
-from mailkit.conversation.smtp import SMTP, Credentials, Line
+from mailkit.conversation.bounded import ReplyError
+from mailkit.conversation.credentials import Credentials, Password
+from mailkit.conversation.encryption import HandshakeFailed, unverified_context
+from mailkit.conversation.mechanisms import ExchangeError, Unproved
+from mailkit.conversation.replies import NotOffered, Offer, Rejected, Reply
+from mailkit.conversation.smtp import SMTP
+from mailkit.conversation.wire import Line, Wire
 
-__all__ = ["FAILURES", "SMTP", "Attempt", "Credentials", "Line", "ReplyError", "explain", "unverified_context"]
+__all__ = [
+    "FAILURES",
+    "SMTP",
+    "Attempt",
+    "Credentials",
+    "ExchangeError",
+    "HandshakeFailed",
+    "Line",
+    "NotOffered",
+    "Offer",
+    "Password",
+    "Rejected",
+    "Reply",
+    "ReplyError",
+    "Unproved",
+    "Wire",
+    "explain",
+    "unverified_context",
+]
 
 
 def __dir__() -> list[str]:

@@ -1,23 +1,24 @@
-"""Sockets with a total deadline and an octet budget, in the clear and inside TLS.
+"""A socket with a total deadline and an octet budget.
 
 A socket's own timeout starts anew with each octet, so a server that drips one octet a second could hold a client
-for ever; these count down one deadline instead.
+for ever; this one counts down one deadline instead.  What arrives is counted before anybody reads it, in the clear
+and inside TLS alike.
 """
 
 from __future__ import annotations
 
 import socket
-import ssl
 import time
 from typing import Any
 
-__all__ = ["BoundedSocket", "BoundedTLSSocket", "ReplyError", "unverified_context", "wrap"]
+__all__ = ["BoundedSocket", "ReplyError"]
 
 _BUDGET = 128 * 1024  # octets that one conversation may send us
+_PIECE = 16 * 1024  # octets read at once
 
 
 class ReplyError(ValueError):
-    """The server's reply is not SMTP, or it never ends."""
+    """The server's reply is not what its protocol allows, or it never ends; the text is our own sentence."""
 
 
 class BoundedSocket(socket.socket):
@@ -27,11 +28,16 @@ class BoundedSocket(socket.socket):
     budget: int = _BUDGET
 
     def arm(self) -> None:
-        """Let the next operation take no longer than what is left of the deadline."""
+        """Let the next operation take no longer than what is left of the deadline; raises TimeoutError."""
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
         self.settimeout(left)
+
+    def receive(self) -> bytes:
+        """Return what has arrived, waiting for at least one octet; nothing when the other side is done."""
+        buffer = bytearray(_PIECE)
+        return bytes(buffer[: self.recv_into(buffer)])
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         self.arm()
@@ -44,29 +50,3 @@ class BoundedSocket(socket.socket):
     def sendall(self, data: Any, flags: int = 0) -> None:
         self.arm()
         super().sendall(data, flags)
-
-
-class BoundedTLSSocket(BoundedSocket, ssl.SSLSocket):
-    """The same over TLS: what an SSLContext makes when told so by its ``sslsocket_class``."""
-
-
-def unverified_context() -> ssl.SSLContext:
-    """Return a context that encrypts and checks nothing: for looking, never for credentials."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def wrap(sock: BoundedSocket, context: ssl.SSLContext, name: str) -> BoundedTLSSocket:
-    """Return *sock* inside TLS with the deadline and budget it had; *name* is what the certificate must bear.
-
-    Raises ssl.SSLError, TimeoutError or another OSError when the handshake fails.
-    """
-    context.sslsocket_class = BoundedTLSSocket
-    sock.arm()  # OpenSSL keeps this as the deadline of the whole handshake
-    deadline, budget = sock.deadline, sock.budget
-    secure = context.wrap_socket(sock, server_hostname=name)
-    assert isinstance(secure, BoundedTLSSocket)
-    secure.deadline, secure.budget = deadline, budget
-    return secure

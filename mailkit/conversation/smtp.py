@@ -1,224 +1,238 @@
-"""The standard library's SMTP client over a :class:`~mailkit.network.Network`, bounded and with a transcript.
+"""One SMTP conversation (RFC 5321): open, introduce, STARTTLS, log in, say, leave.
 
-A server may drip one byte a second, never end a reply or send ten megabytes of banner: every conversation has a
-total deadline in seconds and a budget in octets, and what was said is kept line by line, with AUTH redacted.
+Every step either succeeds or raises, and :func:`mailkit.conversation.explain` turns what it raises into an outcome
+and a sentence.  Whether TLS begins with the first octet is for the caller to say, not for the port.
 """
 
 from __future__ import annotations
 
-import hmac
-import html
-import smtplib
+import base64
 import ssl
-import time
-from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
 
-from mailkit.conversation.bounded import BoundedSocket, ReplyError, wrap
-from mailkit.network import Network, check_port
-from mailkit.results import Record, Stage, visible
+from mailkit.conversation.bounded import ReplyError
+from mailkit.conversation.credentials import Credentials
+from mailkit.conversation.mechanisms import MECHANISMS, ExchangeError, Step, Unproved
+from mailkit.conversation.replies import NotOffered, Offer, Rejected, Reply, offer_of, read_reply
+from mailkit.conversation.wire import Line, Wire
+from mailkit.network import Network
+from mailkit.results import Stage, visible
 
-__all__ = ["SMTP", "Credentials", "Line"]
+__all__ = ["SMTP"]
 
-_VERBS = frozenset({"EHLO", "HELO", "MAIL", "RCPT", "DATA", "RSET", "QUIT"})
-_MAX_LINE = 2048  # octets; RFC 5321 section 4.5.3.1.5 allows 512 for a reply line
-_MAX_LINES = 128  # lines of one reply
 _FAREWELL = 1.0  # seconds to wait for the reply to QUIT, at most
-_MAX_NOTED = 400  # lines kept of one conversation
+_LONGEST_AUTH = 512  # octets of an AUTH line with its end: RFC 4954 section 4
+_REDACTED = "(redacted)"
+
+# Codes by which a server says that it does not know EHLO, so that HELO may be tried (RFC 5321 section 3.2).
+_UNKNOWN_COMMAND = (500, 501, 502, 503, 504)
 
 
-@dataclass(frozen=True)
-class Credentials:
-    """A user name and a password, which no display shows."""
+class SMTP:
+    """An SMTP conversation with *host*:*port* through *net*.
 
-    user: str
-    password: str = field(repr=False)
-
-    def _repr_html_(self) -> str:
-        return f"<code>{html.escape(visible(self.user))}</code> (password not shown)"
-
-
-@dataclass(frozen=True)
-class Line(Record):
-    """One line of a conversation: who said it ("C" or "S"), what, and whether it travelled encrypted."""
-
-    who: str
-    text: str
-    encrypted: bool = False
-
-
-class SMTP(smtplib.SMTP):
-    """An SMTP client that dials through *net*.
-
-    ``stage`` is how far the conversation got, ``lines`` what was said.  *timeout* is the deadline of the whole
-    conversation, in seconds.  *address* is where to connect when it differs from *host*, the name to verify.
-    Methods raise OSError (TimeoutError, ConnectionResetError …), ssl.SSLError, smtplib.SMTPException or
-    ReplyError; :func:`explain` turns any of them into an outcome.
+    ``stage`` is how far it got, ``banner`` what the server greeted with, ``reply`` its last reply, ``offer`` what its
+    last answer to EHLO offered, ``mechanism`` how it logged in or tried to, ``lines`` all that was said.  *timeout*
+    is the deadline of the whole conversation in seconds, *address* where to connect when it differs from *host*, the
+    name to verify.  Methods raise Rejected (the server said no), NotOffered, HandshakeFailed, ReplyError, EOFError,
+    or OSError from the network.
     """
 
     def __init__(self, net: Network, host: str, port: int, *, address: str = "", timeout: float | None = None) -> None:
-        check_port(port)
-        super().__init__(local_hostname=net.local_hostname)
-        self.net, self.port = net, port
-        self._host = host  # the name that smtplib verifies the certificate against
-        self._address = address or host
-        self._allowed = timeout or 2 * net.timeout
-        self._deadline = float("inf")
-        self._secret = False
-        self._secrets: set[str] = set()  # never to be seen in a transcript, should a server echo them
-        self.stage = Stage.CONNECT
-        self.lines: list[Line] = []
+        self.net, self.host, self.port = net, host, port
+        self.wire = Wire(net, host, port, address=address, timeout=timeout)
         self.banner = ""
+        self.reply: Reply | None = None
+        self.offer = Offer()
+        self.mechanism = ""
+        self._in_login = False
+
+    @property
+    def stage(self) -> Stage:
+        """How far the conversation got."""
+        return self.wire.stage
+
+    @stage.setter
+    def stage(self, stage: Stage) -> None:
+        self.wire.stage = stage
 
     @property
     def encrypted(self) -> bool:
         """True once the conversation runs inside TLS."""
-        return isinstance(self.sock, ssl.SSLSocket)
+        return self.wire.encrypted
 
-    def open(self, *, context: ssl.SSLContext | None = None) -> int:
-        """Connect (with *context*: inside TLS from the first octet) and return the code of the greeting."""
+    @property
+    def lines(self) -> list[Line]:
+        """All that was said so far, in order, without passwords."""
+        return self.wire.lines
+
+    # The steps of a conversation ----------------------------------------------------------------------------------
+
+    def open(self, *, context: ssl.SSLContext | None = None) -> Reply:
+        """Connect, with *context* inside TLS from the first octet, and return the greeting; raises unless it is 220."""
+        self.connect(context=context)
+        return self.greeted()
+
+    def connect(self, *, context: ssl.SSLContext | None = None) -> None:
+        """Connect only, with *context* inside TLS, and leave the greeting unread."""
         self.stage = Stage.CONNECT
-        # From here on, not from the making of this object: it may have waited for one of the network's slots.
-        self._deadline = time.monotonic() + self._allowed
-        plain = self.net.dial(self._address, self.port, timeout=min(self.net.timeout, self._allowed))
-        self.sock = BoundedSocket(fileno=plain.detach())
-        self.sock.deadline = self._deadline
+        self.wire.connect()
         if context is not None:
             self.stage = Stage.TLS
-            self._wrap(context)
+            self.wire.begin_tls(context)
+
+    def greeted(self) -> Reply:
+        """Return the greeting; raises unless it is 220."""
         self.stage = Stage.GREETING
-        code, text = self.getreply()
-        self.banner = visible(text.decode("utf-8", "replace"))
-        return code
+        greeting = self.read_reply()
+        self.banner = visible(" / ".join(greeting.lines))
+        return _expected(greeting, 220)
 
-    def introduce(self) -> int:
-        """Say EHLO, or HELO to a server that knows no EHLO (RFC 5321 section 3.2); return the reply's code."""
+    def introduce(self) -> Reply:
+        """Say EHLO, or HELO to a server that knows no EHLO (RFC 5321 section 3.2), and return the reply, a 250."""
         self.stage = Stage.EHLO
-        code, _ = self.ehlo()
-        if 500 <= code < 505:
-            code, _ = self.helo()
-        return code
-
-    def secure(self, context: ssl.SSLContext) -> None:
-        """Upgrade with STARTTLS (RFC 3207) and say EHLO again; raises SMTPNotSupportedError when not offered."""
-        self.stage = Stage.STARTTLS
-        if not self.has_extn("starttls"):
-            raise smtplib.SMTPNotSupportedError("STARTTLS is not offered")
-        code, text = self.docmd("STARTTLS")
-        if code != 220:
-            raise smtplib.SMTPResponseException(code, text)
-        self._wrap(context)
-        self.introduce()
-
-    def _wrap(self, context: ssl.SSLContext) -> None:
-        assert isinstance(self.sock, BoundedSocket)
-        self.sock = wrap(self.sock, context, self._host)
-        # RFC 3207 section 4.2: forget everything learned before TLS.
-        self.file = None
-        self.helo_resp = self.ehlo_resp = None
-        self.esmtp_features = {}
-        self.does_esmtp = False
-
-    def send(self, s: Any) -> None:
-        """Send a command, noting it in the transcript; smtplib's own method hides which error it met."""
-        data = s.encode("ascii") if isinstance(s, str) else bytes(s)
-        self._note_command(data)
-        if self.sock is None:
-            raise smtplib.SMTPServerDisconnected("not connected")
-        self.sock.sendall(data)
-
-    def putcmd(self, cmd: str, args: str = "") -> None:
-        """Send a command with its words in capitals: smtplib's habit differs by version, and a transcript shows it."""
-        if not self._secret and cmd.upper() in _VERBS:
-            word, colon, rest = args.partition(":")
-            cmd, args = cmd.upper(), f"{word.upper()}:{rest}" if word.upper() in ("FROM", "TO") and colon else args
-        super().putcmd(cmd, args)
-
-    def _note_command(self, data: bytes) -> None:
-        first, *rest = data.decode("utf-8", "replace").removesuffix("\r\n").split("\r\n")
-        verb, _, arguments = first.partition(" ")
-        if verb.upper() == "AUTH":
-            self._secret = True
-            mechanism, _, initial = arguments.partition(" ")
-            self._secrets.add(initial)
-            first = f"{verb} {mechanism}" + (" (redacted)" if initial else "")
-        elif self._secret:
-            self._secrets.add(first)
-            first = "(redacted)"
-        for text in (first, *rest)[: _MAX_NOTED - len(self.lines)]:
-            self.lines.append(Line("C", visible(text), self.encrypted))
-
-    def login(self, user: str, password: str, *, initial_response_ok: bool = True) -> tuple[int, bytes]:
-        """Log in with PLAIN (RFC 4616), LOGIN or CRAM-MD5 (RFC 2195), the first of these that the server offers.
-
-        Inside TLS, which is the caller's duty, the simplest is as good as any.  Raises SMTPAuthenticationError.
-        """
-        self._secrets.add(password)
-        offered = self.esmtp_features.get("auth", "").upper().split()
-        if "PLAIN" in offered:
-            reply = self.docmd("AUTH", f"PLAIN {_base64(chr(0) + user + chr(0) + password)}")
-        elif "LOGIN" in offered:
-            self._begin("LOGIN")
-            self.docmd(_base64(user))
-            reply = self.docmd(_base64(password))
-        elif "CRAM-MD5" in offered:
-            challenge = b64decode(self._begin("CRAM-MD5"))
-            reply = self.docmd(_base64(f"{user} {hmac.new(password.encode(), challenge, 'md5').hexdigest()}"))
-        else:
-            raise smtplib.SMTPNotSupportedError("the server offers no login that is known here")
-        if reply[0] != 235:
-            raise smtplib.SMTPAuthenticationError(*reply)
+        self.offer = Offer()
+        reply = self.say(f"EHLO {self.net.local_hostname}")
+        if reply.code in _UNKNOWN_COMMAND:
+            return _expected(self.say(f"HELO {self.net.local_hostname}"), 250)
+        self.offer = offer_of(_expected(reply, 250))
         return reply
 
-    def _begin(self, mechanism: str) -> bytes:
-        code, text = self.docmd("AUTH", mechanism)
-        if code != 334:
-            raise smtplib.SMTPAuthenticationError(code, text)
-        return text
+    def secure(self, context: ssl.SSLContext) -> None:
+        """Upgrade with STARTTLS (RFC 3207) and introduce ourselves again; raises NotOffered when it is not offered."""
+        self.ask_for_tls()
+        self.begin_tls(context)
+        self.introduce()
 
-    def _masked(self, line: bytes) -> bytes:
-        for secret in self._secrets:
-            if len(secret) > 3:
-                line = line[:4] + line[4:].replace(secret.encode(), b"(redacted)")
-        return line
+    def ask_for_tls(self) -> None:
+        """Say STARTTLS; after this the next octet is TLS."""
+        self.stage = Stage.STARTTLS
+        if not self.offer.starttls:
+            raise NotOffered("STARTTLS is not offered")
+        _expected(self.say("STARTTLS"), 220)
 
-    def getreply(self) -> tuple[int, bytes]:
-        """Return (code, text) of the next reply; raises ReplyError for what is no SMTP reply."""
-        if self.file is None:
-            self.file = self.sock.makefile("rb")  # type: ignore[union-attr]
-        texts: list[bytes] = []
-        while True:
-            line = self._masked(self.file.readline(_MAX_LINE + 1))
-            if not line:
-                self.close()
-                raise smtplib.SMTPServerDisconnected("the server closed the connection")
-            self.lines.append(Line("S", visible(line.rstrip(b"\r\n").decode("utf-8", "replace")), self.encrypted))
-            if len(line) <= _MAX_LINE and not line.endswith(b"\n"):
-                raise smtplib.SMTPServerDisconnected("the server closed the connection in the middle of a line")
-            code, more = line[:3], line[3:4]
-            if not line.endswith(b"\n") or not code.isdigit() or more not in (b" ", b"-", b"\r", b"\n"):
-                raise ReplyError("the reply is not SMTP")
-            texts.append(line[4:].strip())
-            if more != b"-":
-                break
-            if len(texts) >= _MAX_LINES:
-                raise ReplyError("the reply never ends")
-        if code != b"334":
-            self._secret = False
-        return int(code), b"\n".join(texts)
+    def begin_tls(self, context: ssl.SSLContext) -> None:
+        """Shake hands, and forget what was learned before (RFC 3207 section 4.2)."""
+        self.wire.begin_tls(context)
+        self.offer = Offer()
+
+    def enter(self, context: ssl.SSLContext, *, implicit_tls: bool) -> None:
+        """Open and introduce ourselves inside TLS; raises NotOffered when there is none to be had."""
+        self.open(context=context if implicit_tls else None)
+        self.introduce()
+        if not self.encrypted:
+            self.secure(context)
+
+    def login(self, account: Credentials, mechanisms: Iterable[str] = tuple(MECHANISMS)) -> str:
+        """Log in with the first of *mechanisms* that the server offers and return its name (RFC 4954).
+
+        Inside verified TLS, which is the caller's duty.  Raises NotOffered when the server offers none of them,
+        ExchangeError for challenges that make no sense, Unproved when it cannot show that it knows the password.
+        """
+        self.stage = Stage.AUTH
+        mechanism = self.mechanism = self._chosen(tuple(mechanisms))
+        self.reply = None
+        self.wire.mask.keep(account)
+        exchange = MECHANISMS[mechanism](account)
+        step = next(exchange)
+        reply, pending = self._begin(mechanism, step)
+        while reply.code == 334:
+            try:
+                if pending:
+                    pending = False  # the challenge was an empty one, and the first response was kept back for it
+                else:
+                    step = exchange.send(reply.challenge.reveal())
+            except StopIteration:
+                self.say("*")  # RFC 4954 section 4: how a client gives up
+                raise ExchangeError(f"the server asks for more than {mechanism} has to say") from None
+            except ExchangeError:
+                self.say("*")
+                raise
+            reply = self._respond(step)
+        if _expected(reply, 235) and not step.may_end:
+            raise Unproved("the server says yes without proving that it knows the password")
+        return mechanism
+
+    def say(self, command: str) -> Reply:
+        """Say *command* and return the reply to it, whatever it is; a response to a challenge is a command, too.
+
+        What belongs to a login is not noted.  Raises ReplyError, EOFError or OSError.
+        """
+        verb, _, arguments = command.partition(" ")
+        shown = None
+        if verb.upper() == "AUTH":
+            mechanism, _, initial = arguments.partition(" ")
+            self.wire.mask.add_response(initial)
+            shown = f"{verb} {visible(mechanism)}" + (f" {_REDACTED}" if initial else "")
+        elif self._in_login and command != "*":
+            self.wire.mask.add_response(command)
+            shown = _REDACTED
+        self.wire.send(memoryview(command.encode() + b"\r\n"), shown=shown)
+        reply = self.read_reply()
+        self._in_login = reply.code == 334 and shown is not None
+        return reply
+
+    def read_reply(self) -> Reply:
+        """Return the next reply, whatever it is."""
+        self.reply = read_reply(self.wire)
+        return self.reply
 
     def leave(self) -> None:
-        """Say QUIT if the server is still there, and close."""
+        """Say QUIT if the server is still there, and hang up."""
         try:
-            if isinstance(self.sock, BoundedSocket):
-                self.sock.deadline = min(self.sock.deadline, time.monotonic() + _FAREWELL)
-                self.quit()
-        except (OSError, ReplyError, smtplib.SMTPException):
+            if self.wire.connected:
+                last = self.reply
+                self.wire.allow(_FAREWELL)
+                self.say("QUIT")
+                self.reply = last
+        except (OSError, EOFError, ReplyError):
             pass
         finally:
             self.close()
 
+    def close(self) -> None:
+        """Hang up."""
+        self.wire.close()
 
-def _base64(text: str) -> str:
-    return b64encode(text.encode()).decode()
+    # The login ----------------------------------------------------------------------------------------------------
+
+    def _chosen(self, wanted: tuple[str, ...]) -> str:
+        for mechanism in wanted:
+            if mechanism in self.offer.mechanisms:
+                return mechanism
+        where = "inside TLS" if self.encrypted else "here"
+        if not self.offer.has("AUTH"):
+            raise NotOffered(f"the server offers no AUTH {where}")
+        offered = " ".join(self.offer.mechanisms) or "AUTH without a mechanism"
+        what = f"{wanted[0]} is not" if len(wanted) == 1 else "none of the mechanisms known here is"
+        raise NotOffered(f"{what} offered {where}, only {offered}")
+
+    def _begin(self, mechanism: str, step: Step) -> tuple[Reply, bool]:
+        """Say AUTH, with the first response if the line has room for it; return the reply, and whether it waits."""
+        command = f"AUTH {mechanism}"
+        if step.response is None:
+            return self.say(command), False
+        # "=" stands for a response of no length (RFC 4954 section 4).
+        if len(command) + 1 + _size(step) + 2 > _LONGEST_AUTH:
+            return self.say(command), True
+        return self._secretly(command.encode() + b" ", step, f"{command} {_REDACTED}"), False
+
+    def _respond(self, step: Step) -> Reply:
+        return self._secretly(b"", step, _REDACTED)
+
+    def _secretly(self, before: bytes, step: Step, shown: str) -> Reply:
+        """Send a response such that neither the transcript nor a traceback shows it."""
+        self.wire.mask.add(base64.b64encode(step.response or b""))
+        self.wire.send(memoryview(b"%s%s\r\n" % (before, base64.b64encode(step.response or b""))), shown=shown)
+        return self.read_reply()
+
+
+def _size(step: Step) -> int:
+    """Return how many octets the response has in base64."""
+    return 4 * ((len(step.response or b"") + 2) // 3) or 1
+
+
+def _expected(reply: Reply, code: int) -> Reply:
+    if reply.code != code:
+        raise Rejected(reply)
+    return reply

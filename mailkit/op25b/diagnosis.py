@@ -181,8 +181,8 @@ def _seen_by(host: str, net: Network) -> str | None:
     smtp = SMTP(net, host, 587)
     try:
         with net.slot(host):
-            if smtp.open() == 220:
-                smtp.introduce()
+            smtp.open()
+            smtp.introduce()
             smtp.leave()
     except FAILURES:
         smtp.close()

@@ -7,14 +7,12 @@ RFC 4954 section 6); ``data/smtp_replies.csv`` says what each means.
 from __future__ import annotations
 
 import re
-import smtplib
 from dataclasses import dataclass
 from functools import cache
 
 from mailkit import datasets
 from mailkit.clients import IMPLICIT_TLS_PORTS, SMTP
-from mailkit.conversation.attempts import FAILURES, explain
-from mailkit.conversation.bounded import unverified_context
+from mailkit.conversation import FAILURES, explain
 from mailkit.network import Network
 from mailkit.results import Record, Rows, Stage, visible
 
@@ -38,12 +36,19 @@ class Reply(Record):
 
 
 def converse(
-    host: str, port: int, *commands: str, net: Network, tls: bool = True, timeout: float | None = None
+    host: str,
+    port: int,
+    *commands: str,
+    net: Network,
+    tls: bool = True,
+    timeout: float | None = None,
+    implicit_tls: bool | None = None,
 ) -> Rows[Reply]:
     """Say *commands* to *host*:*port*, after EHLO and (with *tls*) inside TLS, and return the reply to each.
 
     No message can be sent this way.  On the real internet only commands that begin neither a mail nor a login are
-    allowed, in the practice internet all but DATA.  What ends the conversation early is the last row.  Raises
+    allowed, in the practice internet all but DATA.  What ends the conversation early is the last row.
+    *implicit_tls* says whether TLS begins with the first octet (default: on port 465 and the like).  Raises
     ValueError for a command that is not allowed.
     """
     for command in commands:
@@ -55,7 +60,12 @@ def converse(
     rows: list[Reply] = []
     try:
         with net.slot(host):
-            _open(smtp, tls)
+            implicit = port in IMPLICIT_TLS_PORTS if implicit_tls is None else implicit_tls
+            if tls or implicit:
+                smtp.enter(net.tls_context(), implicit_tls=implicit)  # verified, since commands may log in
+            else:
+                smtp.open()
+                smtp.introduce()
             for command in commands:
                 rows.append(_say(smtp, command))
                 if rows[-1].code in ("221", "421"):
@@ -67,27 +77,13 @@ def converse(
     return Rows(Reply, rows, caption=f"{host}:{port}, {net.caption}")
 
 
-def _open(smtp: SMTP, tls: bool) -> None:
-    implicit = smtp.port in IMPLICIT_TLS_PORTS
-    # Verified, since commands may log in; without *tls* there is nothing left to protect.
-    context = smtp.net.tls_context() if tls else unverified_context()
-    code = smtp.open(context=context if implicit else None)
-    if code == 220:
-        code = smtp.introduce()
-    if code != 250:
-        raise smtplib.SMTPResponseException(code, "")
-    if tls and not implicit:
-        smtp.secure(context)
-
-
 def _say(smtp: SMTP, command: str) -> Reply:
     smtp.stage = Stage.AUTH if command.upper().startswith("AUTH") else Stage.MAIL
-    code, text = smtp.docmd(command)
-    said = visible(text.decode("utf-8", "replace").replace("\n", " "))
-    found = _ENHANCED.match(said)
+    reply = smtp.say(command)
+    found = _ENHANCED.match(reply.text)
     enhanced = found[1] if found else ""
-    rest = said.removeprefix(enhanced).strip()
-    return Reply(_last_command(smtp), str(code), enhanced, rest, meaning(f"{code} {said}"))
+    rest = visible(reply.text.removeprefix(enhanced).strip())
+    return Reply(_last_command(smtp), str(reply.code), enhanced, rest, meaning(str(reply)))
 
 
 def _last_command(smtp: SMTP) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
+
+from mailkit.conversation.mechanisms import cram_md5
 
 __all__ = ["cram_md5", "decode", "encode", "oauthbearer", "xoauth2"]
 
@@ -34,15 +35,6 @@ def decode(text: str) -> tuple[str, ...]:
     except (IndexError, binascii.Error, ValueError):
         raise ValueError("this is not base64: pass the last word of the line, such as 'dGVzdAB0ZXN0ADEyMzQ='") from None
     return tuple(data.decode("utf-8", "replace").split("\0"))
-
-
-def cram_md5(user: str, password: str, challenge: bytes) -> bytes:
-    """Return the response to *challenge*: the user name and a hash that only the password's owner can compute.
-
-    It is HMAC-MD5 of the challenge under the password.  The server must know the password itself to check it, and an
-    eavesdropper can try passwords against it at leisure.
-    """
-    return f"{user} {hmac.new(password.encode(), challenge, 'md5').hexdigest()}".encode()
 
 
 def xoauth2(user: str, token: str) -> str:

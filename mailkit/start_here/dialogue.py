@@ -9,12 +9,10 @@ on the real one the workbook looks, and sends nothing.
 from __future__ import annotations
 
 import html
-import time
 from dataclasses import dataclass
 
 from mailkit.clients import IMPLICIT_TLS_PORTS, SMTP, Line
 from mailkit.conversation.attempts import FAILURES, Attempt, explain
-from mailkit.conversation.bounded import BoundedSocket
 from mailkit.network import Network
 from mailkit.results import BADGES, Outcome, Record, Stage, hidden, visible
 
@@ -30,6 +28,7 @@ _STAGES = {
     "QUIT": Stage.QUIT,
 }
 _HARMLESS = frozenset({"EHLO", "HELO", "NOOP", "RSET", "HELP", "QUIT"})
+_BEFORE = frozenset({"EHLO", "HELO", "QUIT"})  # what may be said to a server that refused to talk
 _LONGEST_LINE = 998  # octets before CRLF, RFC 5321 section 4.5.3.1.6
 
 # The first digit of a reply says how it went (RFC 5321 section 4.2.1): mark, the badge whose colour it takes, words.
@@ -37,7 +36,7 @@ _CLASSES = {
     2: ("✓", "pass", "2xx: done"),
     3: ("→", "intercepted", "3xx: go on"),
     4: ("!", "warn", "4xx: not now, try again later"),
-    5: ("✗", "fail", "5xx: no, and it will stay no"),
+    5: ("✗", "fail", "5xx: no; said again the same way it stays no"),
 }
 _NO_REPLY = ("–", "info", "no reply: until a line with a single dot, every line is part of the message")
 _BOX = "font-family:monospace;font-size:13px;line-height:1.5;white-space:pre-wrap;overflow-wrap:anywhere;margin:4px 0"
@@ -89,12 +88,13 @@ def _line_html(line: Line) -> str:
 class Dialogue:
     """A conversation with one server, begun by :func:`open`.  Its own display is the last turn."""
 
-    def __init__(self, host: str, port: int, *, net: Network, timeout: float) -> None:
+    def __init__(self, host: str, port: int, *, net: Network, timeout: float, implicit_tls: bool) -> None:
         self._net, self._allowed = net, timeout
         self._smtp = SMTP(net, host, port, timeout=timeout)
         self._in_message = self._in_login = False
+        self._introduced = True  # until the server refuses an introduction
         self._over = ""  # why nothing more can be said
-        self._last = self._connect(implicit_tls=port in IMPLICIT_TLS_PORTS)
+        self._last = self._connect(implicit_tls=implicit_tls)
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -134,9 +134,12 @@ class Dialogue:
 
     def _connect(self, *, implicit_tls: bool) -> Exchange:
         try:
-            code = self._smtp.open(context=self._net.tls_context() if implicit_tls else None)
+            self._smtp.connect(context=self._net.tls_context() if implicit_tls else None)
+            self._smtp.stage = Stage.GREETING
+            code = self._smtp.read_reply().code
         except FAILURES as error:
             return self._noted(0, 0, self._broken(error))
+        self._introduced = code == 220
         return self._noted(0, code, self._answered(code))
 
     def _turn(self, line: str) -> tuple[int, Attempt]:
@@ -146,16 +149,17 @@ class Dialogue:
             return 0, Attempt(Outcome.NOT_RUN, self._smtp.stage, reason=refusal)
         self._smtp.stage = _STAGES.get(verb, self._smtp.stage)
         try:
-            if isinstance(self._smtp.sock, BoundedSocket):
-                self._smtp.sock.deadline = time.monotonic() + self._allowed
-            self._smtp.send(line.encode() + b"\r\n")
+            self._smtp.wire.allow(self._allowed, longer=True)
             if self._in_message and line != ".":
+                self._smtp.wire.send(line.encode() + b"\r\n")
                 return 0, Attempt(Outcome.OPEN, Stage.DATA)
-            code, _ = self._smtp.getreply()
+            code = self._smtp.say(line).code
         except FAILURES as error:
             return 0, self._broken(error)
+        if verb in ("EHLO", "HELO"):
+            self._introduced = code == 250
         self._in_message = verb == "DATA" and code == 354
-        self._in_login = code == 334
+        self._in_login = code == 334 and (verb == "AUTH" or self._in_login)
         ended = self._answered(code)
         if verb == "QUIT":
             self._close("the conversation is over: open another")
@@ -167,6 +171,8 @@ class Dialogue:
             return ""
         if verb == "STARTTLS":
             return "after STARTTLS both sides speak TLS, which no hand can type: see lesson 03"
+        if not self._introduced and verb not in _BEFORE:
+            return f"{visible(verb, 20)} is not said to a server that did not take the introduction with 250"
         if verb not in _HARMLESS and not self._net.takes_test_mail:
             return f"{visible(verb, 20)} is for the practice internet only: on the real one nothing is sent by hand"
         return ""
@@ -200,13 +206,16 @@ class Dialogue:
         return self._last
 
 
-def open(host: str, port: int = 25, *, net: Network, timeout: float | None = None) -> Dialogue:
+def open(
+    host: str, port: int = 25, *, net: Network, timeout: float | None = None, implicit_tls: bool | None = None
+) -> Dialogue:
     """Connect to *host*:*port* and return the dialogue; its display is the server's greeting, or why there is none.
 
-    *timeout* is the deadline of each turn, in seconds (default: twice the network's).  On ports with implicit TLS
-    the conversation is encrypted from the first octet and the certificate is verified.
+    *timeout* is the deadline of each turn, in seconds (default: twice the network's).  With *implicit_tls* (default:
+    on port 465 and the like) the conversation is encrypted from the first octet and the certificate is verified.
     """
-    return Dialogue(host, port, net=net, timeout=timeout or 2 * net.timeout)
+    implicit = port in IMPLICIT_TLS_PORTS if implicit_tls is None else implicit_tls
+    return Dialogue(host, port, net=net, timeout=timeout or 2 * net.timeout, implicit_tls=implicit)
 
 
 def _checked(line: str) -> str:

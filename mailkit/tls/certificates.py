@@ -23,6 +23,17 @@ __all__ = ["Certificate", "covers", "read", "weaknesses"]
 
 _MOST_NAMES = 200
 
+# What reading a hostile certificate may raise: version 5, the same extension twice, names of kinds nobody knows …
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+
 # RFC 8017 appendix A.2.4, RFC 5758 section 3.2, RFC 8410 section 3: as OpenSSL prints them.
 _SIGNATURES = {
     "1.2.840.113549.1.1.4": "md5WithRSAEncryption",
@@ -73,7 +84,7 @@ def read(der: bytes) -> Certificate:
             signature=_SIGNATURES.get(found.signature_algorithm_oid.dotted_string, "unknown"),
             der=der,
         )
-    except (ValueError, TypeError, OverflowError) as error:
+    except _UNREADABLE as error:
         raise ValueError("the certificate cannot be read") from error
 
 
@@ -103,7 +114,8 @@ def _key(certificate: x509.Certificate) -> str:
 def covers(names: Iterable[str], host: str) -> bool:
     """Return True when one of *names*, as a certificate bears them, stands for *host* (RFC 9525 section 6).
 
-    *host* is a name, an internationalised one too, or an IP address.
+    *host* is a name, an internationalised one too, or an IP address.  A dot at the end of *host* does not matter; one
+    in a certificate makes it no name at all (RFC 5280 section 4.2.1.6), and no client accepts it.
     """
     try:
         address = ipaddress.ip_address(host)
@@ -112,7 +124,7 @@ def covers(names: Iterable[str], host: str) -> bool:
     else:
         return str(address) in names
     wanted = _ascii(host)
-    return bool(wanted) and any(_matches(name.lower().rstrip("."), wanted) for name in names)
+    return bool(wanted) and any(_matches(name.lower(), wanted) for name in names)
 
 
 def _ascii(host: str) -> str:

@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Any
 
-from mailkit.conversation.bounded import BoundedSocket, BoundedTLSSocket, unverified_context, wrap
+from mailkit.conversation import Wire, unverified_context
 from mailkit.network import Network
 
 __all__ = ["Handshake", "shake", "strict", "tolerant"]
@@ -45,17 +45,14 @@ def strict(net: Network, highest: str | None = None) -> ssl.SSLContext:
     return context
 
 
-def shake(sock: BoundedSocket, host: str, context: ssl.SSLContext) -> tuple[BoundedTLSSocket, Handshake]:
-    """Shake hands on *sock* and return it inside TLS, with what was agreed on.
-
-    Raises ssl.SSLError (SSLCertVerificationError for a certificate that *context* does not trust) or OSError.
-    """
-    secure = wrap(sock, context, host)
-    version, cipher = secure.version() or "", secure.cipher()
-    return secure, Handshake(_NAMES.get(version, version), cipher[0] if cipher else "", _chain(secure))
+def shake(wire: Wire, context: ssl.SSLContext) -> Handshake:
+    """Shake hands on *wire* and return what was agreed on.  Raises HandshakeFailed or ReplyError."""
+    wire.begin_tls(context)
+    version, cipher = wire.secure.version() or "", wire.secure.cipher()
+    return Handshake(_NAMES.get(version, version), cipher[0] if cipher else "", _chain(wire.secure))
 
 
-def _chain(secure: BoundedTLSSocket) -> tuple[bytes, ...]:
+def _chain(secure: ssl.SSLObject) -> tuple[bytes, ...]:
     """Return the certificates that the server sent.
 
     Python offers the whole chain from 3.13 on; before, the same method hides in the object underneath.  Without it

@@ -12,8 +12,9 @@ import os
 import ssl
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mailkit.conversation.alerts import alert_sentence
 from mailkit.conversation.bounded import BoundedSocket, ReplyError
 
 __all__ = ["VERSIONS", "Alert", "ServerHello", "say_hello"]
@@ -22,8 +23,15 @@ __all__ = ["VERSIONS", "Alert", "ServerHello", "say_hello"]
 VERSIONS = {"TLS 1.0": 0x0301, "TLS 1.1": 0x0302, "TLS 1.2": 0x0303, "TLS 1.3": 0x0304}
 _NAMES = {number: name for name, number in VERSIONS.items()}
 
+_WARNING, _CLOSE_NOTIFY = 1, 0  # RFC 5246 section 7.2
 _ALERT, _HANDSHAKE = 21, 22  # record types, RFC 8446 section 5.1
-_CLIENT_HELLO, _SERVER_HELLO, _CERTIFICATE, _HELLO_DONE = 1, 2, 11, 14  # handshake types, RFC 5246 section 7.4
+_CLIENT_HELLO, _SERVER_HELLO, _CERTIFICATE, _CERTIFICATE_REQUEST, _HELLO_DONE = (
+    1,
+    2,
+    11,
+    13,
+    14,
+)  # handshake types, RFC 5246 section 7.4
 
 # What a server may choose from: today's suites first, then everything that old servers are still met with.
 _SUITES = bytes.fromhex(
@@ -36,31 +44,22 @@ _SUITES = bytes.fromhex(
 _GROUPS = bytes.fromhex("001d 0017 0018 0019 0100 0101")
 _SIGNATURES = bytes.fromhex("0403 0503 0603 0807 0808 0804 0805 0806 0809 080a 080b 0401 0501 0601 0203 0201")
 
-# RFC 8446 section 6, those that servers end a handshake with.
-_ALERTS = {
-    10: "unexpected message",
-    40: "handshake failure",
-    47: "illegal parameter",
-    50: "decode error",
-    70: "protocol version",
-    71: "insufficient security",
-    80: "internal error",
-    86: "inappropriate fallback",
-    112: "unrecognized name",
-}
-
 
 class Alert(Exception):
-    """The server refused the handshake; the text is the alert's name."""
+    """The server refused the handshake; the text is our sentence on its alert."""
 
 
 @dataclass(frozen=True)
 class ServerHello:
-    """What the server chose, and its certificates (DER, its own first) where they were asked for and in the clear."""
+    """What the server chose, and its certificates (DER, its own first) where they were asked for and in the clear.
+
+    ``wants_certificate`` is True when it asked for one of the client, which it may do without insisting.
+    """
 
     version: str
     cipher: str
     chain: tuple[bytes, ...] = ()
+    wants_certificate: bool = False
 
 
 def say_hello(sock: BoundedSocket, host: str, highest: str, *, certificates: bool = False) -> ServerHello:
@@ -70,16 +69,25 @@ def say_hello(sock: BoundedSocket, host: str, highest: str, *, certificates: boo
     the server refuses, EOFError when it hangs up, ReplyError for what is not TLS, and OSError.
     """
     sock.sendall(_client_hello(host, VERSIONS[highest]))
-    answer: tuple[str, str] | None = None
-    for kind, body in _messages(sock):
-        if kind == _SERVER_HELLO:
-            answer = _server_hello(body)
-            if not certificates or answer[0] == "TLS 1.3":
-                return ServerHello(*answer)
-        elif kind == _CERTIFICATE and answer:
-            return ServerHello(*answer, chain=_chain(body))
-        elif kind == _HELLO_DONE and answer:
-            return ServerHello(*answer)
+    found: ServerHello | None = None
+    try:
+        for kind, body in _messages(sock):
+            if kind == _SERVER_HELLO:
+                found = ServerHello(*_server_hello(body))
+                if not certificates or found.version == "TLS 1.3":
+                    return found
+            elif found is None:
+                break
+            elif kind == _CERTIFICATE:
+                found = replace(found, chain=_chain(body))
+            elif kind == _CERTIFICATE_REQUEST:
+                found = replace(found, wants_certificate=True)
+            elif kind == _HELLO_DONE:
+                return found
+    except (Alert, EOFError, OSError, ReplyError):
+        if found is None or not found.chain:
+            raise
+        return found  # it broke off behind what was wanted
     raise ReplyError("the answer is not TLS")
 
 
@@ -128,7 +136,9 @@ def _messages(sock: BoundedSocket) -> Iterator[tuple[int, bytes]]:
             raise ReplyError("the answer is not TLS")
         data = _exactly(sock, size)
         if kind == _ALERT:
-            raise Alert(_ALERTS.get(data[-1], f"alert {data[-1]}"))
+            if data[0] == _WARNING and data[-1] != _CLOSE_NOTIFY:
+                continue  # it says something, and goes on (RFC 5246 section 7.2)
+            raise Alert(alert_sentence(data[-1]))
         pending += data
         while len(pending) >= 4 and len(pending) >= 4 + int.from_bytes(pending[1:4], "big"):
             end = 4 + int.from_bytes(pending[1:4], "big")

@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mailkit.clients import SMTP, Line
-from mailkit.conversation.attempts import FAILURES, explain
-from mailkit.conversation.bounded import unverified_context
+from mailkit.conversation import FAILURES, NotOffered, Rejected, Reply, explain, unverified_context
 from mailkit.network import Network
 from mailkit.results import Outcome, Record, Rows, Stage, hidden
 
@@ -32,52 +31,55 @@ class Injection(Record):
     detail: str = hidden()
 
 
-class _Injector(SMTP):
-    """An SMTP client that says more than it should before TLS."""
-
-    def inject(self) -> int:
-        """Send a command right behind STARTTLS, and begin TLS if the server says 220; return its reply's code."""
-        self.stage = Stage.STARTTLS
-        self.send("STARTTLS\r\nNOOP injected\r\n")
-        code, _ = self.getreply()
-        if code == 220:
-            self._wrap(unverified_context())
-        return code
-
-
 def inject(host: str, port: int = 25, *, net: Network, timeout: float | None = None) -> Injection:
     """Send ``STARTTLS`` and ``NOOP`` in one packet, then greet inside TLS, and see who gets an answer.
 
     *timeout* is the deadline of the conversation in seconds (default: twice the network's).  Only for a server that
     is your own or in the practice internet.
     """
-    smtp = _Injector(net, host, port, timeout=timeout)
+    smtp = SMTP(net, host, port, timeout=timeout)
     try:
         with net.slot(host):
             smtp.open()
             smtp.introduce()
-            if smtp.inject() != 220:
-                reason = f"the server does not begin TLS: {smtp.lines[-1].text}"
-                smtp.close()
-                return Injection(host, port, Outcome.REJECTED, smtp.stage, None, reason, _lines(smtp))
-            smtp.stage = Stage.EHLO
-            smtp.send(f"EHLO {net.local_hostname}\r\n")
-            _, first = smtp.getreply()
+            _whisper(smtp)
+            first = _greet_inside(smtp)
             # The reply to EHLO has a line for each keyword; the reply to NOOP has one line and no keyword.
-            carried_out = b"\n" not in first
+            carried_out = len(first.lines) == 1
             if carried_out:
-                smtp.getreply()
+                smtp.read_reply()
             smtp.leave()
     except FAILURES as error:
         ended = explain(error, smtp.stage)
+        reason = f"the server does not begin TLS: {ended.reason}" if smtp.stage is Stage.STARTTLS else ended.reason
+        if isinstance(error, (Rejected, NotOffered)):
+            smtp.leave()
         smtp.close()
-        return Injection(host, port, ended.outcome, ended.stage, None, ended.reason, _lines(smtp), ended.detail)
+        return Injection(host, port, ended.outcome, ended.stage, None, reason, _lines(smtp), ended.detail)
     reason = (
         "the first answer inside TLS was to the command sent before it"
         if carried_out
         else "the command sent before TLS was forgotten"
     )
     return Injection(host, port, Outcome.OPEN, smtp.stage, carried_out, reason, _lines(smtp))
+
+
+def _whisper(smtp: SMTP) -> None:
+    """Send a command right behind STARTTLS, and begin TLS; raises when the server does not."""
+    smtp.stage = Stage.STARTTLS
+    if not smtp.offer.starttls:
+        raise NotOffered("STARTTLS is not offered")
+    smtp.wire.send(b"STARTTLS\r\nNOOP injected\r\n")
+    go_on = smtp.read_reply()
+    if go_on.code != 220:
+        raise Rejected(go_on)
+    smtp.begin_tls(unverified_context())
+
+
+def _greet_inside(smtp: SMTP) -> Reply:
+    smtp.stage = Stage.EHLO
+    smtp.wire.send(f"EHLO {smtp.net.local_hostname}\r\n".encode())
+    return smtp.read_reply()
 
 
 def _lines(smtp: SMTP) -> Rows[Line]:

@@ -10,20 +10,20 @@ from __future__ import annotations
 import ssl
 import time
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
-from mailkit.conversation.attempts import ABOUT_TIME, FAILURES, distrust, explain
+from mailkit.conversation import FAILURES, Attempt, HandshakeFailed, explain
+from mailkit.conversation.alerts import ABOUT_TIME, distrust
 from mailkit.network import Network
 from mailkit.results import Outcome, Record, Rows, Stage, hidden
 from mailkit.tls.certificates import Certificate, covers, read, weaknesses
 from mailkit.tls.handshakes import Handshake, shake, strict, tolerant
 from mailkit.tls.hello import VERSIONS, Alert, ServerHello, say_hello
-from mailkit.tls.upgrading import Connection, Refused, protocol_of
+from mailkit.tls.upgrading import Connection, Refused, farewell, protocol_of, spoken_at
 
 __all__ = ["Scan", "scan"]
 
 _MOST_CONNECTIONS = 4
-_GOODBYES = {"smtp": b"QUIT\r\n", "imap": b"a3 LOGOUT\r\n", "pop3": b"QUIT\r\n"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class Scan(Record):
     whether the certificate is for this host, ``trusted`` whether an authority that the network trusts vouches for it
     today; both are None where no certificate was seen or nothing can be told.  ``days_left`` counts from ``net.now()``
     to ``not_after``.  ``chain`` holds all certificates, the server's own first.  ``reason`` says what is wrong.
+    ``finished`` says whether a client with today's usual settings got through a handshake, whatever it thought of the
+    certificate; None where that was not seen.  ``unasked`` says why older versions could not be asked for.
     """
 
     host: str
@@ -51,6 +53,8 @@ class Scan(Record):
     trusted: bool | None = None
     not_after: datetime | None = None
     days_left: int | None = None
+    finished: bool | None = None
+    unasked: str = ""
     reason: str = ""
     chain: Rows[Certificate] = hidden(Rows(Certificate, ()))
     detail: str = hidden()
@@ -84,6 +88,8 @@ class _Examination:
     versions: set[str] = field(default_factory=set)
     trusted: bool | None = None
     distrust: str = ""
+    finished: bool | None = None
+    unasked: str = ""
     notes: list[str] = field(default_factory=list)
 
     def result(self) -> Scan:
@@ -93,20 +99,13 @@ class _Examination:
         connection = self._connection()
         try:
             seen: Handshake | ServerHello = self._shake(connection, tolerant())
-        except Refused as error:
-            return replace(blank, outcome=Outcome.REJECTED, stage=connection.stage, reason=str(error))
-        except FAILURES as error:
-            ended = explain(error, connection.stage)
-            if ended.outcome is not Outcome.TLS_FAILURE:
-                return replace(
-                    blank, outcome=ended.outcome, stage=ended.stage, reason=ended.reason, detail=ended.detail
-                )
-            try:
-                seen = self._hello("TLS 1.3", certificates=True)
-            except (Refused, Alert, *FAILURES) as second:
-                reason = f"the server refuses the handshake ({second})" if isinstance(second, Alert) else ended.reason
-                return replace(blank, outcome=Outcome.TLS_FAILURE, stage=Stage.TLS, reason=reason, detail=ended.detail)
-            self.notes.append("this machine's OpenSSL cannot finish a handshake with it")
+        except (Refused, *FAILURES) as error:
+            ended = _ended(error, connection)
+            second = self._read_only(ended) if ended.outcome is Outcome.TLS_FAILURE else None
+            if second is None:
+                reason = "; ".join([ended.reason, *self.notes])
+                return replace(blank, outcome=ended.outcome, stage=ended.stage, reason=reason, detail=ended.detail)
+            seen = second
         self.versions.add(seen.version)
         if isinstance(seen, Handshake):
             self._verify(seen.version)
@@ -123,22 +122,37 @@ class _Examination:
     def _shake(self, connection: Connection, context: ssl.SSLContext) -> Handshake:
         try:
             with self.net.slot(self.host):
-                secure, seen = shake(connection.open(), self.host, context)
-                connection.sock = secure
+                wire = connection.open()
+                seen = shake(wire, context)
                 try:
-                    if self.protocol:
-                        secure.sendall(_GOODBYES[self.protocol])
-                except OSError:
-                    pass  # it hung up first; what there was to see has been seen
+                    farewell(wire, spoken_at(self.port, self.protocol), greets=not self.protocol)
+                except HandshakeFailed as error:
+                    self._broke_off(error.reason)
                 return seen
         finally:
             connection.close()
+
+    def _broke_off(self, reason: str) -> None:
+        """Note that a handshake did not come to a good end."""
+        self.finished = False
+        if reason not in self.notes:
+            self.notes.append(reason)
+
+    def _read_only(self, ended: Attempt) -> ServerHello | None:
+        """Read what the server shows to a ClientHello, after a handshake that failed; None when it shows nothing."""
+        try:
+            seen = self._hello("TLS 1.3", certificates=True)
+        except (Refused, Alert, *FAILURES):
+            return None
+        wants = "; it asks for a certificate of the client" if seen.wants_certificate else ""
+        self._broke_off(f"a client of today cannot finish a handshake with it: {ended.reason}{wants}")
+        return seen
 
     def _hello(self, highest: str, *, certificates: bool = False) -> ServerHello:
         connection = self._connection()
         try:
             with self.net.slot(self.host):
-                return say_hello(connection.open(), self.host, highest, certificates=certificates)
+                return say_hello(connection.open().plain, self.host, highest, certificates=certificates)
         finally:
             connection.close()
 
@@ -150,37 +164,51 @@ class _Examination:
                 return
             if self.notes:
                 return
-        if not self._trust(None) and not self.notes:
-            self.notes.append("a client that verifies could not finish the handshake")
+        self._trust(None)
 
     def _trust(self, highest: str | None) -> bool:
-        """Shake hands and verify; False when the handshake failed for another reason than the certificate."""
+        """Shake hands and verify; False when the handshake failed for another reason than the certificate.
+
+        Up to *highest* it may fail because the server wants more; without it a failure is one of every such client.
+        """
         connection = self._connection()
         try:
             self._shake(connection, strict(self.net, highest))
-        except ssl.SSLCertVerificationError as error:
-            self.trusted = False
-            self.distrust = distrust(error)
-            return True
-        except ssl.SSLError:
-            return False
+        except HandshakeFailed as error:
+            if error.certificate is not None:
+                self.trusted, self.distrust = False, distrust(error.certificate)
+            elif error.outcome is Outcome.TLS_FAILURE and highest is not None:
+                return False
+            else:
+                self._broke_off(f"a client that verifies could not finish the handshake: {error.reason}")
+                return False
         except (Refused, *FAILURES) as error:
-            self.notes.append(f"asked again, it failed: {explain(error, connection.stage).reason}")
+            self.notes.append(f"asked again, it failed: {_ended(error, connection).reason}")
             return False
-        self.trusted = True
+        else:
+            self.trusted = True
+        if self.finished is None:
+            self.finished = True
         return True
 
     def _ask_for_older(self) -> None:
         """Ask for each version below the oldest one seen, as long as something is found and connections are left."""
         names = list(VERSIONS)
         while (place := names.index(min(self.versions))) > 0 and self.connections < _MOST_CONNECTIONS:
+            connection = self._connection()
             try:
-                self.versions.add(self._hello(names[place - 1]).version)
-            except (Alert, EOFError, ConnectionResetError, Refused):
-                return  # no such version: servers say so by an alert, or just hang up
-            except FAILURES as error:
-                self.notes.append(f"versions before {names[place]}: {explain(error, Stage.TLS).reason}")
+                with self.net.slot(self.host):
+                    sock = connection.open().plain
+                    self.versions.add(say_hello(sock, self.host, names[place - 1]).version)
+            except Alert:
+                return  # no such version
+            except (Refused, *FAILURES) as error:
+                if connection.wire.stage is Stage.TLS and isinstance(error, (EOFError, ConnectionResetError)):
+                    return  # some servers just hang up
+                self.unasked = f"versions before {names[place]}: {_ended(error, connection).reason}"
                 return
+            finally:
+                connection.close()
 
     # The conclusion -----------------------------------------------------------------------------------------------
 
@@ -193,22 +221,29 @@ class _Examination:
             cipher=seen.cipher,
             forward_secrecy=seen.version == "TLS 1.3" or seen.cipher.startswith(("ECDHE-", "DHE-", "EDH-")),
             trusted=self.trusted,
+            finished=self.finished,
+            unasked=self.unasked,
         )
+        notes = [*self.notes, *([self.unasked] if self.unasked else [])]
         try:
-            chain = Rows(Certificate, [read(der) for der in seen.chain], caption=self.net.caption)
+            own = read(seen.chain[0]) if seen.chain else None
         except ValueError as error:
-            return replace(found, reason="; ".join([str(error), *self.notes]))
-        if not chain:
-            return replace(found, reason="; ".join(["no certificate was seen", *self.notes]))
-        own, now = chain[0], self.net.now()
+            return replace(found, reason="; ".join([str(error), *notes]))
+        if own is None:
+            return replace(found, reason="; ".join(["no certificate was seen", *notes]))
+        others = [certificate for der in seen.chain[1:] if (certificate := _read_if_possible(der))]
+        if len(others) < len(seen.chain) - 1:
+            notes.append("a certificate behind its own cannot be read")
+        now = self.net.now()
         name_ok = covers(own.names, self.host)
         faults = [] if name_ok else [_wrong_name(own)]
         if own.not_after < now:
             faults.append(f"its certificate expired on {own.not_after:%Y-%m-%d}")
         if own.not_before > now:
             faults.append(f"its certificate is not valid before {own.not_before:%Y-%m-%d}")
-        about_time = self.distrust in ABOUT_TIME
-        if self.distrust and not (about_time and not own.not_before <= now <= own.not_after):
+        if self.distrust in ABOUT_TIME:
+            faults += _untimely(own, others)
+        elif self.distrust:
             faults.append(f"its certificate {self.distrust}")
         return replace(
             found,
@@ -218,9 +253,37 @@ class _Examination:
             name_ok=name_ok,
             not_after=own.not_after,
             days_left=(own.not_after - now).days,
-            reason="; ".join([*faults, *weaknesses(own), *self.notes]),
-            chain=chain,
+            reason="; ".join([*faults, *weaknesses(own), *notes]),
+            chain=Rows(Certificate, [own, *others], caption=self.net.caption),
         )
+
+
+def _ended(error: BaseException, connection: Connection) -> Attempt:
+    if isinstance(error, Refused):
+        return Attempt(Outcome.REJECTED, connection.wire.stage, reason=str(error))
+    return explain(error, connection.wire.stage)
+
+
+def _read_if_possible(der: bytes) -> Certificate | None:
+    try:
+        return read(der)
+    except ValueError:
+        return None
+
+
+def _untimely(own: Certificate, others: list[Certificate]) -> list[str]:
+    """Return whose certificate OpenSSL found expired or not valid yet: it goes by this machine's clock.
+
+    Nothing when it is the server's own, which the network's clock has judged already.
+    """
+    today = datetime.now(UTC)
+    if not own.not_before <= today <= own.not_after:
+        return []
+    late = [other for other in others if not other.not_before <= today <= other.not_after]
+    if not late:
+        return ["an authority's certificate above its own has expired or is not valid yet"]
+    when = [f"{other.subject}, valid from {other.not_before:%Y-%m-%d} to {other.not_after:%Y-%m-%d}" for other in late]
+    return [f"not its own certificate, but an authority's above it has expired or is not valid yet ({'; '.join(when)})"]
 
 
 def _wrong_name(own: Certificate) -> str:

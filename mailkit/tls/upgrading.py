@@ -6,24 +6,23 @@ command: RFC 3207 for SMTP, RFC 9051 section 6.2.1 for IMAP, RFC 2595 section 4 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
-from mailkit.conversation.bounded import BoundedSocket, ReplyError
+from mailkit.conversation import SMTP, HandshakeFailed, NotOffered, ReplyError, Wire
 from mailkit.network import Network
 from mailkit.results import Stage, visible
 
-__all__ = ["PROTOCOLS", "Connection", "Refused", "protocol_of"]
+__all__ = ["PROTOCOLS", "Connection", "Refused", "farewell", "protocol_of", "spoken_at"]
 
 PROTOCOLS = ("smtp", "imap", "pop3")
 
 _STARTTLS_PORTS = {25: "smtp", 587: "smtp", 2525: "smtp", 143: "imap", 110: "pop3"}
-_MAX_LINE = 8192  # octets; an IMAP capability line may be long
-_MAX_LINES = 128  # lines of one answer
+_IMPLICIT_PORTS = {465: "smtp", 993: "imap", 995: "pop3"}
+_LONGEST = 8192  # octets of a line; one with IMAP's capabilities may be long
+_MOST_LINES = 128  # of one answer
+_GOODBYES = {"smtp": b"QUIT\r\n", "imap": b"a3 LOGOUT\r\n", "pop3": b"QUIT\r\n"}
 
 
 class Refused(Exception):
-    """The server answered, and the answer was no; the text is our own sentence."""
+    """An IMAP or POP3 server answered, and the answer was no; the text is what it said."""
 
 
 def protocol_of(port: int, starttls: str | None) -> str:
@@ -39,114 +38,109 @@ def protocol_of(port: int, starttls: str | None) -> str:
     return "" if word == "none" else word
 
 
+def spoken_at(port: int, protocol: str) -> str:
+    """Return what is spoken inside TLS: the *protocol* of STARTTLS, else what the port is for, "" if nobody knows."""
+    return protocol or _IMPLICIT_PORTS.get(port, "")
+
+
 class Connection:
     """One connection to *host*:*port*, which :meth:`open` brings to where TLS may begin.
 
     *protocol* is one of :data:`PROTOCOLS`, or "" for implicit TLS; *seconds* is the deadline of the whole connection.
-    ``stage`` is how far it got.
+    ``wire`` is the connection itself.
     """
 
     def __init__(self, net: Network, host: str, port: int, protocol: str, seconds: float) -> None:
-        self._net, self._host, self._port, self._protocol = net, host, port, protocol
-        self._deadline = time.monotonic() + seconds
-        self._unread = b""
-        self.stage = Stage.CONNECT
-        self.sock: BoundedSocket | None = None
+        self._protocol = protocol
+        self._smtp = SMTP(net, host, port, timeout=seconds) if protocol == "smtp" else None
+        self.wire = self._smtp.wire if self._smtp else Wire(net, host, port, timeout=seconds)
 
-    def open(self) -> BoundedSocket:
-        """Return a socket on which the next octet is TLS.
+    def open(self) -> Wire:
+        """Return a connection on which the next octet is TLS.
 
-        Raises OSError, ReplyError for what is not the protocol, and :class:`Refused` when the server will not.
+        Raises OSError, ReplyError for what is not the protocol, Rejected, NotOffered and :class:`Refused` when the
+        server will not.
         """
-        left = max(self._deadline - time.monotonic(), 0.001)
-        plain = self._net.dial(self._host, self._port, timeout=min(self._net.timeout, left))
-        self.sock = BoundedSocket(fileno=plain.detach())
-        self.sock.deadline = self._deadline
+        self.wire.connect()
         if self._protocol:
-            self.stage = Stage.GREETING
-            {"smtp": self._smtp, "imap": self._imap, "pop3": self._pop3}[self._protocol]()
-            if self._unread:
+            self.wire.stage = Stage.GREETING
+            {"smtp": self._by_smtp, "imap": self._by_imap, "pop3": self._by_pop3}[self._protocol]()
+            if self.wire.incoming.octets:
                 # Whoever sent this sent it before TLS: a careless client would take it for the server's word inside.
                 raise ReplyError("more came in the clear after the go-ahead for TLS: someone injects replies")
-        self.stage = Stage.TLS
-        return self.sock
+        self.wire.stage = Stage.TLS
+        return self.wire
 
     def close(self) -> None:
         """Close the connection."""
-        if self.sock is not None:
-            self.sock.close()
+        self.wire.close()
 
     # The three dialogues ------------------------------------------------------------------------------------------
 
-    def _smtp(self) -> None:
-        self._expect(self._smtp_reply(), "220")
-        self.stage = Stage.EHLO
-        offered = self._ask(f"EHLO {self._net.local_hostname}", self._smtp_reply)
-        self.stage = Stage.STARTTLS
-        # RFC 5321 section 4.1.1.1: each further line of the reply is a keyword.
-        if not any(line[4:].split()[:1] == ["STARTTLS"] for line in map(str.upper, offered)):
-            raise Refused("STARTTLS is not offered")
-        self._expect(self._ask("STARTTLS", self._smtp_reply), "220")
+    def _by_smtp(self) -> None:
+        assert self._smtp is not None
+        self._smtp.greeted()
+        self._smtp.introduce()
+        self._smtp.ask_for_tls()
 
-    def _imap(self) -> None:
-        self._expect([self._line()], "* OK")
-        self.stage = Stage.EHLO
-        offered = " ".join(self._ask("a1 CAPABILITY", lambda: self._lines_to("a1 "))).upper()
-        self.stage = Stage.STARTTLS
+    def _by_imap(self) -> None:
+        self._expect(self._line(), "* OK")
+        self.wire.stage = Stage.EHLO
+        offered = " ".join(self._ask("a1 CAPABILITY", "a1 ")).upper()
+        self.wire.stage = Stage.STARTTLS
         if "STARTTLS" not in offered.split():
-            raise Refused("STARTTLS is not offered")
-        self._expect(self._ask("a2 STARTTLS", lambda: self._lines_to("a2 "))[-1:], "a2 OK")
+            raise NotOffered("STARTTLS is not offered")
+        self._expect(self._ask("a2 STARTTLS", "a2 ")[-1], "a2 OK")
 
-    def _pop3(self) -> None:
-        self._expect([self._line()], "+OK")
-        self.stage = Stage.EHLO
-        offered = self._ask("CAPA", self._pop3_list)
-        self.stage = Stage.STARTTLS
+    def _by_pop3(self) -> None:
+        self._expect(self._line(), "+OK")
+        self.wire.stage = Stage.EHLO
+        self.wire.send(b"CAPA\r\n")
+        offered = [self._line()]
+        while offered[0].startswith("+OK") and offered[-1] != ".":
+            offered.append(self._next(offered))
+        self.wire.stage = Stage.STARTTLS
         if "STLS" not in [line.strip().upper() for line in offered]:
-            raise Refused("STARTTLS (STLS) is not offered")
-        self._expect(self._ask("STLS", lambda: [self._line()]), "+OK")
+            raise NotOffered("STARTTLS (STLS) is not offered")
+        self.wire.send(b"STLS\r\n")
+        self._expect(self._line(), "+OK")
 
-    def _ask(self, command: str, answer: Callable[[], list[str]]) -> list[str]:
-        assert self.sock is not None
-        self.sock.sendall(command.encode("ascii") + b"\r\n")
-        return answer()
-
-    def _expect(self, lines: list[str], beginning: str) -> None:
-        if not lines[-1].upper().startswith(beginning.upper()):
-            raise Refused(visible(lines[-1], 200))
-
-    def _smtp_reply(self) -> list[str]:
-        lines: list[str] = []
-        while not lines or lines[-1][3:4] == "-":
-            if len(lines) == _MAX_LINES:
-                raise ReplyError("the reply never ends")
-            lines.append(self._line())
-            if not lines[-1][:3].isdigit():
-                raise ReplyError("the reply is not SMTP")
-        return lines
-
-    def _lines_to(self, tag: str) -> list[str]:
+    def _ask(self, command: str, tag: str) -> list[str]:
+        """Send an IMAP command and return the lines up to the one that begins with *tag*."""
+        self.wire.send(command.encode() + b"\r\n")
         lines = [self._line()]
-        while not lines[-1].startswith(tag) and len(lines) < _MAX_LINES:
-            lines.append(self._line())
+        while not lines[-1].startswith(tag):
+            lines.append(self._next(lines))
         return lines
 
-    def _pop3_list(self) -> list[str]:
-        lines = [self._line()]
-        while lines[0].startswith("+OK") and lines[-1] != "." and len(lines) < _MAX_LINES:
-            lines.append(self._line())
-        return lines
+    def _next(self, lines: list[str]) -> str:
+        if len(lines) == _MOST_LINES:
+            raise ReplyError("the answer never ends")
+        return self._line()
 
     def _line(self) -> str:
-        """Return the next line without its end; what came after it in the same packet waits in ``_unread``."""
-        assert self.sock is not None
-        buffer = bytearray(4096)
-        while b"\n" not in self._unread:
-            if len(self._unread) > _MAX_LINE:
-                raise ReplyError("a line never ends")
-            got = self.sock.recv_into(buffer)
-            if not got:
-                raise EOFError("the server closed the connection")
-            self._unread += bytes(buffer[:got])
-        line, _, self._unread = self._unread.partition(b"\n")
-        return line.rstrip(b"\r").decode("utf-8", "replace")
+        return self.wire.read_line(_LONGEST).decode("utf-8", "replace")
+
+    def _expect(self, line: str, beginning: str) -> None:
+        if not line.upper().startswith(beginning.upper()):
+            raise Refused(visible(line, 200))
+
+
+def farewell(wire: Wire, protocol: str, *, greets: bool) -> None:
+    """Say goodbye inside TLS and read what the server says: its greeting if it *greets* there, else its reply.
+
+    In TLS 1.3 a server that wants a certificate of the client says so only then (RFC 8446 section 4.4.2.4), and
+    HandshakeFailed is raised.  What else goes wrong does not matter any more.
+    """
+    if not protocol:
+        return  # nobody knows what to say there
+    try:
+        if not greets:
+            wire.send(_GOODBYES[protocol])
+        wire.read_line(_LONGEST)
+        if greets:
+            wire.send(_GOODBYES[protocol])
+    except HandshakeFailed:
+        raise
+    except (OSError, EOFError, ReplyError):
+        pass

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailkit.clients import IMPLICIT_TLS_PORTS, Line
-from mailkit.conversation.bounded import unverified_context
+from mailkit.conversation.encryption import unverified_context
 from mailkit.lab import ca
 from mailkit.lab.core import Lab
 from mailkit.lab.listening import listening

@@ -7,6 +7,7 @@ The clients log in as ``victim``, whose password is no secret; they take no othe
 from __future__ import annotations
 
 import asyncio
+import email.policy
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +16,10 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 
 from mailkit.clients import SMTP, Line
-from mailkit.conversation.attempts import FAILURES, distrust, explain
-from mailkit.conversation.bounded import unverified_context
+from mailkit.conversation.attempts import FAILURES, explain
+from mailkit.conversation.encryption import HandshakeFailed, unverified_context
+from mailkit.conversation.handing_over import hand_over
+from mailkit.conversation.wire import Incoming
 from mailkit.lab.attacks.attackers import VICTIM, attack
 from mailkit.lab.core import Lab
 from mailkit.lab.listening import listening
@@ -56,24 +59,20 @@ def submit(lab: Lab, setting: str, *, vantage: str = "hotel") -> Trial:
     net = lab.network(vantage)
     implicit = setting == "implicit"
     smtp = SMTP(net, _SERVER, 465 if implicit else 587, timeout=8 * net.timeout)
-    account = lab.account(VICTIM)
-    smtp.user, smtp.password = account.user, account.password
     ended = None
     try:
         smtp.open(context=net.tls_context() if implicit else None)
         smtp.introduce()
-        if not implicit and (setting != "opportunistic" or smtp.has_extn("starttls")):  # careless: "if available"
+        if not implicit and (setting != "opportunistic" or smtp.offer.starttls):  # careless: "if available"
             # Careless: only "verify" asks whose certificate it is.
             smtp.secure(net.tls_context() if setting == "verify" else unverified_context())
-        smtp.stage = Stage.AUTH
-        smtp.auth("PLAIN", smtp.auth_plain)  # careless: it does not ask whether anybody can read along
-        smtp.stage = Stage.DATA
-        smtp.sendmail(VICTIM, [_COLLEAGUE], _message(lab))
+        smtp.login(lab.account(VICTIM), ("PLAIN",))  # careless: it does not ask whether anybody can read along
+        hand_over(smtp, _message(lab), sender=VICTIM, recipients=[_COLLEAGUE])
         smtp.leave()
     except FAILURES as error:
         ended = explain(error, smtp.stage)
-        if isinstance(error, ssl.SSLCertVerificationError):
-            ended = replace(ended, reason=f"the client hangs up: the certificate {distrust(error)}")
+        if isinstance(error, HandshakeFailed) and error.certificate:
+            ended = replace(ended, reason=f"the client hangs up: {ended.reason}")
         smtp.close()
     dialogue = Rows(Line, smtp.lines, caption=net.caption)
     if ended:
@@ -86,7 +85,7 @@ def _message(lab: Lab) -> bytes:
     message["From"], message["To"], message["Subject"] = VICTIM, _COLLEAGUE, "Greetings from the hotel"
     message["Date"], message["Message-ID"] = format_datetime(lab.clock.now()), "<greetings@hotel.example>"
     message.set_content("All is well here.")
-    return message.as_bytes()
+    return message.as_bytes(policy=email.policy.SMTP)
 
 
 def trials(lab: Lab, *, vantage: str = "hotel") -> Rows[Trial]:
@@ -108,22 +107,12 @@ class BufferingClient(SMTP):
     RFC 3207 section 4.2 makes a client discard what it learned before TLS; the sound one drops its buffer.
     """
 
-    def _wrap(self, context: ssl.SSLContext) -> None:
-        read_ahead = self.file.peek() if self.file is not None else b""
-        super()._wrap(context)
-        self._left_over = [line for line in read_ahead.splitlines(keepends=True) if line.endswith(b"\n")]
-
-    def getreply(self) -> tuple[int, bytes]:
-        """Return the next reply: first what was left over from before TLS, taken for the server's word inside it."""
-        left = getattr(self, "_left_over", [])
-        texts = []
-        while left:
-            line = left.pop(0)
-            self.lines.append(Line("S", line.decode("ascii", "replace").rstrip(), self.encrypted))
-            texts.append(line[4:].strip())
-            if line[3:4] == b" ":
-                return int(line[:3]), b"\n".join(texts)
-        return super().getreply()
+    def begin_tls(self, context: ssl.SSLContext) -> None:
+        """Shake hands, and take what was said before for what the server says inside."""
+        left_over = Incoming()
+        left_over.add(self.wire.incoming.octets)
+        super().begin_tls(context)
+        self.wire.incoming = left_over
 
 
 def greet_inside(lab: Lab, client: type[SMTP], *, vantage: str = "hotel") -> Rows[Line]:
