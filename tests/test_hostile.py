@@ -24,7 +24,7 @@ import pytest
 from support_servers import HOST, closed_port, loopback_network, server_context, smtp, tcp_server, wait_for_end
 
 from mailkit import op25b
-from mailkit.clients import send
+from mailkit.clients import Credentials, Sent, send
 from mailkit.lab.world import PRACTICE
 from mailkit.network import Network, Status, internet
 from mailkit.op25b import Reach
@@ -210,20 +210,39 @@ BROKEN_TLS = {
 
 @pytest.mark.parametrize("name", BROKEN_TLS)
 def test_starttls_offered_and_then_broken(name: str) -> None:
+    """With a password to lose, the client stops; without, it delivers in the clear over a new connection."""
+    connections: list[socket.socket] = []
+
     def behave(connection: socket.socket) -> None:
-        for reply in (b"220 a\r\n", b"250-a\r\n250 STARTTLS\r\n", b"220 go\r\n"):
-            connection.sendall(reply)
-            connection.recv(4096)
-        BROKEN_TLS[name](connection)
+        connections.append(connection)
+        if len(connections) % 2:
+            for reply in (b"220 a\r\n", b"250-a\r\n250-AUTH PLAIN\r\n250 STARTTLS\r\n", b"220 go\r\n"):
+                connection.sendall(reply)
+                connection.recv(4096)
+            BROKEN_TLS[name](connection)
+        else:
+            smtp({"EHLO": b"250-a\r\n250 STARTTLS\r\n"})(connection)
+
+    def sent(port: int, credentials: Credentials | None) -> Sent:
+        net = loopback_network(TIMEOUT)
+        return send(
+            HOST, port, b"x", sender="", recipients=["a@b.example"], net=net, timeout=1, credentials=credentials
+        )
 
     with tcp_server(behave) as port:
         begun = time.monotonic()
-        sent = send(HOST, port, b"x", sender="", recipients=["a@b.example"], net=loopback_network(TIMEOUT), timeout=1)
+        stopped = sent(port, Credentials("user", "password"))
         assert time.monotonic() - begun < IN_TIME
-    assert sent.stage is Stage.STARTTLS
-    assert sent.outcome in (Outcome.TLS_FAILURE, Outcome.TIMEOUT, Outcome.RESET)
-    if name in ("says nothing", "drips"):
-        assert sent.outcome in (Outcome.TIMEOUT, Outcome.TLS_FAILURE)
+        assert len(connections) == 1
+        assert stopped.stage is Stage.STARTTLS and stopped.reason
+        assert stopped.outcome in (Outcome.TLS_FAILURE, Outcome.TIMEOUT, Outcome.RESET)
+        if name in ("says nothing", "drips"):
+            assert stopped.outcome in (Outcome.TIMEOUT, Outcome.TLS_FAILURE)
+        connections.append(connections[0])
+        delivered = sent(port, None)
+    assert len(connections) == 4
+    assert (delivered.outcome, delivered.encrypted) == (Outcome.OPEN, False)
+    assert delivered.reason.startswith("in the clear, since TLS failed: ")
 
 
 @pytest.mark.parametrize("name", BROKEN_TLS)

@@ -61,12 +61,20 @@ def _for_programs(host: str, queue_id: str, arrived: datetime, failures: list[Fa
     blocks: list[Message | str] = [about]
     for failure in failures:
         block = Message()
-        block["Final-Recipient"] = f"rfc822; {failure.recipient}"
+        kind = "rfc822" if failure.recipient.isascii() else "utf-8"
+        block["Final-Recipient"] = f"{kind}; {_in_ascii(failure.recipient)}"
         block["Action"] = "failed"
         block["Status"] = failure.status
         # A reply of the other server is type smtp; anything else is our own word (RFC 3464 section 2.3.6).
-        block["Diagnostic-Code"] = f"{'smtp' if failure.text[:3].isdigit() else 'X-practice'}; {failure.text}"
+        block["Diagnostic-Code"] = (
+            f"{'smtp' if failure.text[:3].isdigit() else 'X-practice'}; {_in_ascii(failure.text)}"
+        )
         blocks.append(block)
     part = MIMEBase("message", "delivery-status")
     part.set_payload(blocks)
     return part
+
+
+def _in_ascii(text: str) -> str:
+    """Return *text* for a field that holds ASCII only: other characters as RFC 6533 section 3 spells them out."""
+    return "".join(char if char.isascii() else f"\\x{{{ord(char):X}}}" for char in text)
