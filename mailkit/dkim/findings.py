@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mailkit import spf
 from mailkit.dkim.keys import Key, key
 from mailkit.dkim.names import ascii_name
+from mailkit.dkim.records import KeyRecordProblem, parse_record
 from mailkit.dkim.selector_search import SelectorTrial, Trial
 from mailkit.dkim.selector_search import selectors as search
 from mailkit.dkim.signature import SignatureProblem, parse_tags
@@ -23,32 +24,42 @@ _NAMES = "RFC 6376 section 3.6.2.1"
 def findings(domain: str, *, net: Network, selectors: Sequence[str] | None = None) -> list[Finding]:
     """Return what can be said about the DKIM keys of *domain*.
 
-    Without *selectors* the usual ones are tried.  The DNS cannot list them, so finding none is ``unknown``.  With
-    them, a selector that has no key is a fault only where none of them has one: a list may serve several domains.
-    Raises ValueError or TypeError for what cannot be a domain or a selector.
+    Without *selectors* the usual ones are tried.  The DNS cannot list them, so finding none is ``unknown``.  Who names
+    them says that the domain signs with them: one without a key is a warning then, and a fault where none has one.
+    A domain that sends no mail, as its SPF record says, needs no key.  Raises ValueError or TypeError for what cannot
+    be a domain or a selector.
     """
     domain = ascii_name(domain, "domain")
     if selectors is not None:
-        keys = survey(domain, selectors, net=net)
-        some = any(k.records for k in keys)
-        return [_about_missing(k, some) if _is_missing(k) else _about_key(k, net) for k in keys]
+        return _about_named(survey(domain, selectors, net=net), domain, net)
     *trials, rest = search(domain, net=net)
     found = [
         _about_alias(trial, domain)
-        if trial.status is Trial.DANGLING
+        if trial.status in (Trial.DANGLING, Trial.SPARE)
         else _about_key(key(domain, trial.selector, net=net), net)
         for trial in trials
     ]
     return [*found, _about_others(rest, domain, net)]
 
 
-def _is_missing(k: Key) -> bool:
-    return not k.records and k.verdict is Verdict.FAIL
+def _about_named(keys: Sequence[Key], domain: str, net: Network) -> list[Finding]:
+    lost = [k for k in keys if not k.records and k.verdict is Verdict.FAIL]
+    if all(k in lost or k.revoked for k in keys) and _sends_nothing(domain, net):
+        return [Finding("DKIM key", k.name, Verdict.INFO, k.reason, _SILENT, "", _NAMES, _LESSON) for k in keys]
+    verdict = Verdict.FAIL if len(lost) == len(keys) else Verdict.WARN
+    return [_about_missing(k, verdict) if k in lost else _about_key(k, net) for k in keys]
 
 
-def _about_missing(k: Key, others: bool) -> Finding:
-    verdict = Verdict.INFO if others else Verdict.FAIL
-    return Finding("DKIM key", k.name, verdict, k.reason, k.advice, "", _NAMES, _LESSON)
+_SILENT = "Right for a domain that sends no mail, as its SPF record says."
+
+
+def _sends_nothing(domain: str, net: Network) -> bool:
+    return spf.record(domain, net=net).text.lower().split() == ["v=spf1", "-all"]
+
+
+def _about_missing(k: Key, verdict: Verdict) -> Finding:
+    advice = _about_target(k.alias[0]) if k.alias else k.advice
+    return Finding("DKIM key", k.name, verdict, k.reason, advice, "", _NAMES, _LESSON)
 
 
 def _about_key(k: Key, net: Network) -> Finding:
@@ -58,17 +69,29 @@ def _about_key(k: Key, net: Network) -> Finding:
 
 
 def _about_alias(trial: SelectorTrial, domain: str) -> Finding:
+    """Return a finding on an alias without a key; taking one away stops the service from changing its keys."""
+    advice, reference = _about_target(trial.alias[0]), "RFC 6376 section 6.1.2"
+    if trial.status is Trial.SPARE:
+        advice = "Leave it: the service publishes its next key there, and signs with it once it changes keys."
+        reference = "RFC 6376 section 3.1"
     subject = f"{trial.selector}._domainkey.{domain}"
-    advice = "Delete the alias: whoever gets hold of the name it leads to can sign as this domain."
-    return Finding("DKIM key", subject, trial.verdict, trial.reason, advice, "", "RFC 6376 section 8.5", _LESSON)
+    return Finding("DKIM key", subject, trial.verdict, trial.reason, advice, "", reference, _LESSON)
+
+
+def _about_target(target: str) -> str:
+    return (
+        f"Ask whoever runs {target} whether they sign for you: then the key must be published there, now or when they"
+        " change keys. Only if you no longer use them take the alias away: whoever gets hold of that name can sign as"
+        " this domain."
+    )
 
 
 def _about_others(rest: SelectorTrial, domain: str, net: Network) -> Finding:
     """Return a finding on the selectors that were not tried."""
     verdict, advice = rest.verdict, "Name those you sign with: report.audit(…, selectors=[…])."
     if verdict is Verdict.WARN:
-        if spf.record(domain, net=net).text.lower().split() == ["v=spf1", "-all"]:
-            verdict, advice = Verdict.INFO, "Right for a domain that sends no mail, as its SPF record says."
+        if _sends_nothing(domain, net):
+            verdict, advice = Verdict.INFO, _SILENT
         else:
             advice = "Sign what this domain sends: make a key with dkim.generate() and publish its record."
     return Finding("DKIM selectors", domain, verdict, rest.reason, advice, "", _NAMES, _LESSON)
@@ -82,7 +105,21 @@ def _fix(k: Key, net: Network) -> str:
         return ""
     if k.bits and (k.key_type == "ed25519" or 2048 <= k.bits <= 4096):
         return _mended(k)
+    if not k.bits and (retyped := _retyped(k)):
+        return retyped
     return f"opendkim-genkey --bits=2048 --domain={k.domain} --selector=s{net.now():%Y%m}"
+
+
+def _retyped(k: Key) -> str:
+    """Return the line for the zone file with the same p= and the other key type, where that makes it a key."""
+    try:
+        tags = parse_tags(k.record.encode())
+        other = "rsa" if tags.get("k") == "ed25519" else "ed25519"
+        text = "; ".join(f"{name}={value}" for name, value in {**tags, "k": other}.items())
+        usable = parse_record(text.encode()).public is not None
+    except (SignatureProblem, KeyRecordProblem):
+        return ""
+    return spf.zone_line(k.name, text) if usable else ""
 
 
 def _mended(k: Key) -> str:

@@ -87,10 +87,12 @@ def judge(domain: str, selector: str, answer: Answer) -> Key:
         advice = (
             "Take it out of the DNS and never use it again: generate a new key under a new selector."
             if worst.private
-            else "Replace it by a record made with dkim.generate()."
+            else worst.advice or "Replace it by a record made with dkim.generate()."
         )
         shown = "" if worst.private else visible(answer.texts[0].decode(errors="replace"), 500)
-        return replace(found, verdict=Verdict.FAIL, reason=str(worst), advice=advice, record=shown)
+        return replace(
+            found, verdict=Verdict.FAIL, reason=str(worst), advice=advice, record=shown, reference=worst.reference
+        )
     return _judge_record(found, *parsed[0])
 
 
@@ -138,7 +140,8 @@ def _remarks(record: KeyRecord) -> list[tuple[Verdict, str, str]]:
 
 def _size(record: KeyRecord) -> tuple[Verdict, str, str]:
     if record.key_type == "ed25519":
-        advice = "Sign with an RSA key as well: not every receiver knows Ed25519 (RFC 8463)."
+        # Seen in 2025 and 2026: https://github.com/stalwartlabs/stalwart/issues/3193
+        advice = "Sign with an RSA key as well: Gmail does not verify Ed25519 and notes a failure for that signature."
         return Verdict.PASS, "an Ed25519 key", advice
     size = f"an RSA key of {record.bits} bits"
     if record.bits < 1024:

@@ -24,11 +24,18 @@ _ED25519_SPKI = bytes.fromhex("302a300506032b6570032100")  # what SubjectPublicK
 
 
 class KeyRecordProblem(ValueError):
-    """A record that is no usable key; the text is a sentence, ``private`` True when it gives a private key away."""
+    """A record that is no usable key; the text is a sentence, ``private`` True when it gives a private key away.
 
-    def __init__(self, sentence: str, *, private: bool = False) -> None:
+    ``advice`` says what to do where that is known, ``reference`` is the section behind it.
+    """
+
+    def __init__(
+        self, sentence: str, *, private: bool = False, advice: str = "", reference: str = "RFC 6376 §3.6.1"
+    ) -> None:
         super().__init__(sentence)
         self.private = private
+        self.advice = advice
+        self.reference = reference
 
 
 @dataclass(frozen=True)
@@ -109,39 +116,58 @@ def _public_key(key_type: str, text: str, record: bytes) -> PublicKey:
     try:
         octets = decode(text, "p")
     except SignatureProblem as problem:
-        raise KeyRecordProblem(f"{_cut_off(text) or problem}{_hint(record)}") from None
+        if (cut := _cut_off(text, record)) is not None:
+            raise cut from None
+        raise KeyRecordProblem(f"{problem}{_hint(record)}") from None
     if key_type == "ed25519":
         if len(octets) != 32:
             _refuse_private(octets)
-            raise KeyRecordProblem(_no_ed25519_key(octets))
+            raise _no_ed25519_key(octets)
         if has_small_order(octets):
-            raise KeyRecordProblem("the Ed25519 key is a weak point of the curve: signatures with it can be made up")
+            sentence = "the Ed25519 key is one of the weak ones (a point of small order): anybody's signature fits it"
+            raise KeyRecordProblem(sentence, reference="RFC 8032 §5.1")
         return Ed25519PublicKey.from_public_bytes(octets)
     try:
         public = load_der_public_key(octets)
     except (ValueError, UnsupportedAlgorithm):
         _refuse_private(octets)
-        raise KeyRecordProblem(f"{_no_rsa_key(octets)}{_hint(record)}") from None
+        raise _no_rsa_key(octets, record) from None
     if not isinstance(public, RSAPublicKey):
         raise KeyRecordProblem("the key type is wrong: the record says k=rsa, but p= holds another type of key")
     return public
 
 
-def _no_ed25519_key(octets: bytes) -> str:
+def _no_ed25519_key(octets: bytes) -> KeyRecordProblem:
+    sentence, advice = f"an Ed25519 key is 32 bare octets, but p= holds {len(octets)}", ""
     if octets.startswith(_ED25519_SPKI) and len(octets) == 44:
-        return "an Ed25519 key is 32 bare octets, but p= holds 44: take the 12 in front of it away (RFC 8463 section 4)"
-    if octets.startswith(b"\x30") and len(octets) > 100:
-        return "the key type is wrong: the record says k=ed25519, but p= holds an RSA key"
-    return f"an Ed25519 key is 32 bare octets, but p= holds {len(octets)}"
+        sentence += ": the key, and before it 12 octets that say what it is"
+        advice = "Publish the base64 of the last 32 octets alone."
+    elif _is_rsa(octets):
+        sentence = "the key type is wrong: the record says k=ed25519, but p= holds an RSA key"
+        advice = "Write k=rsa."
+    return KeyRecordProblem(sentence, advice=advice, reference="RFC 8463 §4")
 
 
-def _no_rsa_key(octets: bytes) -> str:
+def _is_rsa(octets: bytes) -> bool:
+    try:
+        return isinstance(load_der_public_key(octets), RSAPublicKey)
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+
+
+def _no_rsa_key(octets: bytes, record: bytes) -> KeyRecordProblem:
     if len(octets) == 32:
-        return "the key type is wrong: p= holds 32 octets, which is an Ed25519 key, but k= does not say ed25519"
+        sentence = "the key type is wrong: p= holds 32 octets, an Ed25519 key, but the record does not say k=ed25519"
+        return KeyRecordProblem(sentence, advice="Write k=ed25519.", reference="RFC 8463 §4")
     whole = _announced(octets)
     if whole > len(octets):
-        return f"the key is cut off: p= holds {len(octets)} of its {whole} octets"
-    return "p= does not hold an RSA public key"
+        return KeyRecordProblem(
+            f"the key is cut off: p= holds {len(octets)} of its {whole} octets{_hint(record)}",
+            advice="Publish the whole record, in strings of at most 255 octets each. If the provider keeps only the"
+            " first, ask how the others are entered, or move the zone.",
+            reference="RFC 6376 §3.6.2.2",
+        )
+    return KeyRecordProblem(f"p= does not hold an RSA public key{_hint(record)}")
 
 
 def _announced(octets: bytes) -> int:
@@ -154,14 +180,14 @@ def _announced(octets: bytes) -> int:
     return 2 + size + int.from_bytes(octets[2 : 2 + size], "big") if size <= 2 else 0
 
 
-def _cut_off(text: str) -> str:
-    """Return that the key was cut off in the middle of a group of its base64, if so it was."""
+def _cut_off(text: str, record: bytes) -> KeyRecordProblem | None:
+    """Return what to say of a key that was cut off in the middle of a group of its base64, None for another fault."""
     letters = "".join(text.split())
     try:
         octets = decode(letters[: len(letters) // 4 * 4], "p")
     except SignatureProblem:
-        return ""
-    return _no_rsa_key(octets) if _announced(octets) > len(octets) else ""
+        return None
+    return _no_rsa_key(octets, record) if _announced(octets) > len(octets) else None
 
 
 def _refuse_private(octets: bytes) -> None:

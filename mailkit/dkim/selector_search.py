@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from mailkit import datasets
@@ -26,10 +26,15 @@ _DEADLINE = 20.0  # seconds for all lookups together
 
 
 class Trial(StrEnum):
-    """What asking for one selector gave; ``rest`` marks the last row, on every name that was not tried."""
+    """What asking for one selector gave.
+
+    ``dangling``: its alias leads to no key.  ``spare``: the same, beside another alias to the same service that has
+    one.  ``rest`` marks the last row, on every name that was not tried.
+    """
 
     FOUND = "found"
     DANGLING = "dangling"
+    SPARE = "spare"
     UNKNOWN = "unknown"
     REST = "rest"
 
@@ -73,6 +78,8 @@ def selectors(domain: str, *, net: Network) -> Rows[SelectorTrial]:
         if answer.status in (Status.TIMEOUT, Status.SERVFAIL)
         or (set(answer.texts), answer.chain) != (set(made_up.texts), made_up.chain)
     ]
+    services = {_service(row) for row in rows if row.status is Trial.FOUND and row.alias}
+    rows = [_spare(row) if row.status is Trial.DANGLING and _service(row) in services else row for row in rows]
     order = list(Trial)
     rows.sort(key=lambda row: order.index(row.status))
     return Rows(SelectorTrial, [*rows, _last_row(rows, made_up, domain, net)], caption=caption)
@@ -104,9 +111,22 @@ def _row(key: Key, answer: Answer, usual_for: str) -> SelectorTrial:
     return SelectorTrial(key.selector, status, verdict, key.reason, key.key_type, key.bits, key.alias, usual_for)
 
 
+def _service(row: SelectorTrial) -> str:
+    """Return the name under which the service that the alias of *row* leads to keeps this customer's keys."""
+    return row.alias[0].lower().partition(".")[2]
+
+
+def _spare(row: SelectorTrial) -> SelectorTrial:
+    """Return *row* for one of several aliases to a service that rotates keys: the next key will be published there."""
+    reason = f"{row.reason}, but another alias to the same service does: a spare name, for the next change of keys"
+    return replace(row, status=Trial.SPARE, verdict=Verdict.INFO, reason=reason)
+
+
 def _last_row(rows: list[SelectorTrial], made_up: Answer, domain: str, net: Network) -> SelectorTrial:
     """Return what can be said about every selector that was not tried."""
     look = "the DNS cannot list selectors: take them from the s= of messages you sent"
+    if made_up.texts and judge(domain, _MADE_UP, made_up).revoked:
+        return _rest(Verdict.INFO, "a wildcard revokes every other selector: nobody can sign as this domain with one")
     if made_up.texts:
         return _rest(Verdict.UNKNOWN, f"a wildcard answers for every selector, even a made-up one; {look}")
     if any(row.status is Trial.FOUND for row in rows):
