@@ -193,7 +193,12 @@ def test_a_record_that_is_checked_stays_published_until_the_reset() -> None:
     ("record", "sentence"),
     [
         ("v=spf1 ip4:192.0.2.208/29 -all", "`203.0.113.41` (newsletter) gets fail"),
-        ("v=spf1 ip4:192.0.2.208/29 ip4:203.0.113.40/29 ip4:203.0.113.160/29 -all", "only an include moves with it"),
+        (
+            "v=spf1 ip4:192.0.2.210 ip4:192.0.2.211 ip4:192.0.2.212 ip4:192.0.2.213 ip4:203.0.113.41 "
+            "ip4:203.0.113.46 ip4:203.0.113.162 ip4:203.0.113.165 -all",
+            "only an include moves with it",
+        ),
+        ("v=spf1 ip4:192.0.2.208/29 ip4:203.0.113.40/29 ip4:203.0.113.160/29 -all", "a neighbour of your hosts"),
         ("v=spf1 ip4:192.0.2.208/29 a a a a a a a a a a a -all", "more than 10 terms"),
         ("v=spf1 +all", "`198.51.100.50` (the cancelled survey service) gets pass"),
         ("v=spf1 ipv4:192.0.2.210 -all", "there is no such mechanism"),

@@ -59,7 +59,7 @@ def evaluate(message: bytes, ip: str, sender: str, helo: str, *, net: Network) -
     checked = spf.check(ip, sender, helo, net=net)
     signatures = dkim.verify(bytes(message), net=net)
     who = author(_parsed(bytes(message)))
-    pairs = [("spf", checked.result, checked.domain)]
+    pairs = [("spf", str(checked.result), checked.domain)]
     pairs += [("dkim", str(row.result), row.domain) for row in signatures if row.domain]
     questions = Questions.within(TIMEOUT, net)
     found = [judge(domain, pairs, questions) for domain in who.domains]

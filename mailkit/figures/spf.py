@@ -26,7 +26,7 @@ from mailkit.figures.style import (
     tint,
     write,
 )
-from mailkit.spf import Check, Step
+from mailkit.spf import Check, Step, Tree
 
 __all__ = ["matrix", "tree"]
 
@@ -40,10 +40,14 @@ _MARKS = {
     "none": ("–", _GREY),
     "no match": ("–", _GREY),
     "followed": ("→", _PURPLE),
+    "included": ("→", _PURPLE),
+    "unknown": ("?", _GREY),
+    "info": ("i", _GREY),
     "permerror": ("✗", _RED),
     "temperror": ("…", _ORANGE),
     "not_run": ("", _GREY),
 }
+_WHOLE = {"pass": "in order", "fail": "in error", "unknown": "unknown", "info": "no record"}  # of a domain's record
 _HEAD, _TAIL = 24, 6  # steps shown at the beginning and the end of a tree too large to show
 _ROW = 0.33  # inches
 _LEFT, _INDENT, _DEPTH = 0.5, 0.26, 5  # records deeper than _DEPTH are drawn no further to the right
@@ -71,42 +75,55 @@ class _Gap:
     count: int
 
 
-def tree(check: Check, *, title: str | None = None) -> Picture:
-    """Draw what :func:`mailkit.spf.check` tried, from top to bottom, each included record indented below its include.
+def tree(found: Check | Tree, *, title: str | None = None) -> Picture:
+    """Draw a record from top to bottom, each included record indented below its include.
+
+    *found* is what :func:`mailkit.spf.check` tried for one client, or what :func:`mailkit.spf.tree` found at a domain.
 
     The cells count the lookups of the ten allowed, the last column those of them that found nothing.  Of more than 30
     steps the first 24 and the last 6 are shown; the figure says so.
     """
-    rows = _rows(list(check.trace))
-    reason = textwrap.wrap(check.reason, 84)[:3] or [""]
+    ip, word, asked = _about(found)
+    rows = _rows(list(found.trace))
+    reason = textwrap.wrap(found.reason, 84)[:3] or [""]
     top = 1.08
     bottom = top + max(len(rows), 1) * _ROW
-    used = _tree_legend({row.outcome for row in rows if isinstance(row, Step)})
+    used = _tree_legend({row.outcome for row in rows if isinstance(row, Step)}, would=isinstance(found, Tree))
     height = bottom + 0.56 + 0.24 * len(reason) + 0.26 * -(-len(used) // 2)
-    figure, axes = canvas(height, title=title or f"May {check.ip} send for {check.domain}?")
+    figure, axes = canvas(height, title=title or asked)
     _columns(axes)
     for index, row in enumerate(rows):
         middle = top + (index + 0.5) * _ROW
         if isinstance(row, _Gap):
             write(axes, _LEFT + 0.2, middle, f"… {row.count} more steps …", size=10, colour=MUTED)
         else:
-            _step(axes, middle, row, check.ip)
+            _step(axes, middle, row, ip)
     _elbows(axes, rows, top)
     if not rows:
-        write(axes, _LEFT, top + _ROW / 2, "no term was tried", colour=MUTED)
-    _result(axes, bottom + 0.1, check, reason)
+        write(axes, _LEFT, top + _ROW / 2, "no term was tried" if ip else "there is no term", colour=MUTED)
+    _result(axes, bottom + 0.1, *_MARKS[word], _WHOLE[word] if isinstance(found, Tree) else word, reason)
     legend(axes, bottom + 0.46 + 0.24 * len(reason), used, columns=2)
-    return Picture(figure, _alt(check))
+    return Picture(figure, _alt(found, f"{ip}: {word}" if ip else _WHOLE[word]))
 
 
-def _tree_legend(outcomes: set[str]) -> list[tuple[str, str, str]]:
+def _about(found: Check | Tree) -> tuple[str, str, str]:
+    """Return the client's address, "" for a domain's record as such, the word for the whole, and the title."""
+    if isinstance(found, Tree):
+        return "", str(found.verdict), f"What does the SPF record of {found.domain} lead to?"
+    return found.ip, str(found.result), f"May {found.ip} send for {found.domain}?"
+
+
+def _tree_legend(outcomes: set[str], *, would: bool) -> list[tuple[str, str, str]]:
     """Return the entries that explain the marks of these outcomes, and the cells of the counter."""
+    match = "a match gives" if would else "matches:"
     entries = [
         ({"no match"}, ("–", _GREY, "does not match")),
-        ({"pass"}, ("✓", _BLUE, "matches: pass")),
-        ({"softfail", "neutral"}, ("!", _ORANGE, "matches: softfail or neutral")),
-        ({"fail", "permerror"}, ("✗", _RED, "matches: fail, or an error")),
+        ({"pass"}, ("✓", _BLUE, f"{match} pass")),
+        ({"softfail", "neutral"}, ("!", _ORANGE, f"{match} softfail or neutral")),
+        ({"fail", "permerror"}, ("✗", _RED, f"{match} fail, or an error")),
+        ({"included"}, ("→", _PURPLE, "a match is a pass of the record below")),
         ({"followed"}, ("→", _PURPLE, "the other record decides")),
+        ({"unknown"}, ("?", _GREY, "cannot be told from the record")),
     ]
     used = [entry for words, entry in entries if words & outcomes]
     return [*used, ("■", _PURPLE, "one of ten lookups; a frame marks those to come")]
@@ -138,7 +155,7 @@ def _step(axes: Axes, middle: float, step: Step, ip: str) -> None:
     write(axes, x + 0.28, middle, step.term, size=10, font="mono", colour=ink, width=_OUTCOME - x - 0.36)
     # The title has the client's address, and the mark says "no match".
     note = step.note.removeprefix(f"{ip} ")
-    said = note if step.outcome == "no match" else f"{step.outcome}: {note}"
+    said = note if step.outcome in ("no match", "included") else f"{step.outcome}: {note}".removesuffix(": ")
     write(axes, _OUTCOME, middle, said, size=10, colour=ink, width=_LOOKUPS - _OUTCOME - 0.14)
     _cells(axes, middle, step.lookups)
     over = step.void_lookups > _VOID_LIMIT
@@ -167,17 +184,16 @@ def _elbows(axes: Axes, rows: Sequence[Step | _Gap], top: float) -> None:
         axes.plot([x, x, x + _INDENT - 0.1], [start, end, end], color=MUTED, linewidth=1, solid_joinstyle="miter")
 
 
-def _result(axes: Axes, y: float, check: Check, reason: Sequence[str]) -> None:
-    mark, colour = _MARKS[check.result]
+def _result(axes: Axes, y: float, mark: str, colour: str, word: str, reason: Sequence[str]) -> None:
     box(axes, 0.3, y, WIDTH - 0.6, 0.12 + 0.24 * len(reason), fill=tint(colour, 0.14), edge=colour)
-    write(axes, 0.5, y + 0.18, f"{mark} {check.result}", size=12, colour=colour, font="bold")
+    write(axes, 0.5, y + 0.18, f"{mark} {word}", size=12, colour=colour, font="bold")
     for i, line in enumerate(reason):
         write(axes, 1.75, y + 0.18 + 0.24 * i, line, size=10, width=WIDTH - 2.15)
 
 
-def _alt(check: Check) -> str:
-    lines = [f"SPF of {check.domain} for {check.ip}: {check.result}, {check.reason}"]
-    for s in check.trace:
+def _alt(found: Check | Tree, result: str) -> str:
+    lines = [f"SPF of {found.domain}{' for' if isinstance(found, Check) else ':'} {result}, {found.reason}"]
+    for s in found.trace:
         counts = f"lookups {s.lookups}, void {s.void_lookups}"
         lines.append(f"{'  ' * s.depth}{s.term}: {s.outcome}, {s.note} ({counts})")
     return "\n".join(fitted(line) for line in lines)

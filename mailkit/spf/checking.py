@@ -17,10 +17,10 @@ import dns.name
 import spf
 
 from mailkit.network import Network
-from mailkit.results import Record, hidden, visible
+from mailkit.results import AuthResult, Record, hidden, visible
 from mailkit.spf.characters import spoiler
 from mailkit.spf.entries import Entry
-from mailkit.spf.evaluation import Evaluation
+from mailkit.spf.evaluation import MAX_STEPS, Evaluation
 from mailkit.spf.reasons import decision, sentence
 from mailkit.spf.received import received_spf
 from mailkit.spf.records import published
@@ -50,7 +50,7 @@ class Check(Record):
     helo: str
     domain: str
     identity: str
-    result: str
+    result: AuthResult
     reason: str
     explanation: str
     lookups: int
@@ -62,6 +62,7 @@ class Check(Record):
     detail: str = hidden()
     entries: tuple[Entry, ...] = hidden(())
     caption: str = hidden()
+    cut: bool = hidden(False)
 
     @cached_property
     def received_spf(self) -> str:
@@ -79,8 +80,9 @@ class Check(Record):
 
     @cached_property
     def trace(self) -> Trace:
-        """The terms tried, in order; noted during the evaluation, made into rows when first asked for."""
-        return Trace(to_steps(self.entries, self.ip), caption=self.caption)
+        """The terms tried, in order, a thousand at most; noted while evaluating, made into rows when first asked."""
+        caption = f"{self.caption}; the first {MAX_STEPS} terms that were tried" if self.cut else self.caption
+        return Trace(to_steps(self.entries, self.ip), caption=caption)
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def check(ip: str, sender: str, helo: str, *, net: Network, timeout: float = 20.
         raise ValueError("timeout is a number of seconds greater than 0")
     who = _identity(sender, helo)
     run = Evaluation(str(address), who.local, who.domain, who.helo, Resolver(net, time.monotonic() + timeout))
-    verdict = _evaluated(run, who) if who.well_formed else _Verdict("none", _NO_DOMAIN)
+    verdict = _evaluated(run, who) if who.well_formed else _Verdict(AuthResult.NONE, _NO_DOMAIN)
     return Check(
         ip=run.c,
         sender=shown(sender),
@@ -126,6 +128,7 @@ def check(ip: str, sender: str, helo: str, *, net: Network, timeout: float = 20.
         detail=shown(verdict.detail),
         entries=tuple(run.entries),
         caption=net.caption,
+        cut=run.cut,
     )
 
 
@@ -133,7 +136,7 @@ def check(ip: str, sender: str, helo: str, *, net: Network, timeout: float = 20.
 class _Verdict:
     """How an evaluation ended, and why."""
 
-    result: str
+    result: AuthResult
     reason: str
     explanation: str = ""
     mechanism: str = ""
@@ -142,15 +145,15 @@ class _Verdict:
 
 
 def _evaluated(run: Evaluation, who: _Identity) -> _Verdict:
-    result = str(run.check()[0])
-    if result in ("permerror", "temperror"):
+    result = AuthResult(run.check()[0])
+    if result in (AuthResult.PERMERROR, AuthResult.TEMPERROR):
         error = run.error or run.perm_error or spf.TempError(run.prob)
         problem = sentence(error)
         return _Verdict(result, _place(run, who) + problem, problem=problem, detail=str(error))
-    if result == "none":
+    if result is AuthResult.NONE:
         return _Verdict(result, f"{who.domain} publishes no SPF record ({_instead(run, who.domain)})")
     reason, mechanism = decision(run.last, who.domain, run.c)
-    explanation = visible(run.explanation(), 500) if result == "fail" else ""
+    explanation = visible(run.explanation(), 500) if result is AuthResult.FAIL else ""
     return _Verdict(result, reason, explanation, mechanism)
 
 

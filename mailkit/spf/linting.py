@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 
@@ -13,11 +12,10 @@ from mailkit.spf.limits import limits
 from mailkit.spf.publishing import cut_off, pieces, record_findings, size
 from mailkit.spf.records import Published, published
 from mailkit.spf.repair import repaired
-from mailkit.spf.resolver import Resolver, is_name
+from mailkit.spf.resolver import Resolver, domain_name
 from mailkit.spf.senders import senders
 from mailkit.spf.subject import Subject, finding
 from mailkit.spf.survey import Walk, survey
-from mailkit.spf.trace import shown
 from mailkit.spf.trial import tried
 
 __all__ = ["lint"]
@@ -32,11 +30,7 @@ def lint(domain: str, *, net: Network) -> Rows[Finding]:
     "unknown" means that the DNS did not say.  The whole takes at most 30 seconds.  Raises ValueError for what is no
     domain name, TypeError for what is no text.
     """
-    if not isinstance(domain, str):
-        raise TypeError(f"domain is a name as text, such as 'example.jp', not {type(domain).__name__}")
-    name = domain.strip().removesuffix(".").lower()
-    if not is_name(name) or "." not in name or re.search(r"[\s%@]", name):
-        raise ValueError(f"{shown(domain, 80)!r} is no domain name; write it as 'example.jp', with A-labels (xn--…)")
+    name = domain_name(domain)
     resolver = Resolver(net, time.monotonic() + _TIMEOUT)
     findings = _judged(name, resolver)
     found = tried(findings, _parts(name, resolver), name, resolver, lambda trial: _judged(name, trial))

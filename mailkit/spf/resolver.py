@@ -18,11 +18,12 @@ import dns.rdtypes.ANY.TXT
 from dns.rdtypes.txtbase import TXTBase
 
 from mailkit.network import Answer, Network, Status
+from mailkit.results import visible
 from mailkit.spf.characters import is_attempt, readable
 
 _NAME = re.compile(r"[\x00-\x2d\x2f-\x7f]{1,63}(?:\.[\x00-\x2d\x2f-\x7f]{1,63})*")
 
-__all__ = ["Resolver", "is_name", "raw_name"]
+__all__ = ["Resolver", "domain_name", "is_name", "raw_name"]
 
 _SPECIAL = re.compile(r'([\\"@$;()])')  # what would mean something else in presentation format (RFC 1035 section 5.1)
 
@@ -30,6 +31,19 @@ _SPECIAL = re.compile(r'([\\"@$;()])')  # what would mean something else in pres
 def is_name(name: str) -> bool:
     """Return whether the DNS can be asked about *name*: labels of 1 to 63 octets, at most 253 in all, in ASCII."""
     return len(name) <= 253 and _NAME.fullmatch(name) is not None
+
+
+def domain_name(domain: str) -> str:
+    """Return *domain* as it is asked about: lower case, no final dot.
+
+    Raises ValueError for what is no domain name, TypeError for what is no text.
+    """
+    if not isinstance(domain, str):
+        raise TypeError(f"domain is a name as text, such as 'example.jp', not {type(domain).__name__}")
+    name = domain.strip().removesuffix(".").lower()
+    if not is_name(name) or "." not in name or re.search(r"[\s%@]", name):
+        raise ValueError(f"{visible(domain, 80)!r} is no domain name; write it as 'example.jp', with A-labels (xn--…)")
+    return name
 
 
 def raw_name(name: dns.name.Name) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mailkit.results import Record, Rows, visible
 from mailkit.spf.entries import Entry
 
-__all__ = ["Step", "Trace", "shown", "to_steps"]
+__all__ = ["Step", "Trace", "expanded", "shown", "to_steps"]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def to_steps(entries: Sequence[Entry], ip: str) -> list[Step]:
     for e in entries:
         matched = e.hit and e.kind != "redirect" and e.outcome == e.verb
         note = shown(_note(e, ip, version))
-        term, target = shown(e.term), shown(_expanded(e))
+        term, target = shown(e.term), shown(expanded(e))
         steps.append(
             Step(
                 e.number,
@@ -99,7 +99,8 @@ def to_steps(entries: Sequence[Entry], ip: str) -> list[Step]:
     return steps
 
 
-def _expanded(e: Entry) -> str:
+def expanded(e: Entry) -> str:
+    """Return the domain or network that the term stands for."""
     if e.kind in ("a", "mx") and (e.prefix and "/" in e.term):
         return f"{e.target}/{e.prefix}"
     if e.kind in ("ip4", "ip6"):
