@@ -10,6 +10,7 @@ import pytest
 from support_spf_dns import SERVFAIL, DnsServer
 
 from mailkit import spf
+from mailkit.network import DnsRecord, parse_paste
 from mailkit.results import Finding, Rows, Verdict
 
 PASS, WARN, FAIL, INFO, UNKNOWN = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.INFO, Verdict.UNKNOWN
@@ -527,3 +528,27 @@ def test_the_section_of_an_almost_record(dns: DnsServer) -> None:
 
 def test_softfail_under_an_enforced_dmarc_policy_is_good_practice(dns: DnsServer) -> None:
     assert the(lint(dns, "v=spf1 mx ~all"), "all").verdict is PASS
+
+
+# --- names and lines to paste ---------------------------------------------------------------------------------------
+
+
+def test_a_domain_in_its_own_script_is_judged_by_its_a_labels(dns: DnsServer) -> None:
+    dns.publish("xn--mller-kva.test", "TXT", "v=spf1 -all")
+    for name in ("müller.test", "MÜLLER.test.", "xn--mller-kva.test"):
+        assert {found.subject for found in spf.lint(name, net=dns.net())} == {"xn--mller-kva.test"}
+        assert spf.record(name, net=dns.net()).text == spf.record("xn--mller-kva.test", net=dns.net()).text
+        assert spf.tree(name, net=dns.net()).domain == "xn--mller-kva.test"
+        assert spf.check(CLIENT, f"a@{name}", "h.test", net=dns.net()).result == "fail"
+
+
+def test_what_is_offered_is_a_record_to_paste(dns: DnsServer) -> None:
+    found = the(lint(dns, "v=spf1 mx"), "all")
+    assert parse_paste(found.fix) == (DnsRecord("d.test", "TXT", "v=spf1 mx ~all"),)
+
+
+def test_other_texts_of_the_name_stay_where_they_are(dns: DnsServer) -> None:
+    tokens = [f"token={'x' * 200}", b"\xff\x00odd"]
+    assert the(lint(dns, "v=spf1 mx +all", *tokens), "all").fix
+    assert the(lint(dns, "v=spf1 mx +all", *tokens, f"token={'y' * 200}"), "size").verdict is WARN
+    assert the(lint(dns), "all").fix

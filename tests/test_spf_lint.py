@@ -139,14 +139,14 @@ def test_fault(dns: DnsServer, record: Any, check: str, verdict: Verdict, eviden
 )
 def test_fix_is_a_record_that_lints_clean_of_the_fault(dns: DnsServer, record: Any, check: str, fix: str) -> None:
     found = the(lint(dns, record), check)
-    assert found.fix == f'd.test. IN TXT "{fix}"'
+    assert found.fix == f'd.test. 3600 IN TXT "{fix}"'
     again = lint(dns, fix)
     assert all(f.verdict in (PASS, INFO) for f in again.where(check=found.check))
 
 
 def test_no_record(dns: DnsServer) -> None:
     (found,) = lint(dns)
-    assert (found.verdict, found.fix) == (FAIL, 'd.test. IN TXT "v=spf1 mx ~all"')
+    assert (found.verdict, found.fix) == (FAIL, 'd.test. 3600 IN TXT "v=spf1 mx ~all"')
 
 
 def test_a_parked_domain_without_record(dns: DnsServer) -> None:
@@ -154,13 +154,13 @@ def test_a_parked_domain_without_record(dns: DnsServer) -> None:
     dns.publish("nullmx.test", "MX", (0, "."))
     for domain in ("parked.test", "nullmx.test", "gone.test"):
         (found,) = spf.lint(domain, net=dns.net())
-        assert (found.verdict, found.fix) == (WARN, f'{domain}. IN TXT "v=spf1 -all"')
+        assert (found.verdict, found.fix) == (WARN, f'{domain}. 3600 IN TXT "v=spf1 -all"')
 
 
 def test_several_records_are_merged(dns: DnsServer) -> None:
     dns.publish("d.test", "TXT", "v=spf1 mx a -all", "other", "v=spf1 a ip4:192.0.2.1 ~all")
     (found,) = lint(dns)
-    assert (found.verdict, found.fix) == (FAIL, 'd.test. IN TXT "v=spf1 mx a ip4:192.0.2.1 -all"')
+    assert (found.verdict, found.fix) == (FAIL, 'd.test. 3600 IN TXT "v=spf1 mx a ip4:192.0.2.1 -all"')
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_obsolete_type(dns: DnsServer) -> None:
     dns.publish("d.test", "SPF", "v=spf1 ip4:192.0.2.1 -all")
     findings = lint(dns)
     assert the(findings, "record").verdict is FAIL
-    assert the(findings, "record").fix == 'd.test. IN TXT "v=spf1 ip4:192.0.2.1 -all"'
+    assert the(findings, "record").fix == 'd.test. 3600 IN TXT "v=spf1 ip4:192.0.2.1 -all"'
     assert the(findings, "obsolete type").verdict is WARN
     beside = lint(dns, "v=spf1 -all")
     assert (the(beside, "record").verdict, the(beside, "obsolete type").verdict) == (PASS, WARN)

@@ -12,11 +12,9 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 
-import dns.exception
-import dns.name
 import spf
 
-from mailkit.network import Network
+from mailkit.network import Network, to_ascii
 from mailkit.results import AuthResult, Record, hidden, visible
 from mailkit.spf.characters import spoiler
 from mailkit.spf.entries import Entry
@@ -224,7 +222,7 @@ def _domain(text: str) -> tuple[str, bool]:
     domain = text[:1000].removesuffix(".")
     if not domain.isascii():
         try:
-            domain = dns.name.from_text(domain).to_text(omit_final_dot=True)
-        except (dns.exception.DNSException, UnicodeError):
+            domain = to_ascii(domain)
+        except ValueError:
             return domain, False
     return domain, is_name(domain) and "." in domain and not _MALFORMED.search(domain)

@@ -8,7 +8,7 @@ from typing import Any
 
 import dns.rdatatype
 
-from mailkit.network import Answer, Network, Status
+from mailkit.network import Answer, Network, Status, to_ascii
 from mailkit.results import Record, hidden
 from mailkit.spf.characters import is_attempt, readable
 from mailkit.spf.trace import shown
@@ -82,7 +82,8 @@ def record(domain: str, *, net: Network) -> Published:
 
     The record is as found, not judged; what cannot be printed is escaped.
     """
-    return published(domain, net.lookup(domain, "TXT"))
+    name = to_ascii(domain)
+    return published(name, net.lookup(name, "TXT"))
 
 
 def zone_line(domain: str, text: str) -> str:

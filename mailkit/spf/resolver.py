@@ -9,15 +9,13 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 import dns.name
 import dns.rdata
-import dns.rdataclass
-import dns.rdatatype
-import dns.rdtypes.ANY.TXT
 from dns.rdtypes.txtbase import TXTBase
 
-from mailkit.network import Answer, Network, Status
+from mailkit.network import Answer, DnsRecord, Network, Status, to_ascii
 from mailkit.results import visible
 from mailkit.spf.characters import is_attempt, readable
 
@@ -34,15 +32,18 @@ def is_name(name: str) -> bool:
 
 
 def domain_name(domain: str) -> str:
-    """Return *domain* as it is asked about: lower case, no final dot.
+    """Return *domain* as it is asked about: in A-labels, lower case, no final dot.
 
     Raises ValueError for what is no domain name, TypeError for what is no text.
     """
     if not isinstance(domain, str):
         raise TypeError(f"domain is a name as text, such as 'example.jp', not {type(domain).__name__}")
-    name = domain.strip().removesuffix(".").lower()
-    if not is_name(name) or "." not in name or re.search(r"[\s%@]", name):
-        raise ValueError(f"{visible(domain, 80)!r} is no domain name; write it as 'example.jp', with A-labels (xn--…)")
+    try:
+        name = to_ascii(domain.strip())
+    except ValueError as error:
+        raise ValueError(f"{visible(domain, 80)!r} is no domain name to ask about SPF: {error}") from None
+    if "." not in name:
+        raise ValueError(f"{name!r} is no domain name of two labels or more; write it as 'example.jp'")
     return name
 
 
@@ -51,9 +52,13 @@ def raw_name(name: dns.name.Name) -> str:
     return ".".join(label.decode("latin-1") for label in name.labels if label)
 
 
+def _is_text(rdata: dns.rdata.Rdata) -> TypeGuard[TXTBase]:
+    return isinstance(rdata, TXTBase)
+
+
 def _meant_as_spf(rdata: dns.rdata.Rdata) -> bool:
     """Return whether a TXT record is an SPF record or was meant as one."""
-    if not isinstance(rdata, TXTBase):
+    if not _is_text(rdata):
         return False
     text = readable(b"".join(rdata.strings))
     return text.lower().startswith("v=spf1") or is_attempt(text)
@@ -77,15 +82,11 @@ class Resolver:
 
         What has been asked is not asked again, and the deadline is the same.
         """
-        octets = record.encode("utf-8")
-        strings = [octets[i : i + 255] for i in range(0, len(octets), 255)]
-        ours = dns.rdtypes.ANY.TXT.TXT(dns.rdataclass.IN, dns.rdatatype.TXT, strings)
-        before = self.lookup(name, "TXT")
-        others = tuple(rdata for rdata in before.rdata if not _meant_as_spf(rdata))
-        rdata = (*others, ours)
-        answer = Answer(name, "TXT", Status.NOERROR, tuple(r.to_text() for r in rdata), ttl=before.ttl, rdata=rdata)
-        key = (name.lower(), "TXT")
-        return Resolver(self.net, self.deadline, {**self.answers, key: answer})
+        others = [rdata for rdata in self.lookup(name, "TXT").rdata if not _meant_as_spf(rdata)]
+        texts = [b"".join(rdata.strings).decode("utf-8", "surrogateescape") for rdata in others if _is_text(rdata)]
+        overlay = self.net.overlay(DnsRecord(name, "TXT", text) for text in (*texts, record))
+        known = {key: answer for key, answer in self.answers.items() if key != (name.lower(), "TXT")}
+        return Resolver(overlay, self.deadline, known)
 
     @property
     def failed(self) -> list[str]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from mailkit.network import DnsRecord, paste
 from mailkit.results import Finding, Verdict, visible
-from mailkit.spf.records import zone_line
 from mailkit.spf.resolver import Resolver
 
 __all__ = ["tried"]
@@ -32,7 +32,7 @@ def tried(
 
 
 def _tried(found: Finding, before: dict[str, int], domain: str, resolver: Resolver, judge: Judge) -> Finding:
-    line = zone_line(domain, found.fix)
+    line = paste(DnsRecord(domain, "TXT", found.fix))
     if len(line) > _LONGEST:
         return _without(found, f"Nothing is offered to paste: it would be a record of {len(found.fix)} octets.")
     trial = resolver.publishing(domain, found.fix)
