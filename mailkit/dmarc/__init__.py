@@ -2,6 +2,7 @@
 
 ``policy`` finds the record that applies to a domain, ``align`` holds results of SPF and DKIM against it, ``evaluate``
 does all that a receiver does with a message, ``handle`` says what may follow, ``rules`` how a From field is read.
+``read_reports`` makes a table of aggregate reports, ``write_report`` writes one.
 """
 
 from mailkit.dmarc.alignment import Aligned, Identifier, Missed, align
@@ -11,6 +12,8 @@ from mailkit.dmarc.from_line import Author, Rule, rules
 from mailkit.dmarc.policy import Discovery, policy
 from mailkit.dmarc.public_suffix import OldWay
 from mailkit.dmarc.records import DmarcRecord, Policy, ReportUri
+from mailkit.dmarc.report_reading import read_reports
+from mailkit.dmarc.report_writing import Seen, report_name, write_report
 from mailkit.dmarc.tree_walk import Query
 
 __all__ = [
@@ -27,11 +30,15 @@ __all__ = [
     "Query",
     "ReportUri",
     "Rule",
+    "Seen",
     "align",
     "evaluate",
     "handle",
     "policy",
+    "read_reports",
+    "report_name",
     "rules",
+    "write_report",
 ]
 
 
