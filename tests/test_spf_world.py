@@ -13,7 +13,7 @@ from mailkit.exercises import spf as exercises
 from mailkit.exercises.feedback import Kind
 from mailkit.figures import spf as figure
 from mailkit.lab import Lab
-from mailkit.lab.mail.checks import CHECKS, Incoming
+from mailkit.lab.mail.checks import CHECKS, Evidence, Incoming
 from mailkit.network import Network
 from mailkit.results import Outcome, Verdict
 
@@ -173,7 +173,8 @@ def test_the_stamp_is_one_folded_field_that_unfolds_to_what_was_found(world: Lab
 def test_a_client_cannot_put_results_into_the_receivers_mouth(world: Lab, net: Network) -> None:
     host = world.world.hosts["mx.example.org"]
     incoming = Incoming(host, "Q1", STRANGER, "c.example", 'x@a"; dkim=pass', ("bob@example.org",), LETTER, "ESMTP")
-    assert CHECKS["spf"](incoming, net).results == (r'spf=none smtp.mailfrom="a\"; dkim=pass"',)
+    (result,) = CHECKS["spf"](incoming, net, Evidence(incoming, net)).results
+    assert result.text == r'spf=none smtp.mailfrom="a\"; dkim=pass"'
 
 
 # --- exercises ----------------------------------------------------------------------------------------------------

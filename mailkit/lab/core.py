@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-import ssl
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,15 +17,19 @@ import dns.message
 import dns.rdatatype
 
 from mailkit.clients import Credentials
+from mailkit.lab.clock import Clock, duration
 from mailkit.lab.dns import server as dns_server
 from mailkit.lab.dns.authority import KEYS, Authority
 from mailkit.lab.dns.resolver import Resolver
+from mailkit.lab.faults import Faults
 from mailkit.lab.loop import LoopThread
-from mailkit.lab.mail import mta
+from mailkit.lab.mail import servers
 from mailkit.lab.mail.delivery import Queue
-from mailkit.lab.mail.store import Clock, LogEntry, Mail, Store, duration
+from mailkit.lab.mail.log import Log, LogEntry
+from mailkit.lab.mail.mailboxes import INBOX, Mail, Mailboxes
+from mailkit.lab.mail.services import Services
 from mailkit.lab.router import Router
-from mailkit.lab.world import load
+from mailkit.lab.world import Action, load
 from mailkit.network import Network, Slots
 from mailkit.network.dns_lookup import read
 from mailkit.network.socks import Proxy
@@ -36,8 +40,9 @@ __all__ = ["Lab"]
 _T = TypeVar("_T")
 
 _VERIFIERS = 8
-_SETTLE = 30.0  # seconds of real time that deliveries may take before a call stops waiting for them
-_HOST_TIMEOUT = 2.0  # seconds a mail server here waits for another; real ones wait minutes (RFC 5321 4.5.3.2)
+# Seconds a mail server here waits for another, or for the DNS (RFC 5321 section 4.5.3.2 wants minutes).  How fast this
+# machine is must decide nothing, so it waits long for whoever will answer, and not for whoever never will.
+_PATIENCE, _SILENCE = 60.0, 1.0
 
 
 class Lab:
@@ -48,6 +53,7 @@ class Lab:
 
     def __init__(self, world: Path | str | None = None) -> None:
         self.world = load(world)
+        servers.require(self.world)
         own_keys = self.world.folder / "keys"
         self._keys = own_keys if own_keys.is_dir() else KEYS
         self.clock = Clock(self.world.now)
@@ -55,10 +61,20 @@ class Lab:
             self.world.folder / "zones", keys_dir=self._keys, unsigned=self.world.unsigned_zones
         )
         self.resolver = Resolver(self._authority, self.clock.now)
-        self._store = Store(self.clock)
+        self._faults = Faults()
+        self.mailboxes = Mailboxes(self.clock)
+        self._log = Log(self.clock)
         self._listeners: dict[tuple[str, int], int] = {}
         self.router = Router(self.world, self._listeners, self._resolve)
-        self._queue = Queue(self.clock, self._store, self._host_network, self._is_local, self.world.forwards)
+        self._queue = Queue(
+            clock=self.clock,
+            log=self._log,
+            mailboxes=self.mailboxes,
+            faults=self._faults,
+            network_of=self._network_towards,
+            is_local=self._is_local,
+            forwards=self.world.forwards,
+        )
         self._verification = ThreadPoolExecutor(_VERIFIERS, thread_name_prefix="lab-verification")
         self._servers: list[asyncio.Server] = []
         self._dns: dns_server.DnsServer | None = None
@@ -66,6 +82,7 @@ class Lab:
         self._loop: LoopThread | None = None
         self._slots = Slots(64)
         self._closed = False
+        self._process = os.getpid()
 
     # Starting and stopping ---------------------------------------------------------------------------------------
 
@@ -75,7 +92,7 @@ class Lab:
             raise RuntimeError("this lab was closed; make another: Lab()")
         if self._loop is not None:
             return self
-        self._loop = LoopThread()
+        self._loop = LoopThread(self._faults)
         try:
             self._loop.run(self._open())
         except BaseException:
@@ -90,23 +107,33 @@ class Lab:
         self.close()
 
     def close(self) -> None:
-        """Stop every server and thread; what was on its way is lost."""
+        """Stop every server and thread; what was on its way is lost.
+
+        After a fork the servers are the parent's, and go on: the child forgets them.
+        """
         self._closed = True
-        if self._loop is None:
+        if self._loop is None or self._is_forked:
+            self._loop = None
             return
         self._queue.close()
-        self._verification.shutdown(wait=False, cancel_futures=True)
-        self._loop.run(self._shut())
+        self._loop.run(self._cut())
+        # With every conversation cut and every question refused, what still runs on a thread soon ends.
+        self._queue.join()
+        self._verification.shutdown(cancel_futures=True)
+        if self._dns:
+            self._loop.run(self._dns.close())
         self._loop.close()
         if self._silent:
             self._silent.close()
         self._loop = None
 
     async def _open(self) -> None:
-        services = mta.Services(
+        services = Services(
             world=self.world,
             clock=self.clock,
-            store=self._store,
+            log=self._log,
+            mailboxes=self.mailboxes,
+            faults=self._faults,
             queue=self._queue,
             verification=self._verification,
             network_of=self._host_network,
@@ -119,34 +146,33 @@ class Lab:
         for host in self.world.hosts.values():
             if host.down:
                 continue
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            certificate = self.world.ca_file.with_name(f"{host.name}.pem")
-            if not certificate.exists():
-                raise ValueError(f"{host.name} has no certificate: python -m mailkit.lab.ca {self.world.folder}")
-            context.load_cert_chain(certificate)
-            for port in host.ports:
-                server = await mta.serve(host, port, services, context)
+            for port, server in (await servers.serve(host, services)).items():
                 self._servers.append(server)
                 listener = server.sockets[0].getsockname()[1]
                 self._listeners.update({(address, port): listener for address in host.addresses})
 
-    async def _shut(self) -> None:
+    async def _cut(self) -> None:
+        """Stop listening, cut every connection, and answer no question about the DNS any more."""
+        self.resolver.close()
         for server in self._servers:
             server.close()
         await self.router.close()
-        if self._dns:
-            await self._dns.close()
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Run *work* on the event loop of this world and return what it returns."""
-        if self._loop is None:
-            raise RuntimeError("this lab is not running: use `with Lab() as lab:`, or lab.start()")
+        if self._loop is None or self._is_forked:
+            work.close()
+            raise RuntimeError("this lab is not running here: use `with Lab() as lab:`, or lab.start()")
         return self._loop.run(work)
 
     @property
+    def _is_forked(self) -> bool:
+        return os.getpid() != self._process
+
+    @property
     def errors(self) -> list[str]:
-        """What went wrong on the loop with nobody waiting for it: for those who look for a fault in the lab itself."""
-        return self._loop.errors if self._loop else []
+        """What went wrong in the servers and deliveries themselves: for those who look for a fault in the lab."""
+        return self._faults.lines
 
     # Where to reach it -------------------------------------------------------------------------------------------
 
@@ -209,7 +235,16 @@ class Lab:
 
     def _host_network(self, host: str) -> Network:
         proxy = Proxy("127.0.0.1", self.socks_port, user=host)
-        return replace(self.network(), vantage=host, proxy=proxy, local_hostname=host, timeout=_HOST_TIMEOUT)
+        patience = _SILENCE if self.resolver.is_silent_somewhere else _PATIENCE
+        return replace(self.network(), vantage=host, proxy=proxy, local_hostname=host, timeout=patience)
+
+    def _network_towards(self, host: str, target: str) -> Network:
+        """Return the network that *host* sends to port 25 of *target* from."""
+        net = self._host_network(host)
+        addresses = net.lookup(target, "A").records + net.lookup(target, "AAAA").records if target else ()
+        if any(self.router.decide(host, address, 25).action is Action.DROP for address in addresses):
+            return replace(net, timeout=_SILENCE)
+        return net
 
     def _client_address(self, source_port: int) -> str:
         """Return who is behind a loopback connection; one past the router counts as the default vantage point."""
@@ -234,13 +269,13 @@ class Lab:
 
         *ttl* is in seconds.  Raises ValueError for a name outside this world or a value the type does not take.
         """
-        held = self._authority.ttl_of(name, rdtype)
+        held = self.resolver.ttl_of(name, rdtype)
         self._authority.publish(name, rdtype, *values, ttl=ttl)
         return self._changed(f"Published {rdtype} at {name}.", held, wait)
 
     def withdraw(self, name: str, rdtype: str, *, wait: bool = True) -> Sentence:
         """Take the *rdtype* records of *name* away, and let their TTL pass unless *wait* is False."""
-        held = self._authority.ttl_of(name, rdtype)
+        held = self.resolver.ttl_of(name, rdtype)
         self._authority.withdraw(name, rdtype)
         return self._changed(f"Withdrew {rdtype} at {name}.", held, wait)
 
@@ -256,21 +291,28 @@ class Lab:
             raise ValueError(f"no mailbox {address!r}; there are {', '.join(self.world.mailboxes)}")
         return self.world.mailboxes[address]
 
-    def inbox(self, address: str) -> Rows[Mail]:
-        """Return the mail in the mailbox *address*, oldest first, once everything on its way has arrived."""
+    def inbox(self, address: str, folder: str = INBOX) -> Rows[Mail]:
+        """Return the mail in the mailbox *address*, oldest first, once everything on its way has arrived.
+
+        *folder* "Junk" shows what a check has put there.
+        """
         self.account(address)
         self.settle()
-        found = self._store.inbox(lambda mail: mail.mailbox == address)
-        return Rows(Mail, found, caption=f"mailbox of {address}, {self.clock.now():%Y-%m-%d}")
+        caption = f"mailbox of {address}, {self.clock.now():%Y-%m-%d}"
+        return Rows(Mail, self.mailboxes.mail(address, folder), caption=caption)
 
     @property
     def log(self) -> Rows[LogEntry]:
         """The log of all mail servers, oldest line first."""
-        return self._store.log(f"mail log, {self.clock.now():%Y-%m-%d}")
+        return self._log.rows(f"mail log, {self.clock.now():%Y-%m-%d}")
 
     def settle(self) -> None:
-        """Wait until no delivery is under way (those that wait for another try stay in their queue)."""
-        self._queue.settle(_SETTLE)
+        """Wait until no delivery is under way, however long that takes on this machine.
+
+        Those that wait for another try stay in their queue until the clock has advanced.
+        """
+        if not self._is_forked:
+            self._queue.settle()
 
     def advance(self, seconds: float) -> Sentence:
         """Move the clock on by *seconds*: caches forget, and queues try again what is due."""
@@ -292,7 +334,8 @@ class Lab:
         """Go back to the beginning: zones, caches, mailboxes, queues, filters and the clock."""
         self.settle()
         self._queue.reset()
-        self._store.reset()
+        self.mailboxes.reset()
+        self._log.reset()
         self._authority.reset()
         self.resolver.reset()
         self.router.lifted.clear()

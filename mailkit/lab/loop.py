@@ -8,24 +8,25 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from mailkit.lab.faults import Faults
+
 __all__ = ["LoopThread"]
 
 _T = TypeVar("_T")
 
-_PATIENCE = 30.0  # seconds for work on the loop; none of it takes more than a moment
-_MOST_ERRORS = 100
+_PATIENCE = 300.0  # seconds for work on the loop; none of it takes more than a moment, on a machine that is not busy
 
 
 class LoopThread:
-    """A running event loop; ``errors`` are the last ones that nobody was waiting for."""
+    """A running event loop; errors that nobody was waiting for are noted in *faults*."""
 
-    def __init__(self) -> None:
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
         # The selector loop is the one that every platform has; Windows would default to another.
         self._loop = asyncio.SelectorEventLoop(selectors.DefaultSelector())
         self._loop.set_exception_handler(self._note)
         self._thread = threading.Thread(target=self._loop.run_forever, name="lab", daemon=True)
         self._thread.start()
-        self.errors: list[str] = []
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Run *work* on the loop and return what it returns, or raise what it raises."""
@@ -46,5 +47,4 @@ class LoopThread:
 
     def _note(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         # A client that breaks off in the middle is no news, and a notebook must not show a traceback for it.
-        error = f"{context.get('message')}: {context.get('exception')!r}"
-        self.errors = [*self.errors[1 - _MOST_ERRORS :], error]
+        self._faults.note(str(context.get("message")), context.get("exception"))

@@ -24,6 +24,7 @@ Port = tuple[str, int]
 
 _HANDSHAKE = 10.0  # seconds a client may take to say what it wants
 _PAUSE = 0.2  # seconds between an HTTP reply and the first word of a server
+_MOST = 400  # connections at a time
 _GIVE_UP = 130.0  # seconds of silence after which even a patient client has gone
 
 # SOCKS5 reply codes (RFC 1928 section 6) and the HTTP status that says the same.
@@ -114,11 +115,13 @@ class Router:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if len(self._tasks) >= _MOST:
+            writer.close()
+            return
         self._tasks.add(task)
         try:
             async with asyncio.timeout(_HANDSHAKE):
-                first = await reader.readexactly(1)
-                talk: _Talk = _Http(reader, writer) if first == b"C" else _Socks(reader, writer)
+                talk = _TALKS[await reader.readexactly(1)](reader, writer)
                 who, target, port = await talk.request()
             await self._route(talk, who or self.world.vantage, target, port)
         except (OSError, EOFError, ValueError, LookupError, asyncio.LimitOverrunError):
@@ -245,3 +248,8 @@ class _Http(_Talk):
         await self.writer.drain()
         # s_client throws away what it read together with this reply, so a greeting had better come a moment later.
         await asyncio.sleep(_PAUSE)
+
+
+# By the first octet of what a client says: SOCKS version 5, or the C of CONNECT.  Whatever else there is, such as the
+# POST that a web page makes a browser send, is no client of this door.
+_TALKS: dict[bytes, type[_Talk]] = {b"\x05": _Socks, b"C": _Http}

@@ -28,6 +28,7 @@ FAULTS = ("servfail", "silence", "truncate", "lie", "loop")
 """What can be wrong with a name; see :meth:`Resolver.fault`."""
 
 _MAX_ENTRIES = 4096
+_MAX_TTL = 7 * 86400  # seconds that anything is kept, whatever its TTL, as BIND has it (RFC 2181 section 8 allows it)
 _LIES = {
     "A": "203.0.113.253",
     "AAAA": "2001:db8:113::253",
@@ -62,9 +63,18 @@ class Resolver:
         self._cache: dict[_Key, _Cached] = {}
         self._faults: dict[dns.name.Name, str] = {}
         self._subtree_faults: dict[dns.name.Name, str] = {}
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Refuse every question from now on."""
+        self._is_closed = True
 
     def answer(self, query: dns.message.Message, transport: str = "udp") -> dns.message.Message | None:
         """Return the response to *query*, or None for silence; *transport* is "udp" or "tcp"."""
+        if self._is_closed:
+            response = dns.message.make_response(query)
+            response.set_rcode(dns.rcode.REFUSED)
+            return response
         with self._lock:
             kind = self._fault_of(query.question[0].name) if len(query.question) == 1 else None
             if kind == "silence":
@@ -76,6 +86,10 @@ class Resolver:
             response.answer.clear()
             response.authority.clear()
         return response
+
+    def ttl_of(self, name: str, rdtype: str) -> int:
+        """Return for how many seconds this cache may still hold what is now said to the question."""
+        return min(self._authority.ttl_of(name, rdtype), _MAX_TTL)
 
     def fault(self, name: str, kind: str, *, subtree: bool = False) -> None:
         """Make questions about *name*, with *subtree* also about every name below it, go wrong in one way.
@@ -90,6 +104,12 @@ class Resolver:
         with self._lock:
             self.heal(name)
             (self._subtree_faults if subtree else self._faults)[qname] = kind
+
+    @property
+    def is_silent_somewhere(self) -> bool:
+        """True while a question about some name gets no answer at all."""
+        with self._lock:
+            return "silence" in (*self._faults.values(), *self._subtree_faults.values())
 
     def heal(self, name: str) -> None:
         """Take the fault from *name*; nothing happens when there is none."""
@@ -140,7 +160,7 @@ class Resolver:
             age = max(0, int((now - held.since).total_seconds()))
             if age < held.step.ttl:
                 return held.step.aged(age)
-        step = self._authority.step(name, rdtype, dnssec)
+        step = self._authority.step(name, rdtype, dnssec).at_most(_MAX_TTL)
         for key in keys:
             self._cache.pop(key, None)
         if step.ttl > 0:

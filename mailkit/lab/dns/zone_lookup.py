@@ -54,10 +54,15 @@ class Step:
 
     def aged(self, seconds: int) -> Step:
         """Return the same with every TTL counted down by *seconds*."""
-        if not seconds:
-            return self
+        return self._with_ttls(lambda ttl: max(0, ttl - seconds)) if seconds else self
+
+    def at_most(self, seconds: int) -> Step:
+        """Return the same with no TTL above *seconds*."""
+        return self._with_ttls(lambda ttl: min(ttl, seconds)) if self.ttl > seconds else self
+
+    def _with_ttls(self, changed: Callable[[int], int]) -> Step:
         answer, authority = (
-            tuple(dns.rrset.from_rdata_list(r.name, max(0, r.ttl - seconds), tuple(r)) for r in section)
+            tuple(dns.rrset.from_rdata_list(r.name, changed(r.ttl), tuple(r)) for r in section)
             for section in (self.answer, self.authority)
         )
         return replace(self, answer=answer, authority=authority)

@@ -1,22 +1,27 @@
 """What a receiving mail server checks before it accepts a message: a table that lessons add to.
 
-A check takes the :class:`Incoming` message and the server's network and returns what it found (:class:`Checked`).
-A host of ``world.toml`` names the checks that it runs.  The code that judges here is the lessons' own.
+A check takes the :class:`Incoming` message, the server's network and the :class:`Evidence`, and returns what it
+found (:class:`Checked`).  A host of ``world.toml`` names the checks that it runs.  The code that judges here is the
+lessons' own, imported when the first message comes.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from mailkit import dkim, op25b, spf
+from mailkit.lab.mail.mailboxes import INBOX
 from mailkit.lab.world import Host
+from mailkit.message.authentication_results import Result
 from mailkit.network import Network
-from mailkit.results import Verdict
-from mailkit.results.display import visible
+from mailkit.results import Rows, Verdict
 
-__all__ = ["CHECKS", "Check", "Checked", "Incoming"]
+if TYPE_CHECKING:
+    from mailkit import dkim, spf
+
+__all__ = ["CHECKS", "Checked", "Evidence", "Incoming", "MessageCheck"]
 
 
 @dataclass(frozen=True)
@@ -33,27 +38,52 @@ class Incoming:
     protocol: str
 
 
+class Evidence:
+    """What there is to know about *incoming*, found out when the first check asks for it and then kept."""
+
+    def __init__(self, incoming: Incoming, net: Network) -> None:
+        self._incoming, self._net = incoming, net
+
+    @cached_property
+    def spf(self) -> spf.Check:
+        """What SPF says of the envelope (RFC 7208)."""
+        from mailkit import spf
+
+        return spf.check(self._incoming.client, self._incoming.sender, self._incoming.helo, net=self._net)
+
+    @cached_property
+    def dkim(self) -> Rows[dkim.Verification]:
+        """What became of each DKIM signature (RFC 6376)."""
+        from mailkit import dkim
+
+        return dkim.verify(self._incoming.content, net=self._net)
+
+
 @dataclass(frozen=True)
 class Checked:
     """What a check found.
 
-    ``results`` go into Authentication-Results (the ``resinfo`` of RFC 8601 section 2.2), ``fields`` are further
-    header fields to stamp on the message, ``refusal`` is the SMTP reply to give instead of 250; each may be empty.
+    ``results`` go into Authentication-Results (RFC 8601 section 2.2), ``fields`` are further header fields to stamp
+    on the message, ``refusal`` is the SMTP reply to give instead of 250, ``folder`` the one to lay the message into
+    instead of the inbox ("Junk": quarantine); each may be empty.
     """
 
-    results: tuple[str, ...] = ()
+    results: tuple[Result, ...] = ()
     fields: tuple[str, ...] = ()
     refusal: str = ""
+    folder: str = ""
 
 
-Check = Callable[[Incoming, Network], Checked]
+MessageCheck = Callable[[Incoming, Network, Evidence], Checked]
 
 
-def _reverse_dns(incoming: Incoming, net: Network) -> Checked:
+def _reverse_dns(incoming: Incoming, net: Network, evidence: Evidence) -> Checked:
     """Refuse clients whose reverse DNS is missing, does not lead back (RFC 7372 section 3.3) or looks generic.
 
     The last is IP25B, inbound port 25 blocking: the receiver's half of what OP25B does at the sender's provider.
     """
+    from mailkit import op25b
+
     found = op25b.reverse(incoming.client, net=net)[0]
     if found.verdict is Verdict.UNKNOWN:
         return Checked(refusal="451 4.7.25 Reverse DNS cannot be checked now, try again later")
@@ -62,21 +92,15 @@ def _reverse_dns(incoming: Incoming, net: Network) -> Checked:
     if found.generic:
         words = "looks like a customer line; send through your provider"
         return Checked(refusal=f"550 5.7.1 [{incoming.client}] {found.name} {words}")
-    return Checked(results=(f"iprev=pass policy.iprev={incoming.client}",))
+    return Checked((Result("iprev", "pass", properties=(("policy.iprev", incoming.client),)),))
 
 
-def _spf(incoming: Incoming, net: Network) -> Checked:
-    """Evaluate SPF for the envelope (RFC 7208) and say so; refuse nobody, since DKIM may still vouch for it."""
-    found = spf.check(incoming.client, incoming.sender, incoming.helo, net=net)
+def _spf(incoming: Incoming, net: Network, evidence: Evidence) -> Checked:
+    """Say what SPF says of the envelope; refuse nobody, since DKIM may still vouch for the message."""
+    found = evidence.spf
     identity = "smtp.mailfrom" if incoming.sender else "smtp.helo"
-    return Checked((f"spf={found.result} {identity}={_value(found.domain)}",), (_folded(found.received_spf),))
-
-
-def _value(text: str) -> str:
-    """Return what a client said as a value of Authentication-Results: quoted where it could pass for more than one."""
-    if re.fullmatch(r"[A-Za-z0-9._-]+", text):
-        return text
-    return '"' + re.sub(r'(["\\])', r"\\\1", visible(text, 253)) + '"'
+    result = Result("spf", str(found.result), properties=((identity, found.domain),))
+    return Checked((result,), (_folded(found.received_spf),))
 
 
 def _folded(field: str) -> str:
@@ -84,15 +108,34 @@ def _folded(field: str) -> str:
     return field.replace(") client-ip=", ")\r\n client-ip=").replace("; ", ";\r\n ")
 
 
-def _dkim(incoming: Incoming, net: Network) -> Checked:
-    """Verify every DKIM signature (RFC 6376)."""
-    rows = dkim.verify(incoming.content, net=net)
+def _dkim(incoming: Incoming, net: Network, evidence: Evidence) -> Checked:
+    """Say what became of every DKIM signature."""
     return Checked(
         tuple(
-            f"dkim={row.result}" + (f" header.d={row.domain} header.s={row.selector}" if row.domain else "")
-            for row in rows
+            Result(
+                "dkim",
+                str(row.result),
+                properties=(("header.d", row.domain), ("header.s", row.selector)) if row.domain else (),
+            )
+            for row in evidence.dkim
         )
     )
 
 
-CHECKS: Mapping[str, Check] = {"reverse_dns": _reverse_dns, "spf": _spf, "dkim": _dkim}
+CHECKS: Mapping[str, MessageCheck] = {"reverse_dns": _reverse_dns, "spf": _spf, "dkim": _dkim}
+
+
+def run(incoming: Incoming, net: Network) -> Checked:
+    """Return what all the checks of *incoming*'s host found together; the first refusal ends them."""
+    evidence = Evidence(incoming, net)
+    results: list[Result] = []
+    fields: list[str] = []
+    folder = ""
+    for name in incoming.host.checks:
+        found = CHECKS[name](incoming, net, evidence)
+        if found.refusal:
+            return found
+        results += found.results
+        fields += found.fields
+        folder = folder or found.folder
+    return Checked(tuple(results), tuple(fields), folder=folder or INBOX)

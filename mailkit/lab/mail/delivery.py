@@ -7,29 +7,42 @@ relay that waits for a receiver that waits for a thread.
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 
-from mailkit.clients import Sent, send
+from mailkit.clients import send
+from mailkit.lab.clock import Clock
+from mailkit.lab.faults import Faults
 from mailkit.lab.mail.dsn import Failure, bounce
-from mailkit.lab.mail.store import Clock, Store
-from mailkit.network import Network, Status
-from mailkit.results import Outcome
+from mailkit.lab.mail.log import Log
+from mailkit.lab.mail.mailboxes import INBOX, Mailboxes
+from mailkit.lab.mail.routing import Delivery, judge, mail_exchangers
+from mailkit.message import received
+from mailkit.network import Network
 
-__all__ = ["Item", "Queue"]
+__all__ = ["MOST_HOPS", "Item", "Queue"]
+
+MOST_HOPS = 100  # servers that a message may pass; more are a loop (RFC 5321 section 6.3)
 
 _WORKERS = 24
 _FIRST_RETRY = timedelta(minutes=15)
 _GIVE_UP = timedelta(days=5)  # RFC 5321 section 4.5.4.1: "at least 4-5 days"
+_GLANCE = 0.5  # seconds after which a waiting thread looks up, so that Ctrl-C is heard on every system
+_MOST_REMEMBERED = 10_000  # messages that were taken
+
+Handover = tuple[str, str, tuple[str, ...]]  # the server before, its queue identifier, and for whom
 
 
 @dataclass
 class Item:
-    """A message that *host* has promised to deliver, and to whom it still must."""
+    """A message that *host* has promised to deliver, and to whom it still must.
+
+    ``era`` is the :attr:`Queue.era` in which it was handed in, ``folder`` the one for recipients on this host.
+    """
 
     queue_id: str
     host: str
@@ -37,139 +50,203 @@ class Item:
     recipients: list[str]
     content: bytes
     arrived: datetime
+    era: int
+    folder: str = INBOX
     next_try: datetime | None = None
     tries: int = 0
-
-
-@dataclass(frozen=True)
-class _Result:
-    """What one attempt did for one recipient, as a status code: 2.x.x delivered, 4.x.x wait, 5.x.x never."""
-
-    status: str
-    text: str
 
 
 class Queue:
     """All the queues of a world.
 
-    *network_of* gives the network that a host sends from, *forwards* where the mail of some mailboxes goes on to.
+    *network_of* gives the network that a host sends to a target from, *forwards* where the mail of some mailboxes
+    goes on to.  ``era`` counts the resets: what was handed in before the last one has no place in the world any more.
     """
 
     def __init__(
         self,
         clock: Clock,
-        store: Store,
-        network_of: Callable[[str], Network],
+        log: Log,
+        mailboxes: Mailboxes,
+        faults: Faults,
+        network_of: Callable[[str, str], Network],
         is_local: Callable[[str, str], bool],
         forwards: Mapping[str, str],
     ) -> None:
-        self._clock, self._store = clock, store
+        self._clock, self._log, self._mailboxes, self._faults = clock, log, mailboxes, faults
         self._network_of, self._is_local, self._forwards = network_of, is_local, forwards
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="lab-delivery")
-        self._idle = threading.Condition()
+        self._changed = threading.Condition(threading.RLock())
         self._running = 0
+        self._closed = False
+        self._issued = 0
         self._waiting: list[Item] = []
+        self._taken: dict[Handover, str] = {}
+        self.era = 0
 
-    def accept(self, item: Item) -> None:
-        """Take over *item*; its delivery starts at once, on another thread."""
-        with self._idle:
+    def new_id(self) -> str:
+        """Return a new queue identifier, unique in this world until it is reset."""
+        with self._changed:
+            self._issued += 1
+            return f"Q{self._issued:05d}"
+
+    def accept(self, item: Item, handover: Handover | None = None) -> str:
+        """Take over *item*, start its delivery on another thread, and return its queue identifier.
+
+        A *handover* that was taken before is recognised: the sender did not hear the reply and tries again (RFC 1047),
+        and gets the identifier of the first time.  "" when the world was reset since the item was handed in.
+        """
+        with self._changed:
+            if item.era != self.era or self._closed:
+                return ""
+            if handover is not None:
+                if first := self._taken.get(handover):
+                    return first
+                if len(self._taken) >= _MOST_REMEMBERED:
+                    del self._taken[next(iter(self._taken))]
+                self._taken[handover] = item.queue_id
             self._running += 1
-        self._pool.submit(self._attempt, item)
+            self._pool.submit(self._attempt, item)
+        return item.queue_id
 
-    def settle(self, timeout: float) -> bool:
-        """Wait until nothing is on its way; False when *timeout* seconds were not enough."""
-        with self._idle:
-            return self._idle.wait_for(lambda: self._running == 0, timeout)
+    def settle(self) -> None:
+        """Wait until nothing is under way; each attempt ends by itself, since every conversation has a deadline."""
+        with self._changed:
+            while self._running and not self._closed:
+                self._changed.wait(_GLANCE)
 
     def run_due(self) -> None:
         """Start every delivery whose time has come on the lab's clock."""
         now = self._clock.now()
-        with self._idle:
+        with self._changed:
             due = [item for item in self._waiting if item.next_try is None or item.next_try <= now]
             self._waiting = [item for item in self._waiting if item not in due]
-        for item in due:
-            self.accept(item)
+            for item in due:
+                self.accept(item)
 
     def waiting(self) -> list[Item]:
         """Return what is waiting for another attempt."""
-        with self._idle:
+        with self._changed:
             return list(self._waiting)
 
     def reset(self) -> None:
-        """Forget what is waiting."""
-        with self._idle:
+        """Forget everything; what is still under way comes to nothing."""
+        with self._changed:
+            self.era += 1
+            self._issued = 0
             self._waiting.clear()
+            self._taken.clear()
 
     def close(self) -> None:
         """Stop; what is still on its way is lost, as in a power cut."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def join(self) -> None:
+        """Wait for the threads of a queue that is closed."""
+        self._pool.shutdown(cancel_futures=True)
 
     def _attempt(self, item: Item) -> None:
         try:
             self._deliver(item)
+        except Exception as error:
+            self._faults.note(f"{item.host}: delivery of {item.queue_id}", error)
+            self._defer(item)
         finally:
-            with self._idle:
+            with self._changed:
                 self._running -= 1
-                self._idle.notify_all()
+                self._changed.notify_all()
 
     def _deliver(self, item: Item) -> None:
         item.tries += 1
         expired = self._clock.now() - item.arrived >= _GIVE_UP
         failures: list[Failure] = []
-        left: list[str] = []
-        for recipient in item.recipients:
-            result = self._to(item, recipient)
-            delivered = result.status.startswith("2")
-            given_up = not delivered and (expired or result.status.startswith("5"))
-            word = "sent" if delivered else "bounced" if given_up else "deferred"
-            event = f"to=<{recipient}>, dsn={result.status}, status={word} ({result.text})"
-            self._store.note(item.host, item.queue_id, event)
-            if given_up:
+        for recipient in tuple(item.recipients):
+            result = self._tried(item, recipient)
+            given_up = not result.delivered and (expired or result.is_permanent)
+            word = "sent" if result.delivered else "bounced" if given_up else "deferred"
+            self._note(item, f"to=<{recipient}>, dsn={result.status}, status={word} ({result.text})")
+            if result.delivered:
+                item.recipients.remove(recipient)  # at once: should a later one fail, it must not get a second copy
+            elif given_up:
                 failures.append(Failure(recipient, result.status, result.text))
-            elif not delivered:
-                left.append(recipient)
         if failures:
             self._bounce(item, failures)
-        if left:
-            item.recipients = left
-            item.next_try = self._clock.now() + _FIRST_RETRY * 2 ** min(item.tries - 1, 4)
-            with self._idle:
+            told = {failure.recipient for failure in failures}
+            item.recipients = [recipient for recipient in item.recipients if recipient not in told]
+        if item.recipients:
+            self._defer(item)
+
+    def _defer(self, item: Item) -> None:
+        item.next_try = self._clock.now() + _FIRST_RETRY * 2 ** min(item.tries - 1, 4)
+        with self._changed:
+            if item.era == self.era:
                 self._waiting.append(item)
 
-    def _to(self, item: Item, recipient: str) -> _Result:
+    def _note(self, item: Item, event: str) -> None:
+        with self._changed:
+            if item.era == self.era:
+                self._log.note(item.host, item.queue_id, event)
+
+    def _tried(self, item: Item, recipient: str) -> Delivery:
+        """Return what became of *item* for *recipient*; whatever goes wrong, the message is not lost."""
+        try:
+            return self._to(item, recipient)
+        except ValueError as error:  # no address, or none that can be sent on from here
+            self._faults.note(f"{item.host}: {item.queue_id} to {recipient!r}", error)
+            return Delivery("5.1.3", f"the address cannot be used: {error}")
+        except Exception as error:
+            self._faults.note(f"{item.host}: {item.queue_id} to {recipient!r}", error)
+            return Delivery("4.3.0", "a fault of this server")
+
+    def _to(self, item: Item, recipient: str) -> Delivery:
         domain = recipient.rpartition("@")[2].lower()
         if self._is_local(item.host, domain):
-            if target := self._forwards.get(recipient.lower()):
-                return self._forward(item, target)
-            self._store.put(recipient.lower(), item.sender, item.content)
-            return _Result("2.0.0", "delivered to mailbox")
-        net = self._network_of(item.host)
+            return self._into_mailbox(item, recipient.lower())
         try:
-            targets, problem = _mail_exchangers(domain, net)
+            targets, problem = mail_exchangers(domain, self._network_of(item.host, ""))
         except ValueError as error:
-            return _Result("5.1.3", f"this is no mail address: {error}")
+            return Delivery("5.1.3", f"this is no mail address: {error}")
         if problem is not None:
             return problem
-        result = _Result("4.4.4", "no mail exchanger to try")
+        result = Delivery("4.4.4", "no mail exchanger to try")
         for target in targets:
+            net = self._network_of(item.host, target)
             sent = send(target, 25, item.content, sender=item.sender, recipients=[recipient], net=net)
-            result = _judge(target, sent)
-            if not result.status.startswith("4"):
+            result = judge(target, sent)
+            if result.delivered or result.is_permanent or result.perhaps_taken:
                 break
         return result
 
-    def _forward(self, item: Item, target: str) -> _Result:
-        """Send *item* on to *target* under the sender it came with (RFC 5321 section 3.9.1)."""
-        queue_id = self._store.queue_id()
-        self.accept(Item(queue_id, item.host, item.sender, [target], item.content, self._clock.now()))
-        return _Result("2.0.0", f"forwarded to <{target}> as {queue_id}")
+    def _into_mailbox(self, item: Item, address: str) -> Delivery:
+        if target := self._forwards.get(address):
+            return self._forward(item, target)
+        with self._changed:
+            if item.era == self.era:
+                self._mailboxes.put(address, item.sender, item.content, item.folder)
+        where = "" if item.folder == INBOX else f", folder {item.folder}"
+        return Delivery("2.0.0", f"delivered to mailbox{where}")
+
+    def _forward(self, item: Item, target: str) -> Delivery:
+        """Send *item* on to *target* under the sender it came with (RFC 5321 section 3.9.1).
+
+        Like Postfix it leaves a trace, or two mailboxes of one host could send a message round for ever.
+        """
+        if received.count(item.content) >= MOST_HOPS:
+            return Delivery("5.4.6", f"mail forwarding loop: this message has passed {MOST_HOPS} servers")
+        queue_id, now = self.new_id(), self._clock.now()
+        trace = f"Received: by {item.host} id {queue_id};\r\n\t{format_datetime(now)}\r\n".encode()
+        self.accept(Item(queue_id, item.host, item.sender, [target], trace + item.content, now, item.era))
+        return Delivery("2.0.0", f"forwarded to <{target}> as {queue_id}")
 
     def _bounce(self, item: Item, failures: list[Failure]) -> None:
         if not item.sender:
             # A bounce that bounces ends here, or two servers would write to each other for ever (section 6.1).
-            self._store.note(item.host, item.queue_id, "double bounce, dropped")
+            self._note(item, "double bounce, dropped")
             return
-        queue_id, now = self._store.queue_id(), self._clock.now()
+        queue_id, now = self.new_id(), self._clock.now()
         report = bounce(
             host=item.host,
             queue_id=item.queue_id,
@@ -179,33 +256,5 @@ class Queue:
             now=now,
             failures=failures,
         )
-        self._store.note(item.host, item.queue_id, f"sender non-delivery notification: {queue_id}")
-        self.accept(Item(queue_id, item.host, "", [item.sender], report, now))
-
-
-def _mail_exchangers(domain: str, net: Network) -> tuple[list[str], _Result | None]:
-    """Return where mail for *domain* goes, best first (RFC 5321 section 5.1), or why it goes nowhere."""
-    answer = net.lookup(domain, "MX")
-    if answer.status in (Status.SERVFAIL, Status.TIMEOUT):
-        return [], _Result("4.4.3", f"the DNS did not answer for {domain}")
-    if answer.status is Status.NXDOMAIN:
-        return [], _Result("5.1.2", f"there is no domain {domain}")
-    if answer.status is Status.NODATA:
-        return [domain], None  # the implicit MX: the domain's own address
-    ranked = sorted((r.preference, str(r.exchange)) for r in answer.rdata)  # type: ignore[attr-defined]
-    if [name for _, name in ranked] == ["."]:
-        return [], _Result("5.1.10", f"{domain} takes no mail: null MX (RFC 7505)")
-    return [name.rstrip(".") for _, name in ranked], None
-
-
-def _judge(target: str, sent: Sent) -> _Result:
-    """Return what *sent*, the attempt at *target*, means for the message."""
-    if sent.outcome is Outcome.OPEN:
-        return _Result("2.0.0", sent.reply)
-    if sent.outcome is Outcome.REJECTED and sent.reply[:1] in ("4", "5"):
-        enhanced = re.match(r"\d{3}[ -]([45]\.\d{1,3}\.\d{1,3})", sent.reply)
-        status = enhanced.group(1) if enhanced else f"{sent.reply[0]}.0.0"
-        return _Result(status, f"{sent.reply} (said {target})")
-    if sent.outcome is Outcome.DNS_FAILURE:
-        return _Result("4.4.3", f"no address for {target}")
-    return _Result("4.4.1", f"connect to {target} port 25: {sent.outcome}, {sent.reason}")
+        self._note(item, f"sender non-delivery notification: {queue_id}")
+        self.accept(Item(queue_id, item.host, "", [item.sender], report, now, item.era))

@@ -11,6 +11,8 @@ from email.mime.text import MIMEText
 from email.policy import SMTP
 from email.utils import format_datetime
 
+from mailkit.results import visible
+
 __all__ = ["Failure", "bounce"]
 
 
@@ -33,7 +35,7 @@ def bounce(
     """
     report = MIMEMultipart("report", report_type="delivery-status", boundary=f"{queue_id}/{host}")
     report["From"] = f"Mail delivery system <MAILER-DAEMON@{host}>"
-    report["To"] = f"<{sender}>"
+    report["To"] = f"<{_in_ascii(sender)}>"
     report["Subject"] = "Undelivered mail returned to sender"
     report["Date"] = format_datetime(now)
     report["Message-ID"] = f"<{queue_id}.bounce@{host}>"
@@ -46,7 +48,7 @@ def bounce(
 
 
 def _for_people(host: str, failures: list[Failure]) -> MIMEText:
-    lines = "\n".join(f"<{failure.recipient}>\n    {failure.text}\n" for failure in failures)
+    lines = "\n".join(f"<{visible(failure.recipient)}>\n    {visible(failure.text, 400)}\n" for failure in failures)
     return MIMEText(
         f"This is the mail system at {host}.\n\nYour message could not be delivered to the recipients below.\n"
         f"No further attempt will be made.\n\n{lines}"
@@ -76,5 +78,5 @@ def _for_programs(host: str, queue_id: str, arrived: datetime, failures: list[Fa
 
 
 def _in_ascii(text: str) -> str:
-    """Return *text* for a field that holds ASCII only: other characters as RFC 6533 section 3 spells them out."""
-    return "".join(char if char.isascii() else f"\\x{{{ord(char):X}}}" for char in text)
+    """Return *text* for a field of one line of ASCII: other characters as RFC 6533 section 3 spells them out."""
+    return "".join(char if char.isascii() else f"\\x{{{ord(char):X}}}" for char in visible(text, 400))

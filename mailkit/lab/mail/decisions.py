@@ -1,0 +1,120 @@
+"""What a mail server of the practice internet says to whom: its keywords, whose mail it takes, and what it refuses.
+
+A message is answered with 250 once it is queued; delivery is the queue's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from typing import TYPE_CHECKING, Any
+
+from mailkit.lab.mail import auth
+from mailkit.lab.mail.checks import Incoming
+from mailkit.lab.mail.delivery import Item
+from mailkit.lab.mail.receiving import Judgement, handover, receive
+from mailkit.lab.world import Host
+from mailkit.results import visible
+
+if TYPE_CHECKING:
+    from mailkit.lab.mail.mta import Session
+
+__all__ = ["NOT_HTTP", "OWN_FAULT", "Decisions"]
+
+NOT_HTTP = "221 2.7.0 I can break rules, too. Goodbye"
+OWN_FAULT = "451 4.3.0 A fault of this server, try again later"
+
+
+class Decisions:
+    """The decisions of a mail server, as aiosmtpd asks for them."""
+
+    async def handle_EHLO(
+        self, server: Session, session: Any, envelope: Any, name: str, replies: list[str]
+    ) -> list[str]:
+        session.host_name = name
+        offered = [line for line in replies[1:-1] if not line.startswith("250-AUTH")]
+        if server.may_log_in:
+            offered.append(f"250-AUTH {' '.join(server.host.mechanisms)}")
+        # Like many servers it tells the client its address (the ehlo-greet of RFC 5321 section 4.1.1.1).
+        greeting = f"250-{server.host.name} greets {visible(name, 80)} [{server.client}]"
+        # ENHANCEDSTATUSCODES (RFC 2034) and PIPELINING (RFC 2920): what this server does anyway.
+        return [greeting, *offered, "250-ENHANCEDSTATUSCODES", "250 PIPELINING"]
+
+    async def handle_MAIL(self, server: Session, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        if server.is_submission and not server.may_log_in:
+            return "530 5.7.0 Must issue a STARTTLS command first"
+        if server.is_submission and not session.authenticated:
+            return "530 5.7.0 Authentication required"
+        if refusal := _no_text(address, "5.1.7"):
+            return refusal
+        if address not in ("", "<>") and (refusal := auth.not_owned(address, server.host, server.account)):
+            return refusal
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        envelope.era = server.services.queue.era
+        return "250 2.1.0 Ok"
+
+    async def handle_RCPT(self, server: Session, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        if refusal := _no_text(address, "5.1.3"):
+            return refusal
+        domain = address.rpartition("@")[2].lower()
+        if domain in server.host.domains:
+            if address.lower() not in server.services.world.mailboxes:
+                return f"550 5.1.1 <{address}>: there is no such mailbox"
+        elif not server.is_submission and not _relays_for(server.host, server.client):
+            return f"554 5.7.1 <{address}>: Relay access denied"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 Ok"
+
+    async def handle_DATA(self, server: Session, session: Any, envelope: Any) -> str:
+        services, host = server.services, server.host
+        queue_id = services.queue.new_id()
+        incoming = Incoming(
+            host=host,
+            queue_id=queue_id,
+            client=server.client,
+            helo=session.host_name or "",
+            sender="" if envelope.mail_from == "<>" else envelope.mail_from,  # what aiosmtpd makes of a null sender
+            recipients=tuple(envelope.rcpt_tos),
+            content=envelope.content,
+            protocol=f"ESMTP{'S' if server.encrypted else ''}{'A' if session.authenticated else ''}",
+        )
+        # On a thread, since it asks the DNS and computes.
+        judgement: Judgement = await asyncio.get_running_loop().run_in_executor(
+            services.verification, receive, incoming, server.is_submission, server.account, services
+        )
+        if judgement.refusal:
+            services.log.note(host.name, queue_id, f"refused: {judgement.refusal}")
+            return judgement.refusal
+        item = Item(
+            queue_id=queue_id,
+            host=host.name,
+            sender=incoming.sender,
+            recipients=list(incoming.recipients),
+            content=judgement.content,
+            arrived=services.clock.now(),
+            era=envelope.era,
+            folder=judgement.folder,
+        )
+        taken_as = services.queue.accept(item, handover(incoming, services.world))
+        if not taken_as:
+            return "451 4.3.2 This world was reset since you said MAIL, try again"
+        account = f", sasl_username={server.account}" if server.account else ""
+        again = "" if taken_as == queue_id else f" before, as {taken_as}"
+        event = f"client=[{server.client}]{account}, from=<{incoming.sender}>, accepted{again}"
+        services.log.note(host.name, queue_id, event)
+        return f"250 2.0.0 Ok: queued as {taken_as}"
+
+
+def _no_text(address: str, status: str) -> str:
+    """Return the refusal of an *address* that is no UTF-8 (RFC 6531 section 3.3)."""
+    try:
+        address.encode()
+    except UnicodeEncodeError:
+        return f"553 {status} This address is not UTF-8"
+    return ""
+
+
+def _relays_for(host: Host, client: str) -> bool:
+    ip = ipaddress.ip_address(client)
+    return any(ip in ipaddress.ip_network(net) for net in host.relay_for)
