@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from mailkit.lab.mail import auth
 from mailkit.lab.mail.checks import Incoming
 from mailkit.lab.mail.delivery import Item
 from mailkit.lab.mail.receiving import Judgement, handover, receive
+from mailkit.lab.mail.services import Services
 from mailkit.lab.world import Host
 from mailkit.results import visible
-
-if TYPE_CHECKING:
-    from mailkit.lab.mail.mta import Session
 
 __all__ = ["NOT_HTTP", "OWN_FAULT", "Decisions"]
 
@@ -25,11 +23,32 @@ NOT_HTTP = "221 2.7.0 I can break rules, too. Goodbye"
 OWN_FAULT = "451 4.3.0 A fault of this server, try again later"
 
 
+class Server(Protocol):
+    """One connection to a mail server, as far as decisions depend on it; in a submission senders must log in."""
+
+    host: Host
+    services: Services
+    client: str
+    is_submission: bool
+
+    @property
+    def encrypted(self) -> bool:
+        """True inside TLS."""
+
+    @property
+    def may_log_in(self) -> bool:
+        """True where AUTH is on offer."""
+
+    @property
+    def account(self) -> str:
+        """Who has logged in, "" when nobody has."""
+
+
 class Decisions:
     """The decisions of a mail server, as aiosmtpd asks for them."""
 
     async def handle_EHLO(
-        self, server: Session, session: Any, envelope: Any, name: str, replies: list[str]
+        self, server: Server, session: Any, envelope: Any, name: str, replies: list[str]
     ) -> list[str]:
         session.host_name = name
         offered = [line for line in replies[1:-1] if not line.startswith("250-AUTH")]
@@ -40,7 +59,7 @@ class Decisions:
         # ENHANCEDSTATUSCODES (RFC 2034) and PIPELINING (RFC 2920): what this server does anyway.
         return [greeting, *offered, "250-ENHANCEDSTATUSCODES", "250 PIPELINING"]
 
-    async def handle_MAIL(self, server: Session, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+    async def handle_MAIL(self, server: Server, session: Any, envelope: Any, address: str, options: list[str]) -> str:
         if server.is_submission and not server.may_log_in:
             return "530 5.7.0 Must issue a STARTTLS command first"
         if server.is_submission and not session.authenticated:
@@ -54,7 +73,7 @@ class Decisions:
         envelope.era = server.services.queue.era
         return "250 2.1.0 Ok"
 
-    async def handle_RCPT(self, server: Session, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+    async def handle_RCPT(self, server: Server, session: Any, envelope: Any, address: str, options: list[str]) -> str:
         if refusal := _no_text(address, "5.1.3"):
             return refusal
         domain = address.rpartition("@")[2].lower()
@@ -66,7 +85,7 @@ class Decisions:
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Ok"
 
-    async def handle_DATA(self, server: Session, session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, server: Server, session: Any, envelope: Any) -> str:
         services, host = server.services, server.host
         queue_id = services.queue.new_id()
         incoming = Incoming(

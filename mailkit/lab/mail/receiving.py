@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, replace
 from email.utils import format_datetime, getaddresses
 
@@ -19,6 +20,7 @@ from mailkit.results import visible
 
 __all__ = ["Judgement", "handover", "receive"]
 
+_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _MAX_HEADER = 256 * 1024  # octets
 _MAX_AUTHORS = 10_000  # characters of From lines that are looked through
 
@@ -40,6 +42,8 @@ def receive(incoming: Incoming, submission: bool, account: str, services: Servic
     head = incoming.content.partition(b"\r\n\r\n")[0]
     if len(head) > _MAX_HEADER:
         return Judgement(refusal="552 5.3.4 The header is larger than 256 kB")
+    if _BARE.search(incoming.content):
+        return Judgement(refusal="550 5.5.2 A bare CR or LF in the message (RFC 5321 section 2.3.8)")
     if received.count(incoming.content) >= MOST_HOPS:
         return Judgement(refusal=f"554 5.4.6 Too many hops: this message has passed {MOST_HOPS} servers")
     if refusal := _author_refusal(incoming, account):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mailkit.clients import Sent
 from mailkit.network import Network, Status
-from mailkit.results import Outcome, Stage
+from mailkit.results import Outcome
 
 __all__ = ["Delivery", "judge", "mail_exchangers"]
 
@@ -59,8 +59,7 @@ def judge(target: str, sent: Sent) -> Delivery:
         return Delivery(status, f"{sent.reply} (said {target})")
     if sent.outcome is Outcome.DNS_FAILURE:
         return Delivery("4.4.3", f"no address for {target}")
-    if sent.stage is Stage.DATA and sent.outcome in (Outcome.RESET, Outcome.TIMEOUT):
-        # RFC 1047: between the final dot and the reply nobody knows who has the message.
-        text = f"the connection to {target} was lost while it took the message; it may have taken it"
+    if sent.maybe_taken:  # RFC 1047: between the final dot and the reply nobody knows who has the message
+        text = f"the connection to {target} was lost after the message; {target} may have taken it"
         return Delivery("4.4.2", text, perhaps_taken=True)
     return Delivery("4.4.1", f"connect to {target} port 25: {sent.outcome}, {sent.reason}")
