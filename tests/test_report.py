@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from mailkit.network import Network
 from mailkit.report import checks
 from mailkit.results import Finding, Rows, Verdict
 
+PACKAGE = Path(__file__).parent.parent / "mailkit"
 NOTEBOOKS = {path.stem for path in (Path(__file__).parent.parent / "notebooks").glob("*.ipynb")}
 PATIENT = 60.0  # seconds of one lookup or connection, where a test must not depend on how busy the machine is
 
@@ -76,12 +79,25 @@ def test_every_mistake_is_found_and_every_finding_says_where_to_read(net: Networ
     assert {finding.lesson for finding in found} == set(report.CHECKS)
 
 
-def test_no_lesson_is_named_that_is_not_there(net: Network) -> None:
-    assert set(report.CHECKS) <= NOTEBOOKS
-    found = report.audit(["mistakes.example", "kaisha.example", "example.com", "isp.example"], net=net, progress=False)
-    named = {number for f in found for number in re.findall(r"lessons? (\d\d)", f"{f.evidence} {f.advice}")}
+def strings(path: Path) -> Iterator[str]:
+    """Yield the texts in the code of *path*, without its docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docstrings = {id(node.body[0].value) for node in ast.walk(tree)  # type: ignore[attr-defined]
+                  if isinstance(node, documented) and ast.get_docstring(node)}  # fmt: skip
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def test_no_text_names_a_lesson_that_is_not_there(path: Path) -> None:
+    named = {number for text in strings(path) for number in re.findall(r"\blessons? (\d\d)\b", text)}
     assert named <= {name[:2] for name in NOTEBOOKS}
-    assert {finding.lesson for finding in found} <= NOTEBOOKS
+
+
+def test_every_check_belongs_to_a_lesson() -> None:
+    assert set(report.CHECKS) <= NOTEBOOKS
 
 
 def test_what_cannot_be_seen_is_never_a_fail(net: Network) -> None:
@@ -189,6 +205,26 @@ def test_domains_with_the_same_servers_share_what_was_asked(lab: Lab) -> None:
         net = replace(lab.network(), nameservers=(("127.0.0.1", port),), timeout=PATIENT)
         report.audit(["kaisha.example", "kaisha.example"], net=net, lessons=["01_op25b", "04_spf"], progress=False)
     assert [question for question, times in Counter(asked).items() if times > 1] == []
+
+
+DIALLED: list[tuple[str, int, float | None]] = []
+
+
+class Watched(Network):
+    """A network that notes what is dialled."""
+
+    def dial(self, host: str, port: int, *, timeout: float | None = None) -> socket.socket:
+        DIALLED.append((host, port, timeout))
+        return super().dial(host, port, timeout=timeout)
+
+
+def test_the_address_where_nobody_lives_is_dialled_once_and_not_for_long(net: Network) -> None:
+    DIALLED.clear()
+    watched = Watched(**{field.name: getattr(net, field.name) for field in fields(Network)})
+    report.audit("kaisha.example", net=watched, progress=False)
+    assert len(DIALLED) > 4
+    (dialled,) = [(port, timeout) for host, port, timeout in DIALLED if host == net.nobody]
+    assert dialled[0] == 25 and dialled[1] is not None and dialled[1] <= 2.0
 
 
 # A network that cannot be trusted, and checks that break.

@@ -18,16 +18,17 @@ from mailkit.network.dialling import LookupFailed
 from mailkit.network.dns_lookup import Answer, Status
 from mailkit.network.exchangers import mail_exchangers
 from mailkit.network.hosts import look_up
-from mailkit.network.parallel import each
+from mailkit.network.parallel import each, meanwhile
 from mailkit.network.place import Network
 from mailkit.network.socks import ProxyError
 from mailkit.results import Record
 
-__all__ = ["Resolver", "Way", "Ways", "resolver", "trouble", "ways"]
+__all__ = ["Resolver", "Way", "Ways", "answers_for_everyone", "resolver", "trouble", "ways"]
 
 _MOST_DOMAINS = 3
 _MOST_HOSTS = 4  # of each kind: enough to be sure, few enough to be polite
 _GREETING = 2.0  # seconds to wait for a server's greeting before we leave, at most
+_NEAR = 2.0  # seconds: who answers for everyone sits on our way, nearer than any server
 _CONTROL = (587, 465)  # what must stay open where port 25 is closed (RFC 5068 section 4.1)
 
 _T = TypeVar("_T")
@@ -122,6 +123,15 @@ def ways(net: Network) -> Ways:
     return _once(net, "ways", net.vantage, lambda: _ways(net))
 
 
+def answers_for_everyone(net: Network, port: int = 25) -> bool:
+    """Return whether a connection to *port* succeeds even at an address where nobody lives.
+
+    Then somebody on the way answers for everyone, and what connects on that port shows no server.  It takes at most
+    2 seconds, and a remembering network dials only once.
+    """
+    return _once(net, f"nobody:{port}", net.vantage, lambda: _connects(net, net.nobody, port, _NEAR) is True)
+
+
 def _once(net: Network, what: str, where: object, find_out: Callable[[], _T]) -> _T:
     return find_out() if net.memory is None else net.memory.fact((what, where), find_out)
 
@@ -159,13 +169,10 @@ def _ways(net: Network) -> Ways:
     known = look_up([*relays, *usual], net=net)
     relay = _addresses([known[host].addresses for host in relays])
     control = _addresses([known[host].addresses for host in usual])
-    jobs = [
-        (net.nobody, 25),
-        *((address, 25) for address in relay),
-        *((address, port) for address in control for port in _CONTROL),
-    ]
+    jobs = [(address, 25) for address in relay] + [(address, port) for address in control for port in _CONTROL]
+    nobody = meanwhile(lambda: answers_for_everyone(net))
     seen = dict(zip(jobs, each(lambda job: _connects(net, *job), jobs)))
-    answered = seen.pop((net.nobody, 25)) is True
+    answered = nobody.result()
     port25 = [found for (_, port), found in seen.items() if port == 25]
     others = [found for (_, port), found in seen.items() if port != 25]
     over_ipv6 = [found for (address, port), found in seen.items() if ":" in address and not (answered and port == 25)]
@@ -201,10 +208,11 @@ def _addresses(hosts: list[tuple[str, ...]]) -> list[str]:
     return ipv4 + ipv6
 
 
-def _connects(net: Network, address: str, port: int) -> bool | None:
+def _connects(net: Network, address: str, port: int, timeout: float | None = None) -> bool | None:
     """Connect, wait for the greeting and leave.  Return whether it connected; None when a proxy is to blame."""
+    wait = net.timeout if timeout is None else min(timeout, net.timeout)
     try:
-        with net.slot(address), net.dial(address, port) as sock:
+        with net.slot(address), net.dial(address, port, timeout=wait) as sock:
             sock.settimeout(min(_GREETING, net.timeout))
             try:
                 if port == 25 and sock.recv(512):  # 465 waits for TLS instead

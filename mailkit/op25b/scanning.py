@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from mailkit.clients import greet
 from mailkit.conversation.attempts import Attempt, explain
 from mailkit.network import LookupFailed, Network
-from mailkit.network.parallel import each
+from mailkit.network.health import answers_for_everyone
+from mailkit.network.parallel import each, meanwhile
 from mailkit.results import Outcome, Record, Rows, Sentence, Stage, hidden
 
 __all__ = ["PORTS", "Reach", "in_words", "scan", "survey"]
@@ -64,11 +65,12 @@ def survey(
     found = each(lambda pair: _targets(*pair), [(place, host) for place in places for host in names])
     targets = [target for some in found for target in some]
     probes = [(*target, port) for target in targets for port in numbers]
-    controls: list[_Probe] = [(place, place.nobody, place.nobody, port) for place in places for port in numbers]
-    rows = each(lambda probe: _probe(*probe), probes + controls)
-    nobody = {(row.vantage, row.port) for row in rows[len(probes) :] if row.connected}
+    ways = [(place, port) for place in places for port in numbers]
+    masked = meanwhile(lambda: each(lambda way: answers_for_everyone(*way), ways))
+    rows = each(lambda probe: _probe(*probe), probes)
+    nobody = {(place.vantage, port) for (place, port), masks in zip(ways, masked.result()) if masks}
     caption = net.caption if len(places) == 1 else _caption_of_all(net, places)
-    return Rows(Reach, [_unmask(row, nobody) for row in rows[: len(probes)]], caption=caption)
+    return Rows(Reach, [_unmask(row, nobody) for row in rows], caption=caption)
 
 
 def _caption_of_all(net: Network, places: list[Network]) -> str:

@@ -48,6 +48,7 @@ def run(subject: Subject, checks: dict[str, Check]) -> Rows[Finding]:
     else:
         parts = each(lambda item: _guarded(*item, subject), checks.items())
         found = [finding for part in parts for finding in part]
+        found += [_about_the_time(subject)] if subject.net.deadline is not None and subject.net.deadline.over else []
     return Rows(Finding, (replace(f, domain=subject.domain) for f in found), caption=subject.net.caption)
 
 
@@ -64,6 +65,11 @@ def _about_a_broken_check(lesson: str, subject: Subject, error: Exception) -> Fi
     evidence = f"the check broke off, so nothing is known here ({said})"
     advice = "This is a fault of mailkit's, not of the domain: please report it, with this line."
     return Finding("report", subject.domain, Verdict.UNKNOWN, evidence, advice, lesson=lesson)
+
+
+def _about_the_time(subject: Subject) -> Finding:
+    evidence = "the time for this domain was used up, so what timed out may not be the fault of any server"
+    return Finding("report", subject.domain, Verdict.UNKNOWN, evidence, "Run it again.", lesson="00_start_here")
 
 
 def _about_the_resolver(subject: Subject, explanation: str, checks: dict[str, Check]) -> Finding:

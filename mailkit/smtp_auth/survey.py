@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from mailkit.clients import IMPLICIT_TLS_PORTS
 from mailkit.network import LookupFailed, Network
-from mailkit.network.parallel import each
+from mailkit.network.health import answers_for_everyone
+from mailkit.network.parallel import each, meanwhile
 from mailkit.op25b import mail_exchangers, service_targets
 from mailkit.results import Outcome, Record, Rows, Sentence, Stage, hidden
 from mailkit.smtp_auth.ehlo import Capabilities, Offer, capabilities
@@ -63,10 +64,9 @@ def doors(domain: str, *, net: Network) -> Rows[Door]:
     found = [*relay, *submission]
     if not found:
         return Rows(Door, (), caption=net.caption)
-    nobody = Door(net.nobody, 25, "control", "")
-    seen = each(lambda door: _look(door, net), [nobody, *found])
-    intercepted = seen[0].outcome is Outcome.OPEN
-    return Rows(Door, [_unmask(door) if intercepted else door for door in seen[1:]], caption=net.caption)
+    masked = meanwhile(lambda: answers_for_everyone(net))
+    seen = each(lambda door: _look(door, net), found)
+    return Rows(Door, [_unmask(door) if masked.result() else door for door in seen], caption=net.caption)
 
 
 def _relay(domain: str, net: Network) -> list[Door]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from mailkit.network import Network
 from mailkit.network.dns_lookup import parse_question
-from mailkit.network.parallel import each
+from mailkit.network.health import answers_for_everyone
+from mailkit.network.parallel import each, meanwhile
 from mailkit.op25b import mail_exchangers, service_targets
-from mailkit.results import Outcome, Rows, Sentence, Stage
+from mailkit.results import Outcome, Rows, Sentence
 from mailkit.tls.scanning import Scan, scan
 
 __all__ = ["doors", "in_words", "scan_domain"]
@@ -52,9 +53,9 @@ def scan_domain(domain: str, *, net: Network) -> Rows[Scan]:
     If there is a door on port 25, an address where nobody lives is dialled too, to unmask whoever answers for everyone.
     """
     found = doors(domain, net=net)
-    control = [(net.nobody, 25)] if any(port == 25 for _, port in found) else []
-    rows = each(lambda door: scan(*door, net=net), [*control, *found])
-    if control and rows.pop(0).stage not in (Stage.DNS, Stage.PROXY, Stage.CONNECT):
+    masked = meanwhile(lambda: any(port == 25 for _, port in found) and answers_for_everyone(net))
+    rows = each(lambda door: scan(*door, net=net), found)
+    if masked.result():
         rows = [_unmasked(row) if row.port == 25 and row.outcome is Outcome.OPEN else row for row in rows]
     return Rows(Scan, rows, caption=net.caption)
 

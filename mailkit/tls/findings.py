@@ -123,9 +123,7 @@ def _certificate(row: Scan) -> tuple[Verdict, str, str, str]:
         return Verdict.UNKNOWN, evidence, "Whether clients trust it could not be told.", ""
     if row.reason:
         if _is_relay(row):
-            advice = (
-                "Most senders do not look, so mail arrives. It matters to those who verify (MTA-STS, DANE): lesson 07."
-            )
+            advice = "Most senders do not look, so mail arrives. It matters to those who verify (MTA-STS, DANE)."
             return Verdict.WARN, f"{row.reason} ({until})", advice, ""
         convinced = row.trusted and row.name_ok and (row.days_left or 0) >= 0
         advice = "Get a certificate for this very name from an authority that clients trust, and send its whole chain."
