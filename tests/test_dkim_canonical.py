@@ -132,7 +132,6 @@ WORST_OF = {
         b"[" * MANY,
         b"*" + b"a" * MANY,
     ],
-    ("mailkit.dkim.names", "_LABEL"): ["a" * MANY, "-" * MANY, "a-" * MANY],
     ("mailkit.dkim.signature", "_HEADER_NAME"): ["a" * MANY + " "],
     ("mailkit.dkim.signature", "_LENGTH"): ["1" * MANY],
     ("mailkit.dkim.signature", "_NUMBER"): ["1" * MANY],

@@ -16,7 +16,7 @@ from mailkit.figures import dkim as figures
 from mailkit.lab import Lab
 from mailkit.lab.mail.signing import signatures
 from mailkit.lab.world import PRACTICE, load
-from mailkit.network import Network
+from mailkit.network import Network, parse_paste
 from mailkit.results import AuthResult, Finding, Outcome, Verdict
 
 KEYS = PRACTICE / "keys"
@@ -152,9 +152,9 @@ def test_findings_of_given_selectors(net: Network) -> None:
     [
         ("default", Verdict.FAIL, "opendkim-genkey --bits=2048 --domain=mistakes.example --selector=s202611"),
         ("s1", Verdict.FAIL, "opendkim-genkey --bits=2048"),
-        ("dkim", Verdict.FAIL, 'dkim._domainkey.mistakes.example. IN TXT "v=DKIM1; p="'),
-        ("mail", Verdict.WARN, 'mail._domainkey.mistakes.example. IN TXT "v=DKIM1; k=rsa; p=MII'),
-        ("email", Verdict.FAIL, 'email._domainkey.mistakes.example. IN TXT "v=DKIM1; k=rsa; p=MII'),
+        ("dkim", Verdict.FAIL, 'dkim._domainkey.mistakes.example. 3600 IN TXT "v=DKIM1; p="'),
+        ("mail", Verdict.WARN, 'mail._domainkey.mistakes.example. 3600 IN TXT "v=DKIM1; k=rsa; p=MII'),
+        ("email", Verdict.FAIL, 'email._domainkey.mistakes.example. 3600 IN TXT "v=DKIM1; k=rsa; p=MII'),
         ("k1", Verdict.WARN, ""),
         ("selector1", Verdict.WARN, ""),
         ("google", Verdict.WARN, ""),
@@ -170,8 +170,8 @@ def test_findings_of_mistakes(net: Network, selector: str, verdict: Verdict, fix
 @pytest.mark.parametrize("selector", ["mail", "email", "dkim"])
 def test_the_fix_mends(lab: Lab, net: Network, selector: str) -> None:
     finding = of(dkim.findings("mistakes.example", net=net), selector)
-    name, _, value = finding.fix.partition(". IN TXT ")
-    lab.publish(name, "TXT", value.strip('"').replace('" "', ""))
+    [record] = parse_paste(finding.fix)
+    lab.publish(record.name, record.rdtype, record.value)
     mended = dkim.key("mistakes.example", selector, net=net)
     assert mended.revoked if selector == "dkim" else mended.verdict is Verdict.PASS
 

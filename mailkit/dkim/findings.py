@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from mailkit import spf
 from mailkit.dkim.keys import Key, key
 from mailkit.dkim.names import ascii_name
-from mailkit.dkim.records import KeyRecordProblem, parse_record
 from mailkit.dkim.selector_search import SelectorTrial, Trial
 from mailkit.dkim.selector_search import selectors as search
 from mailkit.dkim.signature import SignatureProblem, parse_tags
 from mailkit.dkim.survey import survey
 from mailkit.network import Network
+from mailkit.network.records import DnsRecord, paste
 from mailkit.results import Finding, Verdict
 
 __all__ = ["findings"]
@@ -30,6 +30,7 @@ def findings(domain: str, *, net: Network, selectors: Sequence[str] | None = Non
     be a domain or a selector.
     """
     domain = ascii_name(domain, "domain")
+    net = net.remembering()
     if selectors is not None:
         return _about_named(survey(domain, selectors, net=net), domain, net)
     *trials, rest = search(domain, net=net)
@@ -100,35 +101,29 @@ def _about_others(rest: SelectorTrial, domain: str, net: Network) -> Finding:
 def _fix(k: Key, net: Network) -> str:
     """Return what to paste: the mended record, its revocation, or the command that makes a new key."""
     if "private key" in k.reason:
-        return f'{k.name}. IN TXT "v=DKIM1; p="'
+        return paste(DnsRecord(k.name, "TXT", "v=DKIM1; p="))
     if k.verdict not in (Verdict.FAIL, Verdict.WARN) or k.revoked or k.records > 1:
         return ""
-    if k.bits and (k.key_type == "ed25519" or 2048 <= k.bits <= 4096):
-        return _mended(k)
-    if not k.bits and (retyped := _retyped(k)):
-        return retyped
+    if mended := _mended(k, net):
+        return mended
     return f"opendkim-genkey --bits=2048 --domain={k.domain} --selector=s{net.now():%Y%m}"
 
 
-def _retyped(k: Key) -> str:
-    """Return the line for the zone file with the same p= and the other key type, where that makes it a key."""
+def _mended(k: Key, net: Network) -> str:
+    """Return the record with the same p= under the right type, without what makes it unfit or a mere test.
+
+    It is published in an overlay first, and offered only when it is judged good there.
+    """
     try:
         tags = parse_tags(k.record.encode())
-        other = "rsa" if tags.get("k") == "ed25519" else "ed25519"
-        text = "; ".join(f"{name}={value}" for name, value in {**tags, "k": other}.items())
-        usable = parse_record(text.encode()).public is not None
-    except (SignatureProblem, KeyRecordProblem):
-        return ""
-    return spf.zone_line(k.name, text) if usable else ""
-
-
-def _mended(k: Key) -> str:
-    """Return the line for the zone file with the same key and without what makes it unfit or a mere test."""
-    try:
-        tags = parse_tags(k.record.encode())
-    except SignatureProblem:  # longer than what is shown of a record
+    except SignatureProblem:  # longer than what is shown of a record, or no list of tags
         return ""
     kept = {name: value for name, value in tags.items() if name not in ("h", "s", "t")}
     if k.strict:
         kept["t"] = "s"
-    return spf.zone_line(k.name, "; ".join(f"{name}={value}" for name, value in kept.items()))
+    for key_type in dict.fromkeys([tags.get("k", "rsa"), "rsa", "ed25519"]):
+        text = "; ".join(f"{name}={value}" for name, value in {**kept, "k": key_type}.items())
+        record = DnsRecord(k.name, "TXT", text)
+        if key(k.domain, k.selector, net=net.overlay([record])).verdict is Verdict.PASS:
+            return paste(record)
+    return ""

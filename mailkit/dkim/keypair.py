@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from mailkit.dkim.names import ascii_name, record_name
+from mailkit.network.records import DnsRecord
 from mailkit.results import Record
 
 __all__ = ["KeyPair", "WebForm", "generate"]
@@ -43,8 +44,7 @@ class KeyPair(Record):
 
     def zone_line(self, selector: str, domain: str, ttl: int = 3600) -> str:
         """Return the line for a zone file, with the full name and *ttl* in seconds.  Raises ValueError."""
-        strings = " ".join(f'"{piece}"' for piece in self.strings)
-        return f"{record_name(selector, domain)}. {ttl} IN TXT ( {strings} )"
+        return DnsRecord(record_name(selector, domain), "TXT", self.record, ttl).zone_line
 
     def web_form(self, selector: str, domain: str) -> WebForm:
         """Return what to type into a web form for the zone *domain*: one piece, no quotes.  Raises ValueError."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from functools import lru_cache
 
-import dns.exception
-import dns.name
+from mailkit.network.names import to_ascii
 
 __all__ = ["ascii_name", "record_name"]
 
-# Letters, digits, hyphens and the underscore that real selectors and domains use (RFC 8553).
-_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_ascii = lru_cache(maxsize=512)(to_ascii)  # who signs and who verifies meets the same few names again and again
 
 
 def ascii_name(text: str, what: str) -> str:
@@ -20,13 +18,11 @@ def ascii_name(text: str, what: str) -> str:
     """
     if not isinstance(text, str):
         raise TypeError(f"{what} is text like 'example.jp', not {type(text).__name__}")
-    name = text.removesuffix(".").lower()
-    if not text.isascii():
-        try:
-            name = dns.name.from_text(text, origin=None).to_text(omit_final_dot=True).lower()
-        except (dns.exception.DNSException, UnicodeError, ValueError):
-            name = ""
-    if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+    try:
+        name = _ascii(text)
+    except ValueError:
+        name = "*"
+    if "*" in name:  # a wildcard is published, never asked for
         raise ValueError(f"{text[:80]!r} cannot be a {what}: use letters, digits and hyphens, with dots between")
     return name
 

@@ -7,8 +7,6 @@ denial (RFC 9824) answers NODATA for names that do not exist.  A made-up selecto
 
 from __future__ import annotations
 
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -21,7 +19,6 @@ from mailkit.results import Record, Rows, Verdict
 __all__ = ["SelectorTrial", "Trial", "selectors"]
 
 _MADE_UP = "mailkit-made-up-selector-4711"
-_AT_A_TIME = 8
 _DEADLINE = 20.0  # seconds for all lookups together
 
 
@@ -67,11 +64,14 @@ def selectors(domain: str, *, net: Network) -> Rows[SelectorTrial]:
     table = datasets.load("dkim_selectors")
     usual = dict(zip(table["selector"], table["usual_for"]))
     caption = f"{net.caption}; {len(usual)} usual selectors tried"
+    net = net.remembering(_DEADLINE)
     made_up = net.lookup(record_name(_MADE_UP, domain), "TXT")
     if made_up.status in (Status.TIMEOUT, Status.SERVFAIL):
         reason = f"the DNS could not be asked: {made_up.reason}"
         return Rows(SelectorTrial, [_rest(Verdict.UNKNOWN, reason)], caption=caption)
-    answers = _ask_all([record_name(selector, domain) for selector in usual], net)
+    names = [record_name(selector, domain) for selector in usual]
+    net.prefetch((name, "TXT") for name in names)
+    answers = [net.lookup(name, "TXT") for name in names]
     rows = [
         _row(judge(domain, selector, answer), answer, usual[selector])
         for selector, answer in zip(usual, answers)
@@ -83,22 +83,6 @@ def selectors(domain: str, *, net: Network) -> Rows[SelectorTrial]:
     order = list(Trial)
     rows.sort(key=lambda row: order.index(row.status))
     return Rows(SelectorTrial, [*rows, _last_row(rows, made_up, domain, net)], caption=caption)
-
-
-def _ask_all(names: list[str], net: Network) -> list[Answer]:
-    deadline = time.monotonic() + _DEADLINE
-
-    def ask(name: str) -> Answer:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return Answer(name, "TXT", Status.TIMEOUT, reason="the time for this search had run out")
-        return net.lookup(name, "TXT", timeout=min(net.timeout, left))
-
-    pool = ThreadPoolExecutor(_AT_A_TIME)
-    try:
-        return list(pool.map(ask, names))
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)  # so that an interrupt does not wait for the rest
 
 
 def _row(key: Key, answer: Answer, usual_for: str) -> SelectorTrial:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailkit.dkim.keys import Key, key
+from mailkit.dkim.names import record_name
 from mailkit.dkim.selector_search import Trial
 from mailkit.dkim.selector_search import selectors as search
 from mailkit.network import Network
@@ -26,6 +27,8 @@ def survey(domain: str, selectors: Sequence[str] | None = None, *, net: Network)
         raise ValueError(f"at most {_MOST} selectors are looked at")
     if selectors is None:
         selectors = [trial.selector for trial in search(domain, net=net) if trial.status is not Trial.REST]
+    net = net.remembering()
+    net.prefetch((record_name(selector, domain), "TXT") for selector in selectors)
     return Rows(Key, [key(domain, selector, net=net) for selector in selectors], caption=net.caption)
 
 

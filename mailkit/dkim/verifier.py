@@ -7,7 +7,6 @@ failure, does not enforce t=s, and raises on malformed messages and mismatched k
 from __future__ import annotations
 
 import hashlib
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ from mailkit.dkim.records import KeyRecord, KeyRecordProblem, PublicKey, is_righ
 from mailkit.dkim.signature import Signature, SignatureProblem, covered, parse_signature, parse_tags, signed_data
 from mailkit.dkim.verification import VERDICTS, Verification, moment
 from mailkit.message.fields import MAX_OCTETS, Field, MalformedMessage, Message, parse
-from mailkit.network import Answer, Network, Status
+from mailkit.network import Network, Status
 from mailkit.results import AuthResult, Rows, Verdict, visible
 
 __all__ = ["MAX_SIGNATURES", "verify"]
@@ -69,7 +68,7 @@ def verify(message: bytes, *, net: Network) -> Rows[Verification]:
     found = [f for f in parsed.fields if f.key == b"dkim-signature"]
     if not found:
         return _rows([_without_signature(AuthResult.NONE, "the message has no DKIM-Signature")], net)
-    job = _Job(parsed, net, time.monotonic() + _DEADLINE, net.now().timestamp())
+    job = _Job(parsed, net.remembering(_DEADLINE), net.now().timestamp())
     rows = [_evaluate(signature, job) for signature in found[:MAX_SIGNATURES]]
     rest = len(found) - MAX_SIGNATURES
     if rest > 0:
@@ -89,17 +88,15 @@ def _without_signature(result: AuthResult, reason: str, reference: str = "") -> 
 
 @dataclass
 class _Job:
-    """One call of verify: the message, where to ask, until when, and what need not be done twice."""
+    """One call of verify: the message, where to ask and until when, what time it is, what need not be done twice."""
 
     message: Message
     net: Network
-    deadline: float
     now: float
     tries: Iterator[int] = field(default_factory=lambda: iter(range(MAX_GUESSES)))
     bodies: dict[str, bytes] = field(default_factory=dict)
     hashes: dict[tuple[str, int], bytes] = field(default_factory=dict)
     lines: dict[str, dict[bytes, int]] = field(default_factory=dict)
-    answers: dict[str, Answer] = field(default_factory=dict)
 
     def body(self, algorithm: str) -> bytes:
         if algorithm not in self.bodies:
@@ -116,14 +113,6 @@ class _Job:
             self.lines[algorithm] = line_hashes(self.body(algorithm))
         return self.lines[algorithm]
 
-    def answer(self, name: str) -> Answer:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            return Answer(name, "TXT", Status.TIMEOUT, reason="the time for this message had run out")
-        if name not in self.answers:
-            self.answers[name] = self.net.lookup(name, "TXT", timeout=min(self.net.timeout, left))
-        return self.answers[name]
-
 
 def _evaluate(signature_field: Field, job: _Job) -> Verification:
     """Return what becomes of one signature: syntax, then key, then hash and signature, as section 6.1 orders it."""
@@ -135,7 +124,7 @@ def _evaluate(signature_field: Field, job: _Job) -> Verification:
     if signature.algorithm == "rsa-sha1":
         reason = "signed with SHA-1, which must no longer be used to sign or verify"
         return replace(row, reason=reason, reference="RFC 8301 §3.1")
-    answer = job.answer(signature.key_name)
+    answer = job.net.lookup(signature.key_name, "TXT")  # a TIMEOUT once the time is over, known answer or not
     if answer.status in (Status.TIMEOUT, Status.SERVFAIL):
         row = replace(row, result=AuthResult.TEMPERROR, reference="RFC 6376 §6.1.2", detail=answer.detail)
         return replace(row, reason=f"the key could not be looked up: {answer.reason}")
