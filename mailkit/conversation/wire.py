@@ -88,14 +88,13 @@ class Wire:
         return self._inside.tls
 
     def connect(self) -> None:
-        """Dial; the deadline counts from here, since whoever calls may have waited for one of the network's slots.
+        """Dial; the deadline counts from the connection on, since dialling may wait for one of the network's slots.
 
         Raises what :meth:`mailkit.network.Network.dial` raises.
         """
-        deadline = time.monotonic() + self._allowed
         plain = self.net.dial(self._address, self.port, timeout=min(self.net.timeout, self._allowed))
         self._sock = BoundedSocket(fileno=plain.detach())
-        self._sock.deadline = deadline
+        self._sock.deadline = time.monotonic() + self._allowed
 
     def allow(self, seconds: float, *, longer: bool = False) -> None:
         """Let what follows take *seconds* from now at most; with *longer*, even if the deadline was nearer."""
