@@ -92,6 +92,7 @@ class _Identity:
     domain: str
     helo: str
     well_formed: bool
+    cut: str  # what of it was too long, as a clause; empty when all was taken
 
 
 def check(ip: str, sender: str, helo: str, *, net: Network, timeout: float = 20.0) -> Check:
@@ -115,7 +116,7 @@ def check(ip: str, sender: str, helo: str, *, net: Network, timeout: float = 20.
         domain=shown(who.domain),
         identity=who.kind,
         result=verdict.result,
-        reason=shown(verdict.reason, 500),
+        reason=shown(verdict.reason, 500) + who.cut,
         explanation=verdict.explanation,
         lookups=run.lookups,
         void_lookups=run.void_lookups,
@@ -204,12 +205,15 @@ def _identity(sender: str, helo: str) -> _Identity:
     for name, text in (("sender", sender), ("helo", helo)):
         if not isinstance(text, str):
             raise TypeError(f"{name} is text, not {type(text).__name__}; an empty sender is ''")
-    helo = _clean(helo)[:_MAX_LOCAL]
+    greeting = _clean(helo)
+    helo = greeting[:_MAX_LOCAL]
     mailbox = _clean(sender).removeprefix("<").removesuffix(">")
     local, _, host = mailbox.rpartition("@") if mailbox else ("", "", helo)
     domain, well_formed = _domain(host)
     kind = "mailfrom" if mailbox else "helo"
-    return _Identity(kind, local[:_MAX_LOCAL] or "postmaster", domain, helo, well_formed)
+    long = [what for what, text in (("local part", local), ("HELO name", greeting)) if len(text) > _MAX_LOCAL]
+    cut = f"; of the {' and the '.join(long)} the first {_MAX_LOCAL} characters were used" if long else ""
+    return _Identity(kind, local[:_MAX_LOCAL] or "postmaster", domain, helo, well_formed, cut)
 
 
 def _clean(text: str) -> str:

@@ -15,7 +15,7 @@ from mailkit.spf.trace import shown
 
 __all__ = ["limits"]
 
-_NEVER_MODIFIERS = frozenset({"a", "mx", "ptr", "include", "exists", "ip4", "ip6"})
+_MECHANISMS = frozenset({"a", "mx", "ptr", "include", "exists", "ip4", "ip6"})
 
 
 def limits(subject: Subject) -> Iterator[Finding]:
@@ -64,7 +64,8 @@ def _unseen(walk: Walk) -> str:
 
 def _void_lookups(subject: Subject) -> Finding:
     void4, void6 = subject.v4.voids, subject.v6.voids
-    gone = [void for void in void4 if void.name in {other.name for other in void6}]
+    over_v6 = {void.name for void in void6}
+    gone = [void for void in void4 if void.name in over_v6]
     chosen = [e for e in subject.v4.entries if e.kind in COUNTED and depends_on_message(e.term)]
     domain, allowed = subject.domain, f"{MAX_VOID_LOOKUPS} are allowed"
     if len(void4) > MAX_VOID_LOOKUPS:
@@ -145,46 +146,44 @@ def _ignored(subject: Subject) -> Iterator[Finding]:
     end = next((term for term in subject.terms if term.lstrip("+-~?").lower() == "all"), None)
     kept = [*subject.live_terms, *([end] if end else [])]
     dead = list((Counter(subject.terms) - Counter(kept)).elements())
-    meant = [t for t in kept if name_of(t) in _NEVER_MODIFIERS and "=" in t and ":" not in t.partition("=")[0]]
     again, costly = _repeated(subject, kept)
-    said = []
+    slips = {term: term.replace("=", ":", 1) for term in kept if _is_slip(term)}
+    said, advice = [], []
     if dead:
         said.append(f"because of {end}, never used: {listed(dead)}")
+        advice.append("Put the terms you mean before all, and remove the rest.")
     if again:
-        said.append(f"said before, so never reached: {listed([shown(kept[place], 80) for place in again])}")
-    if meant:
-        said.append(f"with = instead of a colon it is an unknown modifier, which receivers ignore: {listed(meant)}")
-    if not said:
-        return
-    section = "5.1" if dead else "4.6.2" if again else "6"
-    slip = [t.replace("=", ":", 1) if t in meant else t for place, t in enumerate(kept) if place not in again]
-    yield finding(
-        "ignored terms",
-        subject.domain,
-        Verdict.WARN if dead or meant or costly else Verdict.INFO,
-        "; ".join(said),
-        section,
-        "Put the terms you mean before all, and remove the rest."
-        if dead
-        else "Write each term once, with a colon."
-        if meant
-        else "Remove what is said twice.",
-        joined(slip),
-    )
+        said.append(f"said before, so never reached: {listed([kept[place] for place in again])}")
+        advice.append("Remove what is said twice.")
+    if slips:
+        said.append(f"with = they are modifiers that receivers do not know and ignore: {listed(list(slips))}")
+        advice.append("Put a colon after the name of a mechanism.")
+    if said:
+        verdict = Verdict.WARN if dead or slips or costly else Verdict.INFO
+        section = "5.1" if dead else "4.6.2" if again else "6"
+        fix = joined([slips.get(term, term) for place, term in enumerate(kept) if place not in again])
+        evidence = "; ".join(said)
+        yield finding("ignored terms", subject.domain, verdict, evidence, section, " ".join(advice), fix)
 
 
-def _repeated(subject: Subject, kept: Sequence[str]) -> tuple[set[int], bool]:
+def _is_slip(term: str) -> bool:
+    """Return whether *term* is a mechanism's name with ``=`` where a colon belongs, and so an unknown modifier."""
+    name, equals, _ = term.partition("=")
+    return bool(equals) and name.lower() in _MECHANISMS
+
+
+def _repeated(subject: Subject, kept: Sequence[str]) -> tuple[dict[int, str], bool]:
     """Return the places in *kept* whose term an earlier one has said, and whether such a term costs a lookup."""
     own = [[e for e in walk.entries if e.depth == 0 and e.kind != "redirect"] for walk in (subject.v4, subject.v6)]
     seen: set[tuple[str, str, int, int]] = set()
-    places: set[int] = set()
+    places: dict[int, str] = {}
     costly = False
     at = -1
     for e4, e6 in zip(*own):
         at = next((i for i in range(at + 1, len(kept)) if kept[i] == e4.term), len(kept))
         key = (e4.kind, e4.target.lower(), e4.prefix, e6.prefix)
         if key in seen and at < len(kept):
-            places.add(at)
+            places[at] = e4.term
             costly = costly or e4.kind in COUNTED
         seen.add(key)
     return places, costly

@@ -9,7 +9,7 @@ from mailkit.network import Network, Status
 from mailkit.results import Finding, Rows, Verdict
 from mailkit.spf.evaluation import MAX_LOOKUPS
 from mailkit.spf.limits import limits
-from mailkit.spf.publishing import cut_off, pieces, record_findings, size
+from mailkit.spf.publishing import MOST_RECORDS, cut_off, pieces, record_findings, size
 from mailkit.spf.records import Published, published
 from mailkit.spf.repair import repaired
 from mailkit.spf.resolver import Resolver, domain_name
@@ -21,7 +21,6 @@ from mailkit.spf.trial import tried
 __all__ = ["lint"]
 
 _TIMEOUT = 30.0  # seconds for everything that one domain needs
-_MOST_RECORDS = 8  # of one domain that are looked at one by one
 
 
 def lint(domain: str, *, net: Network) -> Rows[Finding]:
@@ -42,7 +41,7 @@ def _parts(domain: str, resolver: Resolver) -> list[Finding]:
     found = published(domain, resolver.lookup(domain, "TXT"))
     if len(found.records) < 2:
         return []
-    alone = [_judged(domain, resolver.publishing(domain, text)) for text in found.records[:_MOST_RECORDS]]
+    alone = [_judged(domain, resolver.publishing(domain, text)) for text in found.records[:MOST_RECORDS]]
     return [size(domain, found), *(item for findings in alone for item in findings)]
 
 

@@ -20,8 +20,9 @@ from mailkit.spf.subject import finding, joined, terms_of
 from mailkit.spf.survey import Walk
 from mailkit.spf.trace import shown
 
-__all__ = ["cut_off", "pieces", "record_findings", "size"]
+__all__ = ["MOST_RECORDS", "cut_off", "pieces", "record_findings", "size"]
 
+MOST_RECORDS = 8  # of one domain that are read and put together
 _STRING = 255  # octets of one string (RFC 1035 section 3.3)
 _DNS_HEADER, _RR_HEAD, _OPT = 12, 12, 11  # octets: of a response, of a record with a compressed name, of EDNS
 _TERM_START = re.compile(
@@ -56,6 +57,8 @@ def _several(domain: str, found: Published, resolver: Resolver) -> Finding:
     evidence = f"{len(found.records)} records begin with v=spf1: receivers get permerror"
     advice, fix = "Keep one record that holds the terms of all.", ""
     try:
+        if len(found.records) > MOST_RECORDS:
+            raise CannotMerge(f"more than {MOST_RECORDS} records are not put together here")
         fix = merged(domain, found.records, resolver)
     except CannotMerge as error:
         advice += f" Nothing is offered to paste: {error}."

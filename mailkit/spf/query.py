@@ -100,7 +100,7 @@ class Query(spf.query):  # type: ignore[misc]
         if arg == self.d:
             return arg
         if len(arg) > _MAX_LABEL and (len(arg) > _MAX_SPEC or max(map(len, arg.split("."))) > _MAX_LABEL):
-            raise spf.PermError("Invalid domain found", arg)
+            raise spf.PermError("Domain too long", arg)
         return super().expand_domain(arg)  # type: ignore[no-any-return]
 
     def expand(self, s: str, stripdot: bool = True) -> str:

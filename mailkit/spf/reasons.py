@@ -31,6 +31,7 @@ _PROBLEMS = (
     ("empty domain", "the domain is missing after the colon (RFC 7208 section 4.6.1)"),
     ("implicit exists", "exists needs a domain (RFC 7208 section 5.7)"),
     ("Invalid domain", "what should be a domain does not end in a valid name or macro (RFC 7208 section 7.1)"),
+    ("Domain too long", "the domain is longer than is followed here: 1000 characters, 200 between two dots"),
     ("Do not separate", "terms are separated by spaces, not commas (RFC 7208 section 4.6.1)"),
     ("Unknown mechanism", "there is no such mechanism (RFC 7208 section 4.6.1)"),
     ("Unknown qualifier", "the qualifier is one of + - ~ ? (RFC 7208 section 4.6.2)"),

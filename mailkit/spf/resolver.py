@@ -91,6 +91,8 @@ class Resolver:
     @property
     def failed(self) -> list[str]:
         """The questions that got no answer, in words; those about the obsolete type SPF do not matter."""
+        if self.expired:
+            return ["all within the time allowed"]
         failed = [key for key, answer in self.answers.items() if answer.status in (Status.SERVFAIL, Status.TIMEOUT)]
         return [f"{rdtype} of {name}" for name, rdtype in failed if rdtype != "SPF"]
 

@@ -21,6 +21,8 @@ __all__ = ["senders"]
 # A domain-spec that ends in what the client chooses: its HELO name, its reverse name, the local part it claims.
 _OUTSIDER = re.compile(r"%\{[hlp][^%{}]*\}\.?(?:/\d{1,3})?(?://\d{1,3})?$", re.IGNORECASE)
 _TREE_WALK = 7  # labels: from a longer name DMARC goes on there, so that it asks at most eight (RFC 9989 section 4.10)
+_DMARC = re.compile(rb"v\s*=\s*DMARC1\s*(?:;|$)")
+_MOST_HOSTS = 10  # of the MX that are asked for an IPv6 address
 _WIDE = {4: 16, 6: 32}  # a shorter prefix than this is more than one organisation usually has
 _HUGE = {4: 8, 6: 16}  # and this is a fair part of the internet
 
@@ -86,7 +88,7 @@ def _softfail(subject: Subject, term: str) -> Finding:
             evidence = f"{term}, and DMARC cannot be looked up: {answer.reason}"
             return finding("all", subject.domain, Verdict.UNKNOWN, evidence, "8.5", "Ask again later.")
         for text in answer.texts:
-            if re.match(rb"v\s*=\s*DMARC1\s*(;|$)", text):
+            if _DMARC.match(text):
                 policy = _dmarc_policy(text.decode("ascii", "replace"), own=name == subject.domain)
         name = ".".join(name.split(".")[1:][-_TREE_WALK:])
     if policy in ("quarantine", "reject"):
@@ -169,23 +171,22 @@ def _ipv6(subject: Subject) -> Iterator[Finding]:
     mx = subject.resolver.lookup(subject.domain, "MX")
     hosts: tuple[Any, ...] = mx.rdata
     over_v6 = []
-    for rdata in hosts[:10]:
+    for rdata in hosts[:_MOST_HOSTS]:
         host = raw_name(rdata.exchange)
         if host and subject.resolver.lookup(host, "AAAA").rdata:
             over_v6.append(shown(host))
+    some = listed(over_v6, 2) + (f" (of the first {_MOST_HOSTS} hosts)" if len(hosts) > _MOST_HOSTS else "")
     senders4, senders6 = _senders(subject, subject.v4, 4), _senders(subject, subject.v6, 6)
     if not over_v6 or not senders4:
         return
     if senders6:
-        yield finding(
-            "IPv6", subject.domain, Verdict.PASS, f"{listed(over_v6, 2)} has IPv6, and so has the record", "5.6"
-        )
+        yield finding("IPv6", subject.domain, Verdict.PASS, f"{some} has IPv6, and so has the record", "5.6")
         return
     yield finding(
         "IPv6",
         subject.domain,
         Verdict.WARN,
-        f"{listed(over_v6, 2)} has IPv6, but the record allows no IPv6 address",
+        f"{some} has IPv6, but the record allows no IPv6 address",
         "5.6",
         "If that host sends as well, its mail over IPv6 fails. Add its address with ip6, or send over IPv4 only.",
     )
