@@ -7,7 +7,8 @@ import io
 import subprocess
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import matplotlib
@@ -19,10 +20,13 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import FancyBboxPatch
 from PIL import Image
 
-from mailkit.figures import grid, op25b, smtp_auth, style, world
+from mailkit import smtp_auth as smtp_auth_lesson
+from mailkit import spf as spf_lesson
+from mailkit import tls as tls_lesson
+from mailkit.figures import capabilities, dkim, grid, op25b, smtp_auth, spf, style, tls, world
 from mailkit.figures.grid import Block, Cell, Column, Row
 from mailkit.figures.world import Link, Node
-from mailkit.results import Outcome, Rows
+from mailkit.results import AuthResult, Outcome, Rows, Stage
 
 HOSTILE = [
     "$x^2$ and $\\frac{1}",
@@ -147,9 +151,33 @@ def test_a_readers_own_settings_change_nothing(index: int) -> None:
         assert rendered(one_of_each()[index]) == expected
 
 
-@pytest.mark.parametrize("index", range(3))
-def test_everything_is_large_enough_and_stays_on_the_sheet(index: int) -> None:
-    picture = one_of_each()[index]
+@cache
+def matrices() -> dict[str, style.Picture]:
+    """Every figure that is drawn with the grid, with more of everything than fits."""
+    door = smtp_auth_lesson.Door(
+        "h" * 70, 587, "submission", "MX", Outcome.OPEN, Stage.EHLO, "STARTTLS", "X " * 40, "PLAIN"
+    )
+    check = spf_lesson.Check(
+        "192.0.2.1", "a@x.example", "x.example", "x.example", "mailfrom", AuthResult.PERMERROR, "why", "", 0, 0, "a"
+    )
+    checks = [replace(check, ip=f"2001:db8::{n}", domain=f"{'d' * 50}{n}.example") for n in range(20)]
+    scan_row = tls_lesson.Scan("h" * 70, 25, "smtp", Outcome.TIMEOUT, Stage.GREETING)
+    trials = pd.DataFrame({"attack": ["strip"] * 4, "setting": list("abcd"), "sent": [True] * 4, "leaked": [False] * 4})
+    many = {(f"mx{h}.example", f"v{v}", p): "open" for h in range(6) for v in range(14) for p in range(1, 9)}
+    return {
+        "ports": op25b.matrix(scan(many), title="T" * 200),
+        "doors": capabilities.matrix(Rows(smtp_auth_lesson.Door, [door] * 20), title="Doors"),
+        "tls": tls.matrix(Rows(tls_lesson.Scan, [scan_row] * 20)),
+        "leaks": tls.who_leaks(trials),
+        "edits": dkim.edits({("e" * 200, "relaxed/relaxed"): "permerror", ("e" * 200, "simple/simple"): "temperror"}),
+        "spf": spf.matrix(checks, names={"2001:db8::1": "n" * 200}),
+    }
+
+
+@pytest.mark.parametrize("name", ["Ports", "Talk", "World", "ports", "doors", "tls", "leaks", "edits", "spf"])
+def test_everything_is_large_enough_and_stays_on_the_sheet(name: str) -> None:
+    first = ("Ports", "Talk", "World")
+    picture = one_of_each()[first.index(name)] if name in first else matrices()[name]
     width, height = picture.figure.get_size_inches()
     assert width * 96 <= 1024 - 150, "a projector's width less JupyterLab's margins"
     for text in picture.figure.axes[0].texts:
@@ -159,6 +187,8 @@ def test_everything_is_large_enough_and_stays_on_the_sheet(index: int) -> None:
         box = text.get_window_extent(dpi=100)
         assert box.x0 >= 0.1 * 100 and box.x1 <= (width - 0.1) * 100, text
         assert box.y0 >= 0 and box.y1 <= height * 100, text
+    spots = [(round(x, 3), round(y, 3)) for x, y in (text.get_position() for text in picture.figure.axes[0].texts)]
+    assert len(set(spots)) == len(spots), "nothing is written over something else"
 
 
 def test_a_picture_shows_in_a_notebook_with_and_without_pyplot() -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import mailkit
-from mailkit.results import Finding, Outcome, Record, Rows, Sentence, Stage, Table, Verdict, hidden, visible
+from mailkit.results import AuthResult, Finding, Outcome, Record, Rows, Sentence, Stage, Table, Verdict, hidden, visible
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -415,11 +415,11 @@ def test_a_table_says_where_and_when_and_leaves_empty_columns_out() -> None:
     assert repr(ROWS).endswith("(lab, seen from home, 2026-11-24)")
 
 
-@pytest.mark.parametrize("word", [*Outcome, *Verdict])
-def test_every_word_has_a_mark_besides_its_colour(word: Outcome | Verdict) -> None:
+@pytest.mark.parametrize("word", [*Outcome, *Verdict, *AuthResult])
+def test_every_word_has_a_mark_besides_its_colour(word: Outcome | Verdict | AuthResult) -> None:
     @dataclass(frozen=True)
     class One(Record):
-        word: Outcome | Verdict
+        word: Outcome | Verdict | AuthResult
 
     text = Elements(One(word)._repr_html_()).text
     assert text.endswith(f" {word}")

@@ -26,7 +26,7 @@ from mailkit.figures.style import (
     tint,
     write,
 )
-from mailkit.results import AuthResult
+from mailkit.results import AuthResult, Verdict
 
 __all__ = ["anatomy", "edits", "key_sizes"]
 
@@ -101,7 +101,7 @@ def edits(results: Mapping[tuple[str, str], str], *, title: str = "Which edits d
     *results* maps (edit, canonicalization) to a result such as "pass"; a pair that is missing was not tried.  Raises
     ValueError for what is no DKIM result.
     """
-    verdicts = {key: VERDICTS[AuthResult(result)] for key, result in results.items()}
+    verdicts = {key: _verdict(result) for key, result in results.items()}
     rows, columns = (list(dict.fromkeys(key[place] for key in results)) for place in (0, 1))
     lines = []
     for edit in rows:
@@ -112,6 +112,13 @@ def edits(results: Mapping[tuple[str, str], str], *, title: str = "Which edits d
         lines.append(Row(edit, "", cells, said))
     heads = [Column(name) for name in columns]
     return grid([Block(lines)], heads, {}, title=title, said=title, names=_EDITS, widest=_COLUMN, nothing="No edits.")
+
+
+def _verdict(result: str) -> Verdict:
+    known = VERDICTS.get(AuthResult(result))
+    if known is None:
+        raise ValueError(f"{result!r} is no result of DKIM; there are {', '.join(VERDICTS)}")
+    return known
 
 
 # Where the sizes of RSA keys change what verifiers do (RFC 8301 section 3.2): from, to, verdict, words.
