@@ -163,5 +163,12 @@ def test_each_pattern_withstands_its_worst_case(module, name):
                 way(text)
 
 
+@given(bodies)
+@settings(max_examples=1000, deadline=None)
+def test_bare_line_feeds_are_found_and_replaced(text):
+    assert message_fields._has_bare_line_feeds(text) is (text.count(b"\n") != text.count(b"\r\n"))
+    assert parse(b"A: b\r\n\r\n" + text).body == re.sub(rb"(?<!\r)\n", b"\r\n", text)
+
+
 def test_a_header_of_a_million_octets_is_parsed():
     assert parse(b"A:" + b"\r\n b" * 200_000 + b"\r\n\r\n").fields

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -50,7 +51,7 @@ def parse(message: bytes) -> Message:
     if not isinstance(message, (bytes, bytearray)):
         raise TypeError("the message is given as bytes, as it went over the wire")
     lines = bytes(message)
-    if lines.count(b"\n") != lines.count(b"\r\n"):
+    if _has_bare_line_feeds(lines):
         lines = _LINE_END.sub(b"\r\n", lines)
     if lines.startswith(b"\r\n"):
         return Message((), lines[2:])
@@ -66,6 +67,14 @@ def parse(message: bytes) -> Message:
         elif line and not (number == 1 and line.startswith(b"From ")):  # the separator line of an mbox file
             raise MalformedMessage(f"line {number} of the header is neither a field (Name: value) nor goes on with one")
     return Message(tuple(Field(name, b"\r\n".join(parts) + b"\r\n") for name, parts in found), body)
+
+
+def _has_bare_line_feeds(octets: bytes) -> bool:
+    """Return whether an LF without a CR before it is in *octets*; most messages have none, so it must cost little."""
+    decoder = io.IncrementalNewlineDecoder(None, translate=False)
+    decoder.decode(octets.decode("latin-1"), final=True)
+    met = decoder.newlines  # a text when all line ends are alike, a tuple of texts otherwise
+    return met == "\n" or (isinstance(met, tuple) and "\n" in met)
 
 
 def select(fields: Sequence[Field], names: Iterable[bytes]) -> list[int]:
