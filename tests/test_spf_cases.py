@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
+import dns.flags as dns_flags
+import dns.message as dns_message
 import pytest
 from support_spf_dns import SERVFAIL, DnsServer
 
 from mailkit import spf
-from mailkit.network import DnsRecord, parse_paste
+from mailkit.network import DnsRecord, internet, parse_paste
 from mailkit.results import Finding, Rows, Verdict
 
 PASS, WARN, FAIL, INFO, UNKNOWN = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.INFO, Verdict.UNKNOWN
@@ -495,6 +499,61 @@ def test_a_dead_mail_host_is_the_business_of_the_mx(dns: DnsServer) -> None:
     assert "Remove" not in found.advice and "s.test: tell its owner" in found.advice
 
 
+def test_a_missing_final_dot_in_the_mx_is_suspected(dns: DnsServer) -> None:
+    dns.publish("d.test", "MX", (10, "m.test"), (20, "mx.d.test.d.test"))
+    assert "final dot is missing" in the(lint(dns, "v=spf1 mx -all"), "void lookups").advice
+
+
+# --- a network that lies or is cut off ------------------------------------------------------------------------------
+
+
+def test_a_resolver_that_denies_every_name_is_not_believed(running: DnsServer) -> None:
+    running.clear()
+    (found,) = spf.lint("d.test", net=running.net())
+    assert found.verdict is UNKNOWN and not found.fix and "resolver" in found.evidence
+
+
+def test_the_reason_is_the_refused_tcp_when_an_answer_does_not_fit(dns: DnsServer) -> None:
+    udp, tcp = _one_number()
+    with udp, tcp:
+        answering = threading.Thread(target=_truncate_all, args=(udp,), daemon=True)
+        answering.start()
+        net = internet(nameservers=[f"127.0.0.1:{udp.getsockname()[1]}"], timeout=30)
+        check = spf.check(CLIENT, "d.test", "h.test", net=net)
+        (found,) = spf.lint("d.test", net=net)
+        udp.sendto(b"", udp.getsockname())  # the end
+        answering.join(30)
+    assert check.result == "temperror" and "it refuses TCP" in check.reason
+    assert found.verdict is UNKNOWN and "it refuses TCP" in found.evidence
+
+
+def _one_number() -> tuple[socket.socket, socket.socket]:
+    """Return a UDP socket, and a TCP socket at the same number that nobody listens on, so that it refuses."""
+    for _ in range(50):
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.bind(("127.0.0.1", 0))
+        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            tcp.bind(udp.getsockname())
+        except OSError:  # another program has it
+            udp.close()
+            tcp.close()
+            continue
+        return udp, tcp
+    raise OSError("no number is free over both UDP and TCP")
+
+
+def _truncate_all(udp: socket.socket) -> None:
+    """Answer every question with "does not fit", until an empty datagram comes."""
+    while True:
+        octets, client = udp.recvfrom(2000)
+        if not octets:
+            return
+        response = dns_message.make_response(dns_message.from_wire(octets))
+        response.flags |= dns_flags.TC
+        udp.sendto(response.to_wire(), client)
+
+
 # --- sections and good practice -------------------------------------------------------------------------------------
 
 
@@ -531,8 +590,22 @@ def test_the_section_of_an_almost_record(dns: DnsServer) -> None:
     assert the(lint(dns, "v=spf1, mx -all"), "record").reference == "RFC 7208 section 4.5"
 
 
-def test_softfail_under_an_enforced_dmarc_policy_is_good_practice(dns: DnsServer) -> None:
-    assert the(lint(dns, "v=spf1 mx ~all"), "all").verdict is PASS
+@pytest.mark.parametrize(
+    ("policy", "verdict"),
+    [
+        ("p=reject", PASS),
+        ("p=quarantine", PASS),
+        ("p=none", INFO),
+        ("p=reject; t=y", PASS),
+        ("p=quarantine; t=y", INFO),
+        ("p=reject; t=n", PASS),
+    ],
+)
+def test_softfail_under_an_enforced_dmarc_policy_is_good_practice(
+    dns: DnsServer, policy: str, verdict: Verdict
+) -> None:
+    dns.publish("_dmarc.d.test", "TXT", f"v=DMARC1; {policy}")
+    assert the(lint(dns, "v=spf1 mx ~all"), "all").verdict is verdict
 
 
 # --- names and lines to paste ---------------------------------------------------------------------------------------

@@ -106,6 +106,8 @@ def _mend(subject: Subject, voids: Sequence[Void]) -> str:
             f"The MX names {_names(hosts)}, which has no address: give the host one, or take it out of the MX. "
             f"The term {mx} itself may stay."
         )
+        if any(void.name.endswith(f"{subject.domain}.{subject.domain}") for void in hosts):
+            advice.append("The name ends in the domain twice: a final dot is missing in the zone file.")
     if terms:
         named = listed(list(dict.fromkeys(shown(void.entry.term, 80) for void in terms)), 3)
         advice.append(f"Remove {named}: if the name can be registered, so can the right to send for you.")

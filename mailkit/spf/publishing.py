@@ -9,7 +9,7 @@ from typing import Any
 
 import spf
 
-from mailkit.network import Status
+from mailkit.network import Status, health
 from mailkit.results import Finding, Verdict
 from mailkit.spf.characters import readable, spoiler
 from mailkit.spf.merging import CannotMerge, merged
@@ -69,6 +69,9 @@ def _missing(domain: str, found: Published, obsolete: list[str], resolver: Resol
     """No record: one that was meant, one of the wrong type, one in the wrong place, or none at all."""
     if found.reason and found.status is Status.NXDOMAIN and found.reason != "no such name":
         return finding("record", domain, Verdict.UNKNOWN, found.reason, "4.4", "Ask on the network where it exists.")
+    if found.status is Status.NXDOMAIN and (trouble := health.trouble(resolver.net)):
+        advice = "Nothing can be said of this domain until another resolver is asked."
+        return finding("record", domain, Verdict.UNKNOWN, trouble, "4.4", advice)
     if found.attempts:
         return _almost(domain, found, sends=_has_mx(domain, resolver))
     if obsolete:

@@ -105,9 +105,14 @@ def _softfail(subject: Subject, term: str) -> Finding:
 
 
 def _dmarc_policy(text: str, *, own: bool) -> str:
-    """Return the policy of a DMARC record for its own name, or for names below it (sp= before p=)."""
+    """Return the policy of a DMARC record for its own name, or for names below it (sp= before p=).
+
+    In a test, t=y, receivers go one step down from it (RFC 9989 section 4.7).
+    """
     tags = {key.strip().lower(): value.strip().lower() for key, _, value in (t.partition("=") for t in text.split(";"))}
-    return (tags.get("p") if own else tags.get("sp") or tags.get("p")) or "none"
+    policy = (tags.get("p") if own else tags.get("sp") or tags.get("p")) or "none"
+    testing = tags.get("t") == "y"
+    return {"reject": "quarantine", "quarantine": "none"}.get(policy, policy) if testing else policy
 
 
 def _let_in(subject: Subject) -> Iterator[Finding]:
