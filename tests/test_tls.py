@@ -401,39 +401,74 @@ def test_mistakes(host: str, trusted: bool, name_ok: bool, words: str, lab: Lab)
         assert words in found.reason
 
 
-def test_the_same_certificate_is_a_fault_for_users_and_a_remark_for_servers(lab: Lab) -> None:
-    lab.publish("shop.kaisha.example", "MX", "10 self-signed.mistakes.example.")
-    lab.publish("_submission._tcp.shop.kaisha.example", "SRV", "0 0 587 self-signed.mistakes.example.")
-    lab.publish("_submissions._tcp.shop.kaisha.example", "SRV", "0 0 465 .")
-    found = tls.findings("shop.kaisha.example", net=lab.network())
+@pytest.mark.parametrize("source", ["announced", "usual name", "a provider's"])
+def test_whose_door_it_is_and_how_it_was_found_decide_about_blame(source: str, lab: Lab) -> None:
+    """Cases P9 and P10: the same self-signed certificate is a fault, a guess, or somebody else's."""
+    domain = "shop.kaisha.example"
+    own = f"smtp.{domain}"
+    (address,) = lab.network().addresses("self-signed.mistakes.example")
+    if source == "a provider's":
+        lab.publish(domain, "MX", "10 self-signed.mistakes.example.")
+        lab.publish(f"_submission._tcp.{domain}", "SRV", "0 0 587 self-signed.mistakes.example.")
+    else:
+        lab.publish(own, "A", address)
+        lab.publish(domain, "MX", f"10 {own}")
+    if source == "announced":
+        lab.publish(f"_submission._tcp.{domain}", "SRV", f"0 0 587 {own}.")
+    found = tls.findings(domain, net=lab.network())
     lab.reset()
-    verdicts = {
-        finding.subject.rpartition(":")[2]: finding.verdict for finding in found if finding.check == "certificate"
-    }
-    assert verdicts == {"25": Verdict.WARN, "587": Verdict.FAIL}
+    blamed = {f.subject.rpartition(":")[2]: f.verdict for f in found if f.check == "certificate"}
+    if source == "announced":
+        assert blamed == {"25": Verdict.WARN, "587": Verdict.FAIL}
+    elif source == "usual name":
+        assert blamed == {"25": Verdict.WARN, "465": Verdict.INFO, "587": Verdict.INFO}
+    else:
+        (once,) = [f for f in found if f.check == "TLS at a provider"]
+        assert once.verdict is Verdict.INFO and ":25" in once.evidence and ":587" in once.evidence
+        assert not blamed and not any(f.fix for f in found)
 
 
 def door(port: int = 587, **changes: object) -> tls.Scan:
     """What was seen at a door as it should be, but for *changes*."""
     facts: dict[str, object] = {
         "outcome": Outcome.OPEN, "stage": Stage.TLS, "versions": ("TLS 1.2", "TLS 1.3"), "forward_secrecy": True,
-        "name_ok": True, "trusted": True, "not_after": NOW, "days_left": 60,
+        "name_ok": True, "trusted": True, "not_after": NOW, "days_left": 60, "finished": True,
     }  # fmt: skip
     return tls.Scan(HOST, port, "smtp", **facts | changes)  # type: ignore[arg-type]
+
+
+def unseen(outcome: str, stage: str, **more: object) -> dict[str, object]:
+    """The changes of a scan that ended early."""
+    return {"outcome": Outcome[outcome], "stage": Stage[stage], "finished": None, **more}
 
 
 @pytest.mark.parametrize(
     ("check", "changes", "relay", "submission"),
     [
         ("TLS", {}, Verdict.PASS, Verdict.PASS),
-        ("TLS", {"outcome": Outcome.REJECTED, "stage": Stage.STARTTLS}, Verdict.WARN, Verdict.FAIL),
-        ("TLS", {"outcome": Outcome.REJECTED, "stage": Stage.GREETING}, Verdict.UNKNOWN, Verdict.UNKNOWN),
-        ("TLS", {"outcome": Outcome.TLS_FAILURE}, Verdict.WARN, Verdict.FAIL),
-        ("TLS", {"outcome": Outcome.TIMEOUT, "stage": Stage.CONNECT}, Verdict.UNKNOWN, Verdict.UNKNOWN),
-        ("TLS", {"outcome": Outcome.TIMEOUT, "stage": Stage.GREETING}, Verdict.UNKNOWN, Verdict.UNKNOWN),
-        ("TLS", {"outcome": Outcome.REFUSED, "stage": Stage.CONNECT}, Verdict.UNKNOWN, Verdict.INFO),
+        ("TLS", {"finished": False, "reason": "it wants a certificate of the client"}, Verdict.WARN, Verdict.FAIL),
+        ("TLS", {"finished": None, "reason": "421 too many"}, Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("TLS", unseen("REJECTED", "STARTTLS", offered=False), Verdict.WARN, Verdict.FAIL),
+        ("TLS", unseen("REJECTED", "STARTTLS", offered=True, reason="454 4.7.0 later"), Verdict.WARN, Verdict.FAIL),
+        ("TLS", unseen("REJECTED", "STARTTLS", offered=True, reason="421 4.3.2 bye"), Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("TLS", unseen("REJECTED", "GREETING"), Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("TLS", unseen("REJECTED", "EHLO"), Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("TLS", unseen("TLS_FAILURE", "TLS"), Verdict.WARN, Verdict.FAIL),
+        ("TLS", unseen("TIMEOUT", "CONNECT"), Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("TLS", unseen("TIMEOUT", "GREETING"), Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("TLS", unseen("TIMEOUT", "EHLO"), Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("TLS", unseen("TIMEOUT", "TLS"), Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("TLS", unseen("RESET", "TLS"), Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("TLS", unseen("RESET", "STARTTLS"), Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("TLS", unseen("PROTOCOL_ERROR", "GREETING"), Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("TLS", unseen("PROTOCOL_ERROR", "STARTTLS"), Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("TLS", unseen("DNS_FAILURE", "DNS"), Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("TLS", unseen("INTERCEPTED", "GREETING"), Verdict.UNKNOWN, Verdict.UNKNOWN),
+        ("TLS", unseen("REFUSED", "CONNECT"), Verdict.UNKNOWN, Verdict.WARN),
         ("TLS versions", {}, Verdict.PASS, Verdict.PASS),
-        ("TLS versions", {"versions": ("TLS 1.0", "TLS 1.2")}, Verdict.WARN, Verdict.WARN),
+        # RFC 9325 section 5.2: on port 25 refusing them may mean clear text.
+        ("TLS versions", {"versions": ("TLS 1.0", "TLS 1.2")}, Verdict.INFO, Verdict.WARN),
+        ("TLS versions", {"versions": ("TLS 1.2",), "unasked": "421 too many"}, Verdict.UNKNOWN, Verdict.UNKNOWN),
         ("TLS versions", {"versions": ("TLS 1.0", "TLS 1.1")}, Verdict.WARN, Verdict.FAIL),
         ("TLS versions", {"versions": ("TLS 1.2",)}, Verdict.INFO, Verdict.INFO),
         ("certificate", {}, Verdict.PASS, Verdict.PASS),
@@ -453,12 +488,15 @@ def test_verdicts(check: str, changes: dict[str, object], relay: Verdict, submis
         (finding,) = [f for f in tls.judge(door(port, **changes)) if f.check == check]
         assert finding.verdict is expected and finding.lesson == "03_tls" and finding.reference
         assert finding.advice or expected is Verdict.PASS
+        (guess,) = [f for f in tls.judge(door(port, **changes), announced=False) if f.check == check]
+        assert guess.verdict not in (Verdict.WARN, Verdict.FAIL) and not guess.fix
+        assert guess.verdict is expected or expected in (Verdict.WARN, Verdict.FAIL)
 
 
 def test_doors_of_a_domain_that_publishes_nothing(lab: Lab) -> None:
     assert tls.doors("nothing.kaisha.example", net=lab.network()) == []
     assert len(tls.scan_domain("nothing.kaisha.example", net=lab.network())) == 0
-    with pytest.raises(ValueError, match="not a domain name"):
+    with pytest.raises(ValueError, match="is no domain name"):
         tls.doors("two..dots", net=lab.network())
 
 

@@ -1,63 +1,65 @@
-"""The doors of a mail domain: where it takes mail, where its users hand mail in, where they read it.
-
-MX records name the first (RFC 5321 section 5.1), SRV records the others (RFC 6186 section 3, RFC 8314 section 5.1).
-Many domains publish no SRV records; then the usual names are tried.
-"""
+"""The doors of a mail domain, where it takes mail and where its users hand it in and read it, and their TLS."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from mailkit.network import Network
-from mailkit.network.dns_lookup import parse_question
+from mailkit.network.endpoints import Endpoint, Found, Purpose, endpoints, inside
 from mailkit.network.health import answers_for_everyone
 from mailkit.network.parallel import each, meanwhile
-from mailkit.op25b import mail_exchangers, service_targets
 from mailkit.results import Outcome, Rows, Sentence
 from mailkit.tls.scanning import Scan, scan
 
-__all__ = ["doors", "in_words", "scan_domain"]
+__all__ = ["Door", "doors", "in_words", "scan_domain", "scan_doors"]
 
-_MOST_EXCHANGERS = 5
-_MOST_DOORS = 16
+_PROTOCOLS = {Purpose.RELAY: "smtp", Purpose.SUBMISSION: "smtp", Purpose.IMAP: "imap", Purpose.POP3: "pop3"}
 
-# For each purpose its services, the names to try when no SRV record names any, and the ports to try under those.
-_PURPOSES = (
-    (("_submissions", "_submission"), ("smtp", "mail", "submission"), (465, 587)),
-    (("_imaps", "_imap"), ("imap", "mail"), (993,)),
-    (("_pop3s", "_pop3"), ("pop", "pop3", "mail"), (995,)),
-)
+
+@dataclass(frozen=True)
+class Door:
+    """An endpoint of a domain with the scan of it; ``own`` says whether the host is the domain's own."""
+
+    endpoint: Endpoint
+    scan: Scan
+    own: bool
+
+    @property
+    def announced(self) -> bool:
+        """True when the domain's DNS names it; else it was found under a usual name."""
+        return self.endpoint.found is Found.ANNOUNCED
 
 
 def doors(domain: str, *, net: Network) -> list[tuple[str, int]]:
-    """Return host and port of each door of *domain*: MX first, then submission, IMAP, POP3; 16 at most.
+    """Return host and port of each door of *domain*: MX first, then submission, IMAP, POP3.
 
-    Of the usual names the first that has an address is listed.  Raises ValueError for what is no domain name.
+    Raises ValueError for what is no domain name.
     """
-    parse_question(domain, "MX")
-    found = [(host, 25) for host in mail_exchangers(domain, net=net)[:_MOST_EXCHANGERS]]
-    every = [service for some, _, _ in _PURPOSES for service in some]
-    published = dict(zip(every, each(lambda service: service_targets(service, domain, net=net) or [], every)))
-    usual_names = list(dict.fromkeys(name for _, some, _ in _PURPOSES for name in some))
-    known = dict(zip(usual_names, each(lambda name: bool(net.lookup(f"{name}.{domain}", "A")), usual_names)))
-    for services, names, ports in _PURPOSES:
-        records = [record for service in services for record in published[service]]
-        usual = [] if records else [f"{name}.{domain}" for name in names if known[name]][:1]
-        # A target of "." says that there is no such service (RFC 2782).
-        found += [(host, port) for host, port in records if host and port]
-        found += [(host, port) for host in usual for port in ports]
-    return list(dict.fromkeys(found))[:_MOST_DOORS]
+    return [(found.host, found.port) for found in endpoints(domain, net=net)]
 
 
 def scan_domain(domain: str, *, net: Network) -> Rows[Scan]:
-    """Return a scan of every door of *domain*, all at the same time, but no more than two to a host at once.
+    """Return a scan of every door of *domain*, all at the same time, but no more than two to an address at once.
 
     If there is a door on port 25, an address where nobody lives is dialled too, to unmask whoever answers for everyone.
     """
-    found = doors(domain, net=net)
-    masked = meanwhile(lambda: any(port == 25 for _, port in found) and answers_for_everyone(net))
-    rows = each(lambda door: scan(*door, net=net), found)
+    return Rows(Scan, [door.scan for door in scan_doors(domain, net=net)], caption=net.caption)
+
+
+def scan_doors(domain: str, *, net: Network) -> list[Door]:
+    """Return the scans of :func:`scan_domain` with what is known about each door."""
+    found = list(endpoints(domain, net=net))
+    relay = any(endpoint.purpose is Purpose.RELAY for endpoint in found)
+    masked = meanwhile(lambda: relay and answers_for_everyone(net))
+    rows = each(lambda endpoint: _scan(endpoint, net), found)
     if masked.result():
         rows = [_unmasked(row) if row.port == 25 and row.outcome is Outcome.OPEN else row for row in rows]
-    return Rows(Scan, rows, caption=net.caption)
+    return [Door(endpoint, row, inside(endpoint.host, domain)) for endpoint, row in zip(found, rows)]
+
+
+def _scan(endpoint: Endpoint, net: Network) -> Scan:
+    starttls = "none" if endpoint.implicit_tls else _PROTOCOLS[endpoint.purpose]
+    return scan(endpoint.host, endpoint.port, starttls=starttls, net=net)
 
 
 def _unmasked(row: Scan) -> Scan:

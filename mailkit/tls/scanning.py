@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from mailkit.conversation import FAILURES, Attempt, HandshakeFailed, explain
+from mailkit.conversation import FAILURES, Attempt, HandshakeFailed, NotOffered, explain
 from mailkit.conversation.alerts import ABOUT_TIME, distrust
 from mailkit.network import Network
 from mailkit.results import Outcome, Record, Rows, Stage, hidden
@@ -33,9 +33,10 @@ class Scan(Record):
     ``versions`` are those it speaks, oldest first, and ``cipher`` what it chose in the newest.  ``name_ok`` says
     whether the certificate is for this host, ``trusted`` whether an authority that the network trusts vouches for it
     today; both are None where no certificate was seen or nothing can be told.  ``days_left`` counts from ``net.now()``
-    to ``not_after``.  ``chain`` holds all certificates, the server's own first.  ``reason`` says what is wrong.
-    ``finished`` says whether a client with today's usual settings got through a handshake, whatever it thought of the
-    certificate; None where that was not seen.  ``unasked`` says why older versions could not be asked for.
+    to ``not_after``.  ``chain`` holds all certificates, the server's own first.  ``offered`` says whether STARTTLS is
+    on offer, where it was asked for.  ``finished`` says whether a client with today's usual settings got through a
+    handshake, whatever it thought of the certificate; None where that was not seen.  ``unasked`` says why older
+    versions could not be asked for, ``reason`` what is wrong.
     """
 
     host: str
@@ -53,6 +54,7 @@ class Scan(Record):
     trusted: bool | None = None
     not_after: datetime | None = None
     days_left: int | None = None
+    offered: bool | None = None
     finished: bool | None = None
     unasked: str = ""
     reason: str = ""
@@ -103,8 +105,15 @@ class _Examination:
             ended = _ended(error, connection)
             second = self._read_only(ended) if ended.outcome is Outcome.TLS_FAILURE else None
             if second is None:
-                reason = "; ".join([ended.reason, *self.notes])
-                return replace(blank, outcome=ended.outcome, stage=ended.stage, reason=reason, detail=ended.detail)
+                offered = None if ended.stage not in (Stage.STARTTLS, Stage.TLS) else not isinstance(error, NotOffered)
+                return replace(
+                    blank,
+                    outcome=ended.outcome,
+                    stage=ended.stage,
+                    offered=offered if self.protocol else None,
+                    reason="; ".join([ended.reason, *self.notes]),
+                    detail=ended.detail,
+                )
             seen = second
         self.versions.add(seen.version)
         if isinstance(seen, Handshake):
@@ -217,6 +226,7 @@ class _Examination:
             blank,
             outcome=Outcome.OPEN,
             stage=Stage.TLS,
+            offered=True if self.protocol else None,
             versions=tuple(sorted(self.versions)),
             cipher=seen.cipher,
             forward_secrecy=seen.version == "TLS 1.3" or seen.cipher.startswith(("ECDHE-", "DHE-", "EDH-")),
