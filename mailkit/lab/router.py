@@ -13,8 +13,9 @@ import base64
 import ipaddress
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from mailkit.lab.world import Action, World
 
@@ -25,6 +26,7 @@ Port = tuple[str, int]
 _HANDSHAKE = 10.0  # seconds a client may take to say what it wants
 _PAUSE = 0.2  # seconds between an HTTP reply and the first word of a server
 _MOST = 400  # connections at a time
+_LINGER = 5.0  # seconds that a client may keep a connection which the server has closed
 _GIVE_UP = 130.0  # seconds of silence after which even a patient client has gone
 
 # SOCKS5 reply codes (RFC 1928 section 6) and the HTTP status that says the same.
@@ -170,10 +172,22 @@ class Router:
             return
         try:
             await talk.answer(_OK)
-            await asyncio.gather(_pump(talk.reader, far_writer), _pump(far_reader, talk.writer))
+            await _both_ways(_pump(talk.reader, far_writer), _pump(far_reader, talk.writer))
         finally:
             far_writer.close()
             del self.clients[own_port], self.wanted[own_port]
+
+
+async def _both_ways(forth: Coroutine[Any, Any, None], back: Coroutine[Any, Any, None]) -> None:
+    """Copy in both directions until both have ended, or the server has gone and the client does not notice."""
+    sending, answering = asyncio.ensure_future(forth), asyncio.ensure_future(back)
+    try:
+        await answering
+        await asyncio.wait([sending], timeout=_LINGER)
+    finally:
+        for task in (sending, answering):
+            task.cancel()
+        await asyncio.gather(sending, answering, return_exceptions=True)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
