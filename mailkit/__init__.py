@@ -7,6 +7,7 @@ functions take the network they are to use as ``net``.
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -15,25 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["connect"]
 
-_MODULES = (
-    "clients",
-    "conversation",
-    "datasets",
-    "dkim",
-    "exercises",
-    "figures",
-    "lab",
-    "message",
-    "network",
-    "op25b",
-    "report",
-    "results",
-    "smtp_auth",
-    "spf",
-    "start_here",
-    "tls",
-    "workbook",
-)
+_MODULES = frozenset(module.name for module in pkgutil.iter_modules(__path__))
 
 
 def connect(network: str = "lab", *, vantage: str | None = None, **options: Any) -> Network:
