@@ -237,6 +237,7 @@ def test_a_lesson_that_keeps_every_rule() -> None:
         (small_lesson(end=END.replace("## In your own", "## In another")), "In your own terminal"),
         (small_lesson(end=END + "word " * 1200), "words, not 800 to 2000"),
         (small_lesson(end=END.replace("word " * 500, "")), "words, not 800 to 2000"),
+        (small_lesson(end=END.replace("dig", "dig " + "x" * 90)), "longer than 88"),
         (small_lesson(filler=45), "cells, not 25 to 45"),
         (small_lesson(filler=2), "cells, not 25 to 45"),
     ],

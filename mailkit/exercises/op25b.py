@@ -5,20 +5,55 @@ from __future__ import annotations
 from mailkit.exercises.checkers import choice, names, results_of, text
 from mailkit.exercises.core import Prediction, Question
 
-__all__ = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "q1", "q2", "q3", "q4", "q5"]
+__all__ = [
+    "p1",
+    "p2",
+    "p3",
+    "p4",
+    "p5",
+    "p6",
+    "p7",
+    "p8",
+    "p9",
+    "p10",
+    "p11",
+    "p12",
+    "q1",
+    "q2",
+    "q3",
+    "q4",
+    "q5",
+]
 
 _OUTCOMES = ("open", "refused", "timeout", "unreachable", "intercepted", "rejected")
+_FOUR = ("open", "refused", "timeout", "unreachable")
+_YES_NO = ("yes", "no")
 
 p1 = Prediction("Port 25 of the mail server, from your chair: what comes back?", choices=_OUTCOMES)
 p2 = Prediction("Port 25 of the same server from home: what comes back?", choices=_OUTCOMES)
-p3 = Prediction("A server that is switched off, asked from the office: what comes back?", choices=_OUTCOMES)
-p4 = Prediction(
-    "From an odd line you dial port 25 of mx.kaisha.example: whose name is in the greeting?",
-    choices=("mx.kaisha.example", "filter.isp.example", "none"),
+p3 = Prediction("A server that is switched off, asked from the office: what comes back?", choices=_FOUR)
+p4 = Prediction("An address that no router knows a way to: what comes back?", choices=_FOUR)
+p5 = Prediction(
+    "A server that greets late: in which stage does the scan give up?", choices=("connect", "greeting", "ehlo")
 )
-p5 = Prediction("The home server said 250. Is the message in Bob's mailbox?", choices=("yes", "no"))
-p6 = Prediction("The same message by submission on 587, from home: does it arrive?", choices=("yes", "no"))
-p7 = Prediction("Port 25 is open now. Does bigmail.example take the message?", choices=("yes", "no"))
+p6 = Prediction(
+    "From an odd line you dial port 25 of mx.kaisha.example: whose name stands in the greeting?",
+    choices=("the company's", "somebody else's", "nobody's"),
+    also={
+        "the company's": ("mx.kaisha.example", "kaisha", "company"),
+        "somebody else's": ("the provider's", "provider", "another", "isp", "filter.isp.example"),
+    },
+)
+p7 = Prediction(
+    "Is port 25 open from your chair: which verdict?",
+    choices=("pass", "warn", "fail", "unknown"),
+    also={"pass": ("yes", "open"), "fail": ("no",)},
+)
+p8 = Prediction("Port 25 of the provider's own server, from home: what comes back?", choices=_FOUR)
+p9 = Prediction("The home server said 250. Is the message in Bob's mailbox?", choices=_YES_NO)
+p10 = Prediction("The same message by submission on 587, from home: does it arrive?", choices=_YES_NO)
+p11 = Prediction("Port 25 is open now. Does bigmail.example take the message?", choices=_YES_NO)
+p12 = Prediction("The address has a name of its own. Does bigmail.example take the message?", choices=_YES_NO)
 
 q1 = Question(
     "Which packets does OP25B stop? Choose A, B or C.",
@@ -31,7 +66,7 @@ q1 = Question(
     ),
     hints=(
         "Two things must be true of a packet: where it comes from, and where it goes.",
-        "Look at the rules of `home`.",
+        "Look at the filter of `home` in section 6.",
     ),
     explanation="From a dynamic address, to port 25 of a host outside the provider's network. Both must hold.",
     right=("A", "a"),

@@ -11,14 +11,31 @@ from mailkit.exercises.core import CannotCheck, Prediction, Question
 from mailkit.results import Outcome
 from mailkit.start_here import dialogue
 
-__all__ = ["p1", "p2", "p3", "p4", "p5", "q1", "q2", "q3", "q4"]
+__all__ = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "q1", "q2", "q3", "q4"]
 
-p1 = Prediction("You connect to port 25. Who speaks first?", choices=("server", "client"))
-p2 = Prediction("You name a mailbox that does not exist: which kind of reply?", choices=("2xx", "4xx", "5xx"))
-p3 = Prediction("Which of the two senders does Hanako's mail program show her?", choices=("envelope", "header"))
-p4 = Prediction("Can Hanako see in her message that Taro got a copy?", choices=("yes", "no"))
-p5 = Prediction(
+_CLASSES = ("2xx", "4xx", "5xx")
+_YES_NO = ("yes", "no")
+
+p1 = Prediction(
+    "You connect to port 25. Who speaks first?", choices=("server", "client"), also={"client": ("me", "you", "i")}
+)
+p2 = Prediction("You name a mailbox that does not exist: how does the reply begin?", choices=_CLASSES)
+p3 = Prediction(
+    "Which of the two senders does Hanako's mail program show her?",
+    choices=("envelope", "header"),
+    also={"envelope": ("mail from", "taro"), "header": ("from", "president")},
+)
+p4 = Prediction("Can Hanako see in her message that Taro got a copy?", choices=_YES_NO)
+p5 = Prediction("MAIL FROM on port 587, right after EHLO: how does the reply begin?", choices=_CLASSES)
+p6 = Prediction("How many Received fields has the message in Jiro's mailbox?", choices=("0", "1", "2", "3"))
+p7 = Prediction("Is the host that takes the domain's mail called just like the domain?", choices=_YES_NO)
+p8 = Prediction(
     "The MX of the recipient is switched off. What does the message do?", choices=("arrive", "wait", "bounce")
+)
+p9 = Prediction(
+    "The mailbox does not exist, and her own server has taken the message. What does Hanako get?",
+    choices=("nothing", "a bounce"),
+    also={"a bounce": ("an error", "error", "a mail", "a message", "a report", "550"), "nothing": ("none",)},
 )
 
 q1 = Question(

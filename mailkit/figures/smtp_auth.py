@@ -32,9 +32,12 @@ _CLASSES = {
     "2": ("✓", badge("pass")[1], "2xx: done"),
     "3": ("→", badge("intercepted")[1], "3xx: go on"),
     "4": ("!", badge("warn")[1], "4xx: not now, try again later"),
-    "5": ("✗", badge("fail")[1], "5xx: no, and it will stay no"),
+    "5": ("✗", badge("fail")[1], "5xx: no; said again the same way it stays no"),
 }
 _NO_REPLY = ("?", badge("unknown")[1], "not an SMTP reply")
+# What of a mail a client's line belongs to, and the colour of its label.
+_PARTS = {"envelope": badge("intercepted")[1], "header": badge("pass")[1], "text": badge("info")[1]}
+_ENVELOPE = re.compile(r"(?:MAIL FROM|RCPT TO):", re.IGNORECASE)
 _REPLY = re.compile(r"([2-5][0-9]{2})(?:[ -](.*))?", re.DOTALL)
 
 _HEAD, _TAIL = 26, 9  # lines shown at the beginning and the end of a dialogue too long to show
@@ -64,12 +67,12 @@ class _Break:
 def ladder(lines: Sequence[Spoken], *, title: str | None = None) -> Picture:
     """Draw a dialogue between client (left) and server (right), its encrypted part shaded.
 
-    Long lines are cut, and of a dialogue of more than 36 lines the first 26 and the last 9 are shown; the figure
+    The client's lines are marked as envelope, header and text, where they are one of these.  Long lines are cut, and of a dialogue of more than 36 lines the first 26 and the last 9 are shown; the figure
     says so.  Raises ValueError if a line is said by neither "C" nor "S".
     """
     if strangers := {line.who for line in lines} - {"C", "S"}:
         raise ValueError(f'a line is said by "C" (client) or "S" (server), not by {sorted(strangers)}')
-    rows = _with_breaks(lines)
+    rows, parts = _with_breaks(lines), _parts(lines)
     heights = [_BREAK if isinstance(row, _Break) else _ROW for row in rows]
     top = 1.0 if title else 0.6
     bottom = top + sum(heights)
@@ -94,10 +97,11 @@ def ladder(lines: Sequence[Spoken], *, title: str | None = None) -> Picture:
             alt.append(f"-- {row.text} --")
             code = ""
         else:
-            code = _server(axes, middle, row.text, code) if row.who == "S" else _client(axes, middle, row.text)
+            part = parts.get(id(row), "")
+            code = _server(axes, middle, row.text, code) if row.who == "S" else _client(axes, middle, row.text, part)
             if isinstance(after, _Break) or after is None or after.who != row.who:
                 _arrow(axes, y + height, row.who)
-            alt.append(f"{row.who}: {fitted(row.text)}")
+            alt.append(f"{row.who}: {fitted(row.text)}" + (f"  [{part}]" if part else ""))
         y += height
     legend(axes, bottom + 0.28, classes)
     return Picture(figure, "\n".join(alt))
@@ -121,12 +125,38 @@ def _with_breaks(lines: Sequence[Spoken]) -> list[Spoken | _Break]:
     return rows
 
 
+def _parts(lines: Sequence[Spoken]) -> dict[int, str]:
+    """Return which part of a mail the client's lines are: envelope, header or text, by the identity of the line."""
+    found, part, asked = {}, "", False
+    for line in lines:
+        if line.who == "S":
+            part = "header" if asked and line.text.startswith("354") else part
+            asked = False
+        elif not part:
+            asked = line.text.strip().upper() == "DATA"
+            if _ENVELOPE.match(line.text):
+                found[id(line)] = "envelope"
+        elif line.text == ".":
+            part = ""
+        elif part == "header" and not line.text:
+            part = "text"
+        else:
+            found[id(line)] = part
+    return found
+
+
 def _is_no_reply(line: Spoken) -> bool:
     return line.who == "S" and not _REPLY.fullmatch(line.text)
 
 
-def _client(axes: Axes, y: float, text: str) -> str:
-    write(axes, _CLIENT + 0.12, y, text, size=10, font="mono", width=_SERVER - _CLIENT - 0.24)
+def _client(axes: Axes, y: float, text: str, part: str) -> str:
+    """Write a line of the client, and at its end which part of a mail it is."""
+    wide = 0.0
+    if part:
+        wide = measured(part, size=10, font="bold") + 0.16
+        box(axes, _SERVER - 0.12 - wide, y - 0.115, wide, 0.23, fill=tint(_PARTS[part], 0.16))
+        write(axes, _SERVER - 0.04 - wide, y, part, size=10, colour=_PARTS[part], font="bold")
+    write(axes, _CLIENT + 0.12, y, text, size=10, font="mono", width=_SERVER - _CLIENT - 0.32 - wide)
     return ""
 
 
