@@ -67,8 +67,9 @@ class _Break:
 def ladder(lines: Sequence[Spoken], *, title: str | None = None) -> Picture:
     """Draw a dialogue between client (left) and server (right), its encrypted part shaded.
 
-    The client's lines are marked as envelope, header and text, where they are one of these.  Long lines are cut, and of a dialogue of more than 36 lines the first 26 and the last 9 are shown; the figure
-    says so.  Raises ValueError if a line is said by neither "C" nor "S".
+    The client's lines are marked as envelope, header and text, where they are one of these.  Long lines are cut, and
+    of a dialogue of more than 36 lines the first 26 and the last 9 are shown; the figure says so.  Raises
+    ValueError if a line is said by neither "C" nor "S".
     """
     if strangers := {line.who for line in lines} - {"C", "S"}:
         raise ValueError(f'a line is said by "C" (client) or "S" (server), not by {sorted(strangers)}')
