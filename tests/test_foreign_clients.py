@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ def run(*command: object, given: str = "") -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         errors="replace",
-        timeout=30,
+        timeout=120,
         env={**os.environ, "LC_ALL": "C"},
         check=False,
     )
@@ -75,7 +76,7 @@ def test_dig(facts: dict[str, Any], peer: Peer, transport: str) -> None:
 
 
 def swaks(peer: Peer, server: str, *options: object) -> subprocess.CompletedProcess[str]:
-    mail = ("--from", ACCOUNT.user, "--to", "alice@bigmail.example", "--ehlo", "office.kaisha.example", "--timeout", 10)
+    mail = ("--from", ACCOUNT.user, "--to", "alice@bigmail.example", "--ehlo", "office.kaisha.example", "--timeout", 60)
     return run(peer("swaks", "swaks"), "--server", server, *mail, *options)
 
 
@@ -98,6 +99,30 @@ def test_swaks_is_told_what_is_missing(facts: dict[str, Any], peer: Peer) -> Non
     assert wrong.returncode != 0 and " 535 " in wrong.stdout
     relay = swaks(peer, listener(facts, "mx.kaisha.example:25"))
     assert "554 5.7.1 <alice@bigmail.example>: Relay access denied" in relay.stdout
+
+
+# Scanners
+
+
+@pytest.mark.parametrize("server", ["mx.kaisha.example:25", "smtp.kaisha.example:587", "smtp.kaisha.example:2525"])
+def test_scanners_see_starttls(facts: dict[str, Any], peer: Peer, server: str) -> None:
+    """They read once and take what came for the whole reply, so all lines of it must leave together."""
+    port = facts["listeners"][server]
+    nmap = run(peer("nmap", "nmap"), "-Pn", "-n", "-p", port, "--script", "+smtp-commands", "127.0.0.1")
+    assert re.search(r"smtp-commands: .*, STARTTLS, ", nmap.stdout), nmap.stdout
+
+
+@pytest.mark.parametrize("server", ["mx.kaisha.example:25", "smtp.kaisha.example:587", "smtp.kaisha.example:2525"])
+def test_sslscan_sees_starttls(facts: dict[str, Any], peer: Peer, server: str) -> None:
+    scan = run(peer("sslscan", "sslscan"), "--no-colour", "--starttls-smtp", listener(facts, server))
+    assert re.search(r"TLSv1\.3 +enabled", scan.stdout), scan.stdout + scan.stderr
+
+
+@pytest.mark.parametrize("server", ["mx.kaisha.example:25", "self-signed.mistakes.example:25"])
+def test_nmap_finds_no_open_relay(facts: dict[str, Any], peer: Peer, server: str) -> None:
+    port = facts["listeners"][server]
+    nmap = run(peer("nmap", "nmap"), "-Pn", "-n", "-p", port, "--script", "+smtp-open-relay", "127.0.0.1")
+    assert "doesn't seem to be an open relay, all tests failed" in nmap.stdout, nmap.stdout
 
 
 # openssl
@@ -137,10 +162,10 @@ def test_openssl_goes_through_the_door_by_http(facts: dict[str, Any], peer: Peer
 
 
 def curl(
-    peer: Peer, facts: dict[str, Any], place: str, url: str, *options: object, scheme: str = "socks5"
+    peer: Peer, facts: dict[str, Any], place: str, url: str, *options: object, scheme: str = "socks5", seconds: int = 60
 ) -> subprocess.CompletedProcess[str]:
     door = f"{scheme}://{place}:x@127.0.0.1:{facts['socks_port']}"
-    return run(peer("curl", "curl"), "--silent", "--verbose", "--max-time", 2, "--proxy", door, url, *options)
+    return run(peer("curl", "curl"), "--silent", "--verbose", "--max-time", seconds, "--proxy", door, url, *options)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +183,7 @@ def curl(
     ],
 )
 def test_curl_from_each_place(facts: dict[str, Any], peer: Peer, place: str, url: str, code: int) -> None:
-    done = curl(peer, facts, place, url, "--mail-from", "", "--request", "NOOP")
+    done = curl(peer, facts, place, url, "--mail-from", "", "--request", "NOOP", seconds=2 if code == TIMED_OUT else 60)
     assert done.returncode in ({code, CANNOT_CONNECT} if code == PROXY_SAID_NO else {code}), done.stderr
 
 
@@ -171,7 +196,7 @@ def test_curl_lets_the_door_resolve_names(facts: dict[str, Any], peer: Peer) -> 
 
 def test_curl_submits_a_message(facts: dict[str, Any], peer: Peer) -> None:
     done = run(
-        *(peer("curl", "curl"), "--silent", "--show-error", "--max-time", 10, "--ssl-reqd"),
+        *(peer("curl", "curl"), "--silent", "--show-error", "--max-time", 60, "--ssl-reqd"),
         *("--proxy", f"socks5h://home:x@127.0.0.1:{facts['socks_port']}", "--cacert", facts["ca_file"]),
         *("--mail-from", ACCOUNT.user, "--mail-rcpt", "alice@bigmail.example"),
         *("--user", f"{ACCOUNT.user}:{ACCOUNT.password}", "--upload-file", "-", "smtp://smtp.kaisha.example:587"),
@@ -202,6 +227,87 @@ def test_the_command_greets_people_too() -> None:
     assert (process.returncode, errors) == (0, "")
     assert re.search(r"dig -p \d+ @127\.0\.0\.1 firma\.example MX", shown)
     assert "desk, cafe, train" in shown
+
+
+def in_a_terminal(*options: object, typed: str, until: str) -> tuple[str, int]:
+    """Run the command, type *typed* once it is up, and stop it when it has said *until*."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "mailkit.lab", *map(str, options)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(typed)
+    process.stdin.flush()
+    shown = ""
+    while until not in shown:
+        line = process.stdout.readline()
+        assert line, shown
+        shown += line
+    process.terminate()
+    process.communicate(timeout=60)
+    return shown, process.returncode
+
+
+def test_one_can_look_into_a_mailbox(peer: Peer) -> None:
+    """What swaks sent from one terminal is seen in the other, where the practice internet runs."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "mailkit.lab"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    shown = ""
+    while "inbox ADDRESS" not in shown:
+        shown += process.stdout.readline()
+    found = re.search(r"mx\.kaisha\.example:25 +(\d+)", shown)
+    assert found
+    sent = run(
+        *(peer("swaks", "swaks"), "--server", f"127.0.0.1:{found[1]}", "--from", "x@sender.example"),
+        *("--to", "taro@kaisha.example", "--header", "Subject: from swaks", "--body", "Hello\x1b[2J."),
+    )
+    assert sent.returncode == 0, sent.stdout
+    process.stdin.write("inbox taro@kaisha.example\nlog\n")
+    process.stdin.close()  # what is no terminal may end without ending the practice internet
+    while "status=sent" not in shown:
+        line = process.stdout.readline()
+        assert line, shown
+        shown += line
+    assert process.poll() is None
+    process.terminate()
+    process.stdout.read()
+    assert process.wait(60) == 0
+    process.stdout.close()
+    assert "-- 1 of 1 in INBOX, envelope from <x@sender.example> --" in shown
+    assert "Subject: from swaks" in shown and "Authentication-Results: mx.kaisha.example" in shown
+    assert "\x1b" not in shown
+
+
+def test_what_else_is_typed_is_answered_kindly() -> None:
+    typed = "inbox\ninbox nobody@kaisha.example\ninbox taro@kaisha.example\nlog\n\nxyzzy\x1b[2J\nhelp\n"
+    shown, code = in_a_terminal(typed=typed, until="is not known here")
+    assert code == 0 and "\x1b" not in shown
+    for said in (
+        "inbox of whom?",
+        "no mailbox 'nobody@kaisha.example'; there are hanako@kaisha.example",
+        "The mailbox of taro@kaisha.example is empty.",
+        "Nothing has happened yet.",
+    ):
+        assert said in shown
+
+
+def test_the_command_names_a_world_without_certificates(tmp_path: Path) -> None:
+    for name in ("world.toml", "zones"):
+        (tmp_path / name).symlink_to(OTHER_WORLD / name)
+    done = run(sys.executable, "-m", "mailkit.lab", "--world", tmp_path)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "mx1.firma.example has no certificate: python -m mailkit.lab.ca" in done.stderr
 
 
 def test_the_command_says_what_is_wrong_with_a_world() -> None:

@@ -1,6 +1,7 @@
 """Serve a practice internet to clients outside Python: ``python -m mailkit.lab [--world FOLDER] [--json]``.
 
-It runs until its standard input ends or it is interrupted.
+It runs until it is interrupted.  At a terminal it takes commands, such as ``inbox taro@kaisha.example`` to look into
+a mailbox, and ends with its input (Ctrl-D); with ``--json`` it ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import signal
 import sys
 import threading
 
+from mailkit.lab.commands import HELP, answer
 from mailkit.lab.core import Lab
 
 _GUIDE = """The practice internet is running; Ctrl-C ends it.
@@ -41,6 +43,15 @@ def _watch_input(ended: threading.Event) -> None:
     ended.set()
 
 
+def _take_commands(lab: Lab, ended: threading.Event) -> None:
+    """Answer what is typed; the end of what is no terminal (a service has none) is no wish to stop."""
+    for line in sys.stdin:
+        if text := answer(lab, line):
+            print(text, flush=True)
+    if sys.stdin.isatty():
+        ended.set()
+
+
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m mailkit.lab", description=(__doc__ or "").splitlines()[0])
@@ -48,7 +59,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print ports and files as one line of JSON")
     options = parser.parse_args()
     try:
-        lab = Lab(options.world)
+        lab = Lab(options.world).start()
     except ValueError as error:
         parser.error(str(error))
     ended = threading.Event()
@@ -58,11 +69,14 @@ def main() -> None:
         facts = _facts(lab)
         if options.json:
             print(json.dumps(facts), flush=True)
-            threading.Thread(target=_watch_input, args=(ended,), daemon=True).start()
+            reader = threading.Thread(target=_watch_input, args=(ended,), daemon=True)
         else:
             places, first = ", ".join(lab.world.vantage_points), next(iter(lab.listeners.values()))
             print(_GUIDE.format(places=places, listener=first, **facts))
-            print("\n".join(f"  {name:32} {port}" for name, port in lab.listeners.items()), flush=True)
+            print("\n".join(f"  {name:32} {port}" for name, port in lab.listeners.items()))
+            print(f"\n{HELP}", flush=True)
+            reader = threading.Thread(target=_take_commands, args=(lab, ended), daemon=True)
+        reader.start()
         ended.wait()
 
 
