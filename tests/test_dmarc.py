@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from dns import rcode
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support_spf_dns import SERVFAIL, SILENCE, DnsServer
@@ -27,7 +28,9 @@ def running() -> Iterator[DnsServer]:
 
 @pytest.fixture
 def dns(running: DnsServer) -> DnsServer:
+    """A server with nothing but a root, as every resolver knows one."""
     running.clear()
+    running.publish("root.test", "A", "192.0.2.1")
     return running
 
 
@@ -542,6 +545,15 @@ def test_a_dns_that_fails_is_never_no_dmarc(
     assert status == "found" or ("not known" in found.reason and found.policy is None)
 
 
+def test_a_resolver_that_lies_is_never_no_dmarc(dns: DnsServer) -> None:
+    """It denies every name, the root and the largest mail domains among them."""
+    dns.clear()
+    found = dmarc.policy("a.example.com", net=dns.net())
+    assert (found.status, found.policy) == ("temperror", None)
+    assert "resolver" in found.reason
+    assert dmarc.align("a.example.com", ("pass", "a.example.com"), [], net=dns.net()).result == "temperror"
+
+
 def test_whether_a_name_exists_may_not_be_answered(dns: DnsServer) -> None:
     publish(dns, {"example.com": P_NONE + "; np=reject"})
     dns.fail("a.example.com")
@@ -551,17 +563,20 @@ def test_whether_a_name_exists_may_not_be_answered(dns: DnsServer) -> None:
     assert passed.result == "pass"
 
 
-def test_where_every_name_exists_np_cannot_be_told(dns: DnsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    publish(dns, {"example.com": P_NONE + "; sp=quarantine; np=reject"})
-    answered = DnsServer.answer
+class Compact(DnsServer):
+    """Answers NOERROR without records for what is not there, as compact denial does (RFC 9824)."""
 
-    def compact(self: DnsServer, octets: bytes, *, limit: bool = False) -> bytes | None:
-        """Answer NOERROR without records for what is not there, as compact denial does (RFC 9824)."""
-        reply = answered(self, octets, limit=limit)
-        return reply and reply[:3] + bytes([reply[3] & 0xF0]) + reply[4:]
+    def answer(self, query: Any, *, transport: str) -> Any:
+        response = super().answer(query, transport=transport)
+        if response is not None and response.rcode() == rcode.NXDOMAIN:
+            response.set_rcode(rcode.NOERROR)
+        return response
 
-    monkeypatch.setattr(DnsServer, "answer", compact)
-    found = dmarc.policy("gone.example.com", net=dns.net())
+
+def test_where_every_name_exists_np_cannot_be_told() -> None:
+    with Compact() as server:
+        publish(server, {"example.com": P_NONE + "; sp=quarantine; np=reject"})
+        found = dmarc.policy("gone.example.com", net=server.net())
     assert (found.exists, found.policy) == (None, QUARANTINE)
     assert "cannot be told" in found.reason
 
@@ -577,7 +592,7 @@ def test_existence_is_asked_only_where_it_matters(dns: DnsServer) -> None:
     [
         ("", ValueError, "domain"),
         ("a b", ValueError, "domain"),
-        ("a@b.test", ValueError, "domain"),
+        ("a@b.test", ValueError, "e-mail"),
         (5, TypeError, "text"),
     ],
 )

@@ -158,9 +158,9 @@ def test_several_paths(tmp_path: Path) -> None:
         dmarc.read_reports(paths)
 
 
-BOMB = "<!DOCTYPE feedback [" + "".join(
-    f'<!ENTITY l{i} "{f"&l{i - 1};" * 10 if i else "lol"}">' for i in range(12)
-) + "]>"  # fmt: skip
+BOMB = (
+    "<!DOCTYPE feedback [" + "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10 if i else "lol"}">' for i in range(12)) + "]>"
+)
 EXTERNAL = '<!DOCTYPE f [<!ENTITY x SYSTEM "file:///etc/hostname">]>'
 NESTED = zipped(("inner.zip", zipped(("a.xml", report()))))
 
@@ -178,7 +178,7 @@ NESTED = zipped(("inner.zip", zipped(("a.xml", report()))))
         (b"<feedback/>", "report_metadata does not come"),
         (b"<feedback>", "ends too early|broken"),
         (report()[:-40], "ends too early|broken"),
-        (report(RECORD + "<record>") , "broken"),
+        (report(RECORD + "<record>"), "broken"),
         (report(""), "no records"),
         (report(RECORD.replace("<count>3</count>", "")), "count of record 1 is missing"),
         (report(RECORD + RECORD.replace("3</count>", "-3</count>")), "count of record 2 is -3"),
@@ -211,7 +211,7 @@ NESTED = zipped(("inner.zip", zipped(("a.xml", report()))))
         (b"<feedback><a " + b" ".join(b"a%d='x'" % i for i in range(400_000)), "goes on"),
         (b"<!--" + b"x" * (1 << 20) + b"--><feedback/>", "no element begins"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_report_or_up_to_no_good(tmp_path: Path, octets: bytes, words: str) -> None:
     begun = time.process_time()
     with pytest.raises(ValueError, match=words):
@@ -307,6 +307,7 @@ def test_nothing_there(tmp_path: Path) -> None:
 @pytest.fixture
 def dns() -> Iterator[DnsServer]:
     with DnsServer() as server:
+        server.publish("root.test", "A", "192.0.2.1")
         yield server
 
 

@@ -2,6 +2,7 @@
 
 ``policy`` finds the record that applies to a domain, ``align`` holds results of SPF and DKIM against it, ``evaluate``
 does all that a receiver does with a message, ``handle`` says what may follow, ``rules`` how a From field is read.
+``lint`` judges a domain's record and offers a better one, ``findings`` is the domain's part of a report.
 ``read_reports`` makes a table of aggregate reports, ``write_report`` writes one.
 """
 
@@ -9,6 +10,7 @@ from mailkit.dmarc.alignment import Aligned, Identifier, Missed, align
 from mailkit.dmarc.disposition import Handling, handle
 from mailkit.dmarc.evaluating import Evaluation, evaluate
 from mailkit.dmarc.from_line import Author, Rule, rules
+from mailkit.dmarc.linting import findings, lint
 from mailkit.dmarc.policy import Discovery, policy
 from mailkit.dmarc.public_suffix import OldWay
 from mailkit.dmarc.records import DmarcRecord, Policy, ReportUri
@@ -33,7 +35,9 @@ __all__ = [
     "Seen",
     "align",
     "evaluate",
+    "findings",
     "handle",
+    "lint",
     "policy",
     "read_reports",
     "report_name",

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mailkit.dkim.names import ascii_name
-from mailkit.dmarc.asking import Questions
 from mailkit.dmarc.policy import TIMEOUT, Discovery, discover
 from mailkit.dmarc.records import Policy
 from mailkit.dmarc.tree_walk import walk
 from mailkit.network import Network
+from mailkit.network.names import to_ascii
 from mailkit.results import AuthResult, Record, Rows, hidden, visible
 
 __all__ = ["MAX_IDENTIFIERS", "Aligned", "Identifier", "Missed", "align", "judge"]
@@ -83,16 +82,16 @@ def align(from_domain: str, spf: tuple[str, str] | None, dkim: Iterable[tuple[st
             raise TypeError("spf is (result, domain) and dkim a list of such pairs: spf=('pass', 'example.jp')")
         if pair[0].lower() not in list(AuthResult):
             raise ValueError(f"{visible(pair[0], 40)!r} is no result; there are {', '.join(AuthResult)}")
-    domain = ascii_name(from_domain, "domain")
-    questions = Questions.within(TIMEOUT, net)
+    domain = to_ascii(from_domain)
+    net = net.remembering(TIMEOUT)
     pairs = [("spf", *spf)] if spf is not None else []
     pairs += [("dkim", result, signer) for result, signer in signatures]
-    return judge(domain, [(kind, result.lower(), signer) for kind, result, signer in pairs], questions)
+    return judge(domain, [(kind, result.lower(), signer) for kind, result, signer in pairs], net)
 
 
-def judge(domain: str, pairs: Sequence[tuple[str, str, str]], questions: Questions) -> Aligned:
-    """Return what :func:`align` does for *pairs* of (mechanism, result, domain), with *questions* to be shared."""
-    discovery = discover(domain, questions)
+def judge(domain: str, pairs: Sequence[tuple[str, str, str]], net: Network) -> Aligned:
+    """Return what :func:`align` does for *pairs* of (mechanism, result, domain); *net* remembers."""
+    discovery = discover(domain, net)
     record = discovery.parsed
     modes = {"spf": record.aspf if record else "r", "dkim": record.adkim if record else "r"}
     author = discovery.organizational_domain
@@ -101,7 +100,7 @@ def judge(domain: str, pairs: Sequence[tuple[str, str, str]], questions: Questio
     for kind, result, signer in pairs:
         seen.add(signer.lower())
         within = len(seen) <= MAX_IDENTIFIERS
-        rows.append(_identifier(kind, result, signer, domain, author, modes[kind], questions if within else None))
+        rows.append(_identifier(kind, result, signer, domain, author, modes[kind], net if within else None))
     result, reason = _result(discovery, rows)
     return Aligned(
         domain=domain,
@@ -109,17 +108,17 @@ def judge(domain: str, pairs: Sequence[tuple[str, str, str]], questions: Questio
         policy=discovery.policy,
         organizational_domain=author,
         reason=reason,
-        alignment=Rows(Identifier, rows, caption=questions.net.caption),
+        alignment=Rows(Identifier, rows, caption=net.caption),
         discovery=discovery,
     )
 
 
 def _identifier(
-    kind: str, result: str, signer: str, domain: str, author: str, mode: str, questions: Questions | None
+    kind: str, result: str, signer: str, domain: str, author: str, mode: str, net: Network | None
 ) -> Identifier:
-    """Return how *signer* stands to the author's *domain*; without *questions* it is one domain too many."""
+    """Return how *signer* stands to the author's *domain*; without *net* it is one domain too many."""
     try:
-        name = ascii_name(signer, "domain")
+        name = to_ascii(signer)
     except ValueError:
         name = ""
     words = "strict" if mode == "s" else "relaxed"
@@ -129,15 +128,15 @@ def _identifier(
     same = name == domain
     if same:
         organizational = author
-    elif questions is None:
+    elif net is None:
         organizational = ""
     else:
-        organizational = walk(name, questions).organizational_domain
+        organizational = walk(name, net).organizational_domain
     relaxed = same or ((organizational == author) if organizational and author else None)
     aligned = same if mode == "s" else relaxed
     missed = _missed(result, same, relaxed, mode)
     note = _note(missed, result, name, domain, organizational, author, same)
-    if missed is Missed.UNKNOWN and questions is None:
+    if missed is Missed.UNKNOWN and net is None:
         note = f"more than {MAX_IDENTIFIERS} domains: this one was not looked up"
     return Identifier(kind, name, result, organizational, words, aligned, missed, note)
 

@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mailkit.dmarc.records import DmarcRecord, is_policy_record, looks_like_one, parse_record
 from mailkit.network import Answer, Network, Status
 from mailkit.results import visible
 
-__all__ = ["Node", "Questions", "node"]
+__all__ = ["Node", "ask", "node"]
 
 _LONGEST_NAME = 253  # characters of a domain name without its final dot (RFC 1035 section 2.3.4)
 
 
-@dataclass
-class Questions:
-    """The DNS as one evaluation sees it: each question asked once, and one deadline for all of them.
-
-    ``deadline`` is of ``time.monotonic()``.  What the DNS says, even nothing, is an answer.
-    """
-
-    net: Network
-    deadline: float
-    answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
-
-    @classmethod
-    def within(cls, seconds: float, net: Network) -> Questions:
-        """Return questions to *net* that must all be answered within *seconds*."""
-        return cls(net, time.monotonic() + seconds)
-
-    def lookup(self, name: str, rdtype: str) -> Answer:
-        """Return the answer about *name*: NXDOMAIN for what is too long to exist, TIMEOUT after the deadline."""
-        key = (name.lower(), rdtype)
-        if key not in self.answers:
-            left = self.deadline - time.monotonic()
-            if len(name) > _LONGEST_NAME:
-                return Answer(name, rdtype, Status.NXDOMAIN, reason="the name is too long to exist")
-            if left <= 0:
-                return Answer(name, rdtype, Status.TIMEOUT, reason="the time for this evaluation had run out")
-            self.answers[key] = self.net.lookup(name, rdtype, timeout=min(self.net.timeout, left))
-        return self.answers[key]
+def ask(name: str, rdtype: str, net: Network) -> Answer:
+    """Return what *net* says of *name*; a name that is too long to exist does not exist, and nobody is asked."""
+    if len(name) > _LONGEST_NAME:
+        return Answer(name, rdtype, Status.NXDOMAIN, reason="the name is too long to exist")
+    return net.lookup(name, rdtype)
 
 
 @dataclass(frozen=True)
@@ -68,9 +45,9 @@ class Node:
         return self.answer.status in (Status.SERVFAIL, Status.TIMEOUT)
 
 
-def node(domain: str, questions: Questions) -> Node:
+def node(domain: str, net: Network) -> Node:
     """Return what is published for *domain*, given with A-labels."""
-    answer = questions.lookup(f"_dmarc.{domain}", "TXT")
+    answer = ask(f"_dmarc.{domain}", "TXT", net)
     everything = [octets.decode("ascii", "backslashreplace") for octets in answer.texts]
     texts = [text for text in everything if is_policy_record(text)]
     almost = tuple(visible(text, 500) for text in everything if looks_like_one(text))

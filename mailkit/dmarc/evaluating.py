@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from mailkit import dkim, spf
 from mailkit.dmarc.alignment import Aligned, Identifier, judge
-from mailkit.dmarc.asking import Questions
 from mailkit.dmarc.disposition import Handling, handle
 from mailkit.dmarc.from_line import RULES, Author, author
 from mailkit.dmarc.policy import TIMEOUT, Discovery
@@ -61,8 +60,8 @@ def evaluate(message: bytes, ip: str, sender: str, helo: str, *, net: Network) -
     who = author(_parsed(bytes(message)))
     pairs = [("spf", str(checked.result), checked.domain)]
     pairs += [("dkim", str(row.result), row.domain) for row in signatures if row.domain]
-    questions = Questions.within(TIMEOUT, net)
-    found = [judge(domain, pairs, questions) for domain in who.domains]
+    net = net.remembering(TIMEOUT)
+    found = [judge(domain, pairs, net) for domain in who.domains]
     if not found:
         return _without_author(who, checked, signatures, net)
     worst = _worst(found)

@@ -11,9 +11,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailkit.dkim.names import ascii_name
 from mailkit.message.fields import Message
 from mailkit.message.lexical import Kind, Token, tokens
+from mailkit.network.names import to_ascii
 from mailkit.results import Record, Rows, visible
 
 __all__ = ["MAX_AUTHORS", "RULES", "Author", "Rule", "author", "rules"]
@@ -243,6 +243,6 @@ def _domain(elements: Sequence[Token]) -> str:
         raise _Problem("unreadable", "a quoted string in the domain")
     text = _dotted(elements, "the domain")
     try:
-        return ascii_name(text, "domain")
+        return to_ascii(text)
     except ValueError:
         raise _Problem("no domain name", f"{visible(text, 80)} cannot be a domain name") from None

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from mailkit.dkim.names import ascii_name
-from mailkit.dmarc.asking import Node, Questions
+from mailkit.dmarc.asking import Node, ask
 from mailkit.dmarc.public_suffix import OldWay, old_way
 from mailkit.dmarc.records import DmarcRecord, Policy
 from mailkit.dmarc.tree_walk import Query, Walk, walk
 from mailkit.network import Network, Status
+from mailkit.network.health import trouble
+from mailkit.network.names import to_ascii
 from mailkit.results import Record, Rows, hidden
 
 __all__ = ["TIMEOUT", "Discovery", "discover", "policy"]
@@ -54,20 +55,23 @@ def policy(domain: str, *, net: Network) -> Discovery:
     At most eight questions for the tree walk, 20 seconds for everything.  Raises ValueError for what is no domain
     name, TypeError for what is no text.
     """
-    return discover(ascii_name(domain, "domain"), Questions.within(TIMEOUT, net))
+    return discover(to_ascii(domain), net.remembering(TIMEOUT))
 
 
-def discover(domain: str, questions: Questions) -> Discovery:
-    """Return what :func:`policy` does for *domain*, given with A-labels, with *questions* that others may share."""
-    path = walk(domain, questions)
+def discover(domain: str, net: Network) -> Discovery:
+    """Return what :func:`policy` does for *domain*, given with A-labels, over a *net* that remembers."""
+    path = walk(domain, net)
     found = _choose(path)
     exists: bool | None = None
     asked: Policy | None = None
     if found is not None and found.record is not None:
-        status, exists, asked, reason = _judge(domain, found, found.record, questions)
+        status, exists, asked, reason = _judge(domain, found, found.record, net)
     else:
         status, reason = ("temperror" if path.failed else "none"), _why_none(path)
-    old = old_way(domain, questions)
+        # A resolver that lies shows no record anywhere: what it says is not "no DMARC".
+        if wrong := trouble(net):
+            status, reason = "temperror", f"{wrong}: whether there is a record is not known"
+    old = old_way(domain, net)
     where = found.domain if found else ""
     text = found.record.text if found and found.record else ""
     organizational = path.organizational_domain
@@ -114,9 +118,7 @@ def _why_none(path: Walk) -> str:
     return "no DMARC record at the domain or above it"
 
 
-def _judge(
-    domain: str, place: Node, record: DmarcRecord, questions: Questions
-) -> tuple[str, bool | None, Policy | None, str]:
+def _judge(domain: str, place: Node, record: DmarcRecord, net: Network) -> tuple[str, bool | None, Policy | None, str]:
     """Return status, whether the domain exists, the policy that applies, and why."""
     if not record.usable:
         reason = (
@@ -133,7 +135,7 @@ def _judge(
         why = f"sp of {place.domain}" if record.sp else f"p of {place.domain}, which has no sp"
         existing = record.policy_for(subdomain=True, exists=True)
         if record.np is not None and record.np is not existing:
-            exists, doubt = _existence(domain, questions)
+            exists, doubt = _existence(domain, net)
             if exists is None and not doubt:
                 return "temperror", None, None, f"whether {domain} exists was not answered, and np differs from sp"
             why = f"np of {place.domain}: {domain} does not exist" if exists is False else f"{why}{doubt}"
@@ -143,20 +145,20 @@ def _judge(
     return "found", exists, asked, f"{why}: {asked}"
 
 
-def _existence(domain: str, questions: Questions) -> tuple[bool | None, str]:
+def _existence(domain: str, net: Network) -> tuple[bool | None, str]:
     """Return whether *domain* exists (RFC 9989 section 3.2.13): it does not when the DNS says NXDOMAIN.
 
     Where even a made-up name beside it is there, by a wildcard or by compact denial (RFC 9824), nobody can tell: None,
     with a sentence.  None without one when the DNS did not say.
     """
-    answer = questions.lookup(domain, "A")
+    answer = ask(domain, "A", net)
     if answer.status in (Status.SERVFAIL, Status.TIMEOUT):
         return None, ""
     if answer.status is Status.NXDOMAIN:
         return False, ""
     if answer.status is Status.NODATA or answer.records:
         made_up = "no-such-name-" + hashlib.sha256(domain.encode()).hexdigest()[:12]
-        beside = questions.lookup(f"{made_up}.{domain.partition('.')[2]}", "A")
+        beside = ask(f"{made_up}.{domain.partition('.')[2]}", "A", net)
         if beside.status in (Status.NODATA, Status.NOERROR):
             return None, (
                 "; whether the name exists cannot be told, since the DNS there answers for every name (a wildcard or"

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from mailkit.dmarc.asking import Node, Questions, node
+from mailkit.dmarc.asking import Node, node
 from mailkit.dmarc.records import Policy
 from mailkit.dmarc.tree_walk import Query
+from mailkit.network import Network
 from mailkit.results import Record, Rows
 
-__all__ = ["OldWay", "old_way", "registered_domain"]
+__all__ = ["OldWay", "is_public_suffix", "old_way", "registered_domain"]
 
 
 @dataclass(frozen=True)
@@ -56,16 +57,22 @@ def registered_domain(domain: str) -> str | None:
     return str(suffixes.privatesuffix(domain) or domain)
 
 
-def old_way(domain: str, questions: Questions) -> OldWay:
+def is_public_suffix(domain: str) -> bool | None:
+    """Return whether *domain* is a public suffix by the list; None when the list is missing."""
+    suffixes = _list()
+    return None if suffixes is None else bool(suffixes.is_public(domain))
+
+
+def old_way(domain: str, net: Network) -> OldWay:
     """Return what policy discovery after RFC 7489 section 6.6.3 finds for *domain*."""
     organizational = registered_domain(domain)
     if organizational is None:
         reason = "the package publicsuffixlist is not installed, so the old way cannot be shown"
         return OldWay("unknown", "", "", "", None, 100, Rows(Query, []), reason)
-    nodes = [node(domain, questions)]
+    nodes = [node(domain, net)]
     if not nodes[0].failed and not nodes[0].texts and organizational != domain:
-        nodes.append(node(organizational, questions))
-    queries = Rows(Query, [_query(i, n) for i, n in enumerate(nodes, start=1)], caption=questions.net.caption)
+        nodes.append(node(organizational, net))
+    queries = Rows(Query, [_query(i, n) for i, n in enumerate(nodes, start=1)], caption=net.caption)
     last = nodes[-1]
     if last.failed:
         reason = f"{last.name} was not answered: {last.answer.reason}"

@@ -1,11 +1,11 @@
-"""The DNS tree walk: from a name up to its top-level domain, in at most eight questions (RFC 9989 section 4.10)."""
+"""The DNS tree walk: from a name up to its top-level domain, in at most eight net (RFC 9989 section 4.10)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mailkit.dmarc.asking import Node, Questions, node
-from mailkit.network import Status
+from mailkit.dmarc.asking import Node, node
+from mailkit.network import Network, Status
 from mailkit.results import Record, Rows, hidden
 
 __all__ = ["MAX_QUERIES", "Query", "Walk", "targets", "walk"]
@@ -57,11 +57,11 @@ def targets(domain: str) -> tuple[str, ...]:
     return (domain, *(".".join(rest[i:]) for i in range(len(rest))))
 
 
-def walk(domain: str, questions: Questions) -> Walk:
+def walk(domain: str, net: Network) -> Walk:
     """Return the walk that starts at *domain*, given with A-labels; it ends early at psd=y, psd=n and at a failure."""
     queries: list[Query] = []
     for number, target in enumerate(targets(domain), start=1):
-        found = node(target, questions)
+        found = node(target, net)
         queries.append(
             Query(
                 number, found.name, found.answer.status, found.record.text if found.record else "", _note(found), found
@@ -69,7 +69,7 @@ def walk(domain: str, questions: Questions) -> Walk:
         )
         if found.failed or (found.record and found.record.psd != "u"):
             break
-    rows = Rows(Query, queries, caption=questions.net.caption)
+    rows = Rows(Query, queries, caption=net.caption)
     return Walk(domain, rows, *_organizational_domain(domain, [query.node for query in queries if query.node]))
 
 
