@@ -215,17 +215,15 @@ def test_findings_on_mistakes(net: Network) -> None:
         "AUTH before TLS": Verdict.FAIL,
         "submission": Verdict.PASS,
         "submission on 465": Verdict.WARN,
-        "SRV record for submission": Verdict.INFO,
+        "SRV record for submission": Verdict.PASS,
         "old mechanisms": Verdict.INFO,
     }
     by_check = {finding.check: finding for finding in found}
     assert "smtpd_tls_auth_only = yes" in by_check["AUTH before TLS"].fix
-    record = "_submission._tcp.mistakes.example. IN SRV 10 0 587 smtp.mistakes.example."
-    assert by_check["SRV record for submission"].fix == record
     isp = [finding.fix for finding in smtp_auth.findings("isp.example", net=net) if finding.fix]
     assert isp == [
-        "_submissions._tcp.isp.example. IN SRV 0 0 465 smtp.isp.example.",
-        "_submission._tcp.isp.example. IN SRV 10 0 587 smtp.isp.example.",
+        "_submissions._tcp.isp.example. 3600 IN SRV 0 0 465 smtp.isp.example.",
+        "_submission._tcp.isp.example. 3600 IN SRV 10 0 587 smtp.isp.example.",
     ]
 
 
@@ -234,7 +232,7 @@ def test_findings_on_mistakes(net: Network) -> None:
     [
         ("example.com", "office", {"submission": Verdict.INFO}),
         ("kaisha.example", "offline", {"submission": Verdict.UNKNOWN}),
-        ("example.net", "home", {"AUTH before TLS": Verdict.UNKNOWN, "submission": Verdict.UNKNOWN}),
+        ("example.net", "home", {"AUTH before TLS": Verdict.UNKNOWN, "submission": Verdict.INFO}),
     ],
 )
 def test_findings_where_there_is_little_to_see(
@@ -258,8 +256,12 @@ def test_findings_on_servers_without_tls(net: Network, keywords: tuple[str, ...]
         c.hear()
 
     with scripted(script, net) as fake:
-        found = smtp_auth.findings("isp.example", net=fake)
-    assert verdicts(found)[check] is verdict
+        found = smtp_auth.findings("kaisha.example", net=fake)
+        guessed = smtp_auth.findings("isp.example", net=fake)
+    assert {finding.verdict for finding in found if finding.check == check} >= {verdict}
+    # isp.example announces nothing: under usual names the same is described and not blamed.  Its MX it does announce.
+    theirs = [f for f in guessed if f.check == check and "mx." not in f.evidence]
+    assert theirs and not any(f.verdict in (Verdict.WARN, Verdict.FAIL) or f.fix for f in theirs)
 
 
 # Logging in.
@@ -327,7 +329,7 @@ def test_login_says_nothing_without_verified_tls(net: Network) -> None:
         seen = smtp_auth.login(HOST, 587, HANAKO, password=SECRET, net=fake)
     assert (seen.outcome, seen.stage) == (Outcome.REJECTED, Stage.STARTTLS)
     with scripted(other_name, net) as fake:
-        seen = smtp_auth.login("smtp.bigmail.example", 587, HANAKO, password=SECRET, net=fake)
+        seen = smtp_auth.login("smtp.bigmail.example", 587, HANAKO, password=SECRET, net=fake, outside=True)
         assert (seen.outcome, seen.stage) == (Outcome.TLS_FAILURE, Stage.STARTTLS)
         untrusted = smtp_auth.login(HOST, 587, HANAKO, password=SECRET, net=without_ca(fake))
     assert untrusted.outcome is Outcome.TLS_FAILURE
@@ -353,6 +355,42 @@ def test_where_the_password_comes_from(world: Lab, net: Network, monkeypatch: py
     monkeypatch.setenv(VARIABLE, world.account(HANAKO).password)
     assert smtp_auth.login("smtp.kaisha.example", 587, HANAKO, net=net).outcome is Outcome.OPEN
     assert len(asked) == 1
+
+
+def test_no_password_follows_the_dns_out_of_the_domain(
+    world: Lab, net: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 6186 section 6: a host outside the domain of the account is refused, or asked about at the prompt."""
+    asked: list[str] = []
+
+    def prompt(text: str) -> str:
+        asked.append(text)
+        return ""
+
+    heard: list[list[str]] = []
+
+    def listens(c: Conversation) -> None:
+        heard.append(c.heard)
+        c.ehlo("STARTTLS", "AUTH PLAIN")
+        c.hear()
+
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr(getpass, "getpass", prompt)
+    stranger = "smtp.spoof.example"
+    with scripted(listens, net) as fake:
+        given = smtp_auth.login(stranger, 587, HANAKO, password=SECRET, net=fake)
+        assert not asked
+        monkeypatch.setenv(VARIABLE, SECRET)
+        seen = [
+            given,
+            smtp_auth.login(stranger, 587, HANAKO, net=fake),
+            smtp_auth.login(stranger, 587, "hanako", net=fake),
+        ]
+        assert [(one.outcome, "outside the domain" in one.reason) for one in seen] == [(Outcome.NOT_RUN, True)] * 3
+        assert not heard
+        assert len(asked) == 2 and all("was it you who chose it" in text and stranger in text for text in asked)
+        smtp_auth.login(stranger, 587, HANAKO, net=fake, outside=True)
+        assert len(asked) == 2 and heard
 
 
 @pytest.mark.parametrize("error", [EOFError, OSError, NotImplementedError, getpass.GetPassWarning])

@@ -1,8 +1,8 @@
 """Every door of a domain: where mail for it comes in and where its users hand mail in, and what each offers.
 
 Relay is port 25 of the MX (RFC 5321 section 5.1).  Submission is where the SRV records say (RFC 6186 section 3.1,
-``_submissions`` from RFC 8314 section 5.1), else under one of the usual names; ports 587 (RFC 6409) and 465
-(RFC 8314 section 3.3), and 2525, which no standard gives to mail.
+``_submissions`` from RFC 8314 section 5.1), else a guess: the usual names, or a host of the domain's own that takes
+its mail; ports 587 (RFC 6409) and 465 (RFC 8314 section 3.3), and 2525, which no standard gives to mail.
 """
 
 from __future__ import annotations
@@ -10,21 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from mailkit.clients import IMPLICIT_TLS_PORTS
-from mailkit.network import LookupFailed, Network
+from mailkit.network import Network
+from mailkit.network.endpoints import Discovered, Endpoint, Found, Purpose, discover, inside
 from mailkit.network.health import answers_for_everyone
 from mailkit.network.parallel import each, meanwhile
-from mailkit.op25b import mail_exchangers, service_targets
 from mailkit.results import Outcome, Record, Rows, Sentence, Stage, hidden
 from mailkit.smtp_auth.ehlo import Capabilities, Offer, capabilities
 
-__all__ = ["SUBMISSION_PORTS", "Door", "doors", "in_words"]
+__all__ = ["USUAL_PORTS", "Door", "doors", "in_words", "look"]
 
-SUBMISSION_PORTS = (587, 465, 2525)
+# The ports of submission, and whether TLS begins with the first octet there.
+USUAL_PORTS = {587: False, 465: True, 2525: False}
 
-_SERVICES = ("_submissions", "_submission")
-_USUAL_NAMES = ("smtp", "mail", "submission")
-_MOST_HOSTS = 3  # of each kind: enough to see, few enough to be polite
+_MOST_HOSTS = 3  # whose usual ports are tried: enough to see, few enough to be polite
+_MOST_PORTS = 12  # of submission
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,9 @@ class Door(Record):
     """One port of one host: its ``part`` (relay or submission), how it was found, and what it offers.
 
     ``tls`` is "from the start", "STARTTLS" or "none".  ``auth_before_tls`` and ``auth_after_tls`` are the mechanisms
-    of AUTH, "none" where it is not offered, and "–" where there is no before or after.  All three are empty where
-    the door was not seen.
+    of AUTH, "none" where it is not offered, and "–" where there is no before or after.  Each is empty where it was
+    not seen.  ``found`` says whether the domain announces the door or it was guessed, ``own`` whether the host is the
+    domain's own or a provider's.
     """
 
     host: str
@@ -46,6 +46,8 @@ class Door(Record):
     auth_before_tls: str = ""
     auth_after_tls: str = ""
     reason: str = ""
+    found: Found = Found.ANNOUNCED
+    own: bool = True
     capabilities: Capabilities | None = hidden(None)
 
     @property
@@ -53,83 +55,82 @@ class Door(Record):
         """The door as ``host:port``."""
         return f"{self.host}:{self.port}"
 
+    @property
+    def answerable(self) -> bool:
+        """True when the domain has to answer for it: the host is its own, and it announces the door."""
+        return self.own and self.found is Found.ANNOUNCED
+
 
 def doors(domain: str, *, net: Network) -> Rows[Door]:
     """Return every door of *domain* that can be found, with what it offers before TLS and inside it.
 
     No rows when neither MX nor submission server can be found from here.  Each door is connected to once; on port
-    25 an address where nobody lives is dialled as well, to unmask whoever answers for everyone.
+    25 an address where nobody lives is dialled as well, to unmask whoever answers for everyone.  Raises ValueError
+    for what is no domain name.
     """
-    relay, submission = each(lambda find: find(domain, net), (_relay, _submission))
-    found = [*relay, *submission]
+    return look(domain, discover(domain, net=net, purposes=(Purpose.RELAY, Purpose.SUBMISSION)), net=net)
+
+
+def look(domain: str, discovered: Discovered, *, net: Network) -> Rows[Door]:
+    """Return :func:`doors` of what was *discovered* about *domain*."""
+    relay = [endpoint for endpoint in discovered.endpoints if endpoint.purpose is Purpose.RELAY]
+    found = [*relay, *_submission(domain, relay, discovered)]
     if not found:
         return Rows(Door, (), caption=net.caption)
     masked = meanwhile(lambda: answers_for_everyone(net))
-    seen = each(lambda door: _look(door, net), found)
+    seen = each(lambda endpoint: _look(endpoint, domain, net), found)
     return Rows(Door, [_unmask(door) if masked.result() else door for door in seen], caption=net.caption)
 
 
-def _relay(domain: str, net: Network) -> list[Door]:
-    return [Door(host, 25, "relay", "MX") for host in mail_exchangers(domain, net=net)[:_MOST_HOSTS]]
+def _submission(domain: str, relay: list[Endpoint], discovered: Discovered) -> list[Endpoint]:
+    """Return the endpoints of submission, and the usual ports of the domain's own hosts among them."""
+    named = [endpoint for endpoint in discovered.endpoints if endpoint.purpose is Purpose.SUBMISSION]
+    if named:
+        source = "usual port" if named[0].found is Found.ANNOUNCED else "usual name"
+        more = _usual_ports((endpoint for endpoint in named if inside(endpoint.host, domain)), source)
+    elif any(left.purpose is Purpose.SUBMISSION for left in discovered.left_out):
+        more = []  # the domain says where its users go, or that they go nowhere
+    else:
+        # A small company runs everything on one host.
+        more = _usual_ports((endpoint for endpoint in relay if inside(endpoint.host, domain)), "MX host")
+    every: dict[tuple[str, int], Endpoint] = {}
+    for endpoint in (*named, *more):
+        every.setdefault((endpoint.host, endpoint.port), endpoint)
+    return list(every.values())[:_MOST_PORTS]
 
 
-def _submission(domain: str, net: Network) -> list[Door]:
-    published = each(lambda service: service_targets(service, domain, net=net) or [], _SERVICES)
-    if any(published):
-        named = [
-            Door(host, port, "submission", f"SRV {service}")
-            for service, targets in zip(_SERVICES, published)
-            for host, port in targets
-            if host
-        ]
-        known = {(door.host, door.port) for door in named}
-        hosts = list(dict.fromkeys(door.host for door in named))[:_MOST_HOSTS]
-        kept = [door for door in named if door.host in hosts]
-        return kept + [door for door in _usual_ports(hosts, "usual port") if (door.host, door.port) not in known]
-    hosts = _with_addresses([f"{name}.{domain}" for name in _USUAL_NAMES], net)
-    if hosts:
-        return _usual_ports(hosts, "usual name")
-    # A small company runs everything on one host.
-    return _usual_ports(_with_addresses(mail_exchangers(domain, net=net)[:_MOST_HOSTS], net), "MX host")
+def _usual_ports(known: Iterable[Endpoint], source: str) -> list[Endpoint]:
+    hosts = list({endpoint.host: endpoint for endpoint in known}.values())[:_MOST_HOSTS]
+    return [
+        replace(host, port=port, purpose=Purpose.SUBMISSION, implicit_tls=implicit, found=Found.GUESSED, source=source)
+        for host in hosts
+        for port, implicit in USUAL_PORTS.items()
+    ]
 
 
-def _usual_ports(hosts: Iterable[str], found_by: str) -> list[Door]:
-    return [Door(host, port, "submission", found_by) for host in hosts for port in SUBMISSION_PORTS]
-
-
-def _with_addresses(names: list[str], net: Network) -> list[str]:
-    """Return those of *names* that have an address, and of several with the same addresses the first."""
-
-    def addresses(name: str) -> tuple[str, ...]:
-        try:
-            return net.addresses(name)
-        except (LookupFailed, ValueError):
-            return ()
-
-    known = dict(zip(reversed(names), reversed(each(addresses, names))))
-    first = {found: name for name, found in known.items() if found}
-    return [name for name in names if first.get(known[name]) == name]
-
-
-def _look(door: Door, net: Network) -> Door:
-    seen = capabilities(door.host, door.port, net=net)
+def _look(endpoint: Endpoint, domain: str, net: Network) -> Door:
+    seen = capabilities(endpoint.host, endpoint.port, net=net, implicit_tls=endpoint.implicit_tls)
     before, after = seen.before_tls, seen.after_tls
-    known = before is not None or after is not None
-    if not known:
+    if before is None and after is None:
         tls = ""
-    elif door.port in IMPLICIT_TLS_PORTS:
+    elif endpoint.implicit_tls:
         tls = "from the start"
     else:
         tls = "STARTTLS" if before is not None and before.starttls else "none"
-    broken = tls == "STARTTLS" and after is None  # offered, but the handshake failed: what is inside, nobody saw
-    return replace(
-        door,
+    broken = tls == "STARTTLS" and after is None  # offered, but it did not come about: what is inside, nobody saw
+    return Door(
+        endpoint.host,
+        endpoint.port,
+        "relay" if endpoint.purpose is Purpose.RELAY else "submission",
+        endpoint.source,
         outcome=seen.outcome,
         stage=seen.stage,
         tls=tls,
-        auth_before_tls=_mechanisms(before) if known else "",
-        auth_after_tls=_mechanisms(after) if known and not broken else "",
+        auth_before_tls=_mechanisms(before) if tls else "",
+        auth_after_tls=_mechanisms(after) if tls and not broken else "",
         reason=seen.reason,
+        found=endpoint.found,
+        own=inside(endpoint.host, domain),
         capabilities=seen,
     )
 
@@ -153,9 +154,9 @@ def in_words(rows: Rows[Door]) -> Sentence:
     said = [f"{len(seen)} of {len(rows)} doors could be looked at from here."]
     if not seen:
         return Sentence(said[0])
-    inside = [door for door in seen if door.auth_after_tls not in ("", "–", "none")]
+    inside_tls = [door for door in seen if door.auth_after_tls not in ("", "–", "none")]
     clear = [door for door in seen if door.auth_before_tls not in ("–", "none")]
-    said.append(f"Logging in is offered inside TLS at {_names(inside)}, and before TLS at {_names(clear)}.")
+    said.append(f"Logging in is offered inside TLS at {_names(inside_tls)}, and before TLS at {_names(clear)}.")
     if clear:
         said.append("Whoever logs in before TLS says the password to everybody on the way.")
     return Sentence(" ".join(said))
