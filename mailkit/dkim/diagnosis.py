@@ -73,7 +73,7 @@ def header_change(message: Message, signature: Signature, public: PublicKey, tri
             chosen = covered(fields, signature)
             if fits(signed_data(chosen, signature.field, signature.header_canonicalization)):
                 return f"a signed header field was changed: {guess}"
-    names = ", ".join(visible(name.decode(), 60) for name in dict.fromkeys(signature.signed))
+    names = ", ".join(visible(name.decode(), 60) for name in dict.fromkeys(signature.signed[:100]))
     which = f"the signature cannot tell which of {visible(names, 200)}"
     if isinstance(public, RSAPublicKey):
         return f"a signed header field, or the signature field itself, was changed; {which}"

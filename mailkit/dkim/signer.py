@@ -36,6 +36,7 @@ DEFAULT_HEADERS = (
 
 _SIGNED = {name.lower().encode(): name for name in DEFAULT_HEADERS}
 _CANONICALIZATIONS = tuple(f"{header}/{body}" for header in ("relaxed", "simple") for body in ("relaxed", "simple"))
+_PIECES = re.compile(r"[^: ]+[: ]?")  # a line may end after each: a tag, or a name of h=
 _LINE = 72  # octets before a line of the signature field is folded
 
 
@@ -168,12 +169,9 @@ def _times(now: datetime | None, expires_after: timedelta | None) -> dict[str, s
 
 def _fold(tags: dict[str, str]) -> bytes:
     """Return the value of the field up to and with an empty b=, folded where that changes nothing (section 3.5)."""
-    pieces: list[str] = []  # a line may end after each
-    for tag, value in tags.items():
-        *names, last = f"{tag}={value};".split(":")  # only h= has colons
-        pieces.extend([*(f"{name}:" for name in names), f"{last} "])
+    text = "".join([f"{tag}={value}; " for tag, value in tags.items()])
     lines, line = [], ""
-    for piece in pieces:
+    for piece in _PIECES.findall(text):
         if line and len(line) + len(piece) > _LINE:
             lines.append(line.rstrip())
             line = ""

@@ -97,6 +97,7 @@ class _Job:
     bodies: dict[str, bytes] = field(default_factory=dict)
     hashes: dict[tuple[str, int], bytes] = field(default_factory=dict)
     lines: dict[str, dict[bytes, int]] = field(default_factory=dict)
+    headers: dict[int, bytes] = field(default_factory=dict)
 
     def body(self, algorithm: str) -> bytes:
         if algorithm not in self.bodies:
@@ -107,6 +108,14 @@ class _Job:
         if (algorithm, length) not in self.hashes:
             self.hashes[algorithm, length] = hashlib.sha256(self.body(algorithm)[:length]).digest()
         return self.hashes[algorithm, length]
+
+    def header(self, signature: Signature) -> bytes:
+        """Return what *signature* signed of the header, the same for every key that is tried."""
+        if id(signature.field) not in self.headers:
+            fields = covered(self.message.fields, signature)
+            data = signed_data(fields, signature.field, signature.header_canonicalization)
+            self.headers[id(signature.field)] = data
+        return self.headers[id(signature.field)]
 
     def line_hashes(self, algorithm: str) -> dict[bytes, int]:
         if algorithm not in self.lines:
@@ -202,9 +211,7 @@ def _with_key(row: Verification, signature: Signature, public: PublicKey, job: _
     body = job.body(signature.body_canonicalization)
     length = len(body) if signature.body_length is None else signature.body_length
     body_fits = length <= len(body) and job.body_hash(signature.body_canonicalization, length) == signature.body_hash
-    fields = covered(job.message.fields, signature)
-    data = signed_data(fields, signature.field, signature.header_canonicalization)
-    header_fits = is_right(public, signature.value, data)
+    header_fits = is_right(public, signature.value, job.header(signature))
     if not body_fits or not header_fits:
         hashes = {} if body_fits else job.line_hashes(signature.body_canonicalization)
         reason = "" if body_fits else body_change(signature, body, hashes)
