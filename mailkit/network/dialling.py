@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from mailkit.network import socks
 from mailkit.network.deadline import Deadline
 from mailkit.network.dns_lookup import Answer, Status
+from mailkit.network.silence import Silence
 from mailkit.network.slots import Slots
 from mailkit.network.socks import Proxy
 
@@ -38,11 +39,14 @@ def first_of(
     slots: Slots,
     queue: float,
     spare: int = 0,
+    silence: Silence | None = None,
+    place: str = "",
 ) -> socket.socket:
     """Return a socket connected to the first of *addresses* that takes the connection, before *deadline*.
 
     Each address has its share of the time, and *spare* shares are kept for addresses not known yet.  Waiting for one
-    of the *slots*, at most *queue* seconds, does not count.  Raises what the last attempt raised.
+    of the *slots*, at most *queue* seconds, does not count.  What *silence* knows to be silent from *place* is not
+    waited for again.  Raises what the last attempt raised.
     """
     failure: OSError = TimeoutError("timed out")
     for turn, address in enumerate(addresses):
@@ -50,7 +54,8 @@ def first_of(
             taken = slots.take(address, queue)
         try:
             # A silent address must leave time for the next one.
-            return _connect(address, port, deadline.left() / (len(addresses) + spare - turn), proxy)
+            share = deadline.left() / (len(addresses) + spare - turn)
+            return _connect(address, port, share, proxy, silence or Silence(), place)
         except OSError as error:
             failure = error
         if taken:
@@ -60,11 +65,24 @@ def first_of(
     raise failure
 
 
-def _connect(address: str, port: int, timeout: float, proxy: Proxy | None) -> socket.socket:
-    if proxy is not None:
-        sock = socks.connect(proxy, address, port, timeout)
-    else:
-        sock = socket.create_connection((address, port), timeout)
+def _connect(
+    address: str, port: int, timeout: float, proxy: Proxy | None, silence: Silence, place: str
+) -> socket.socket:
+    wait = silence.patience(place, address, port, timeout)
+    if not wait:
+        raise TimeoutError("timed out")
+    try:
+        if proxy is not None:
+            sock = socks.connect(proxy, address, port, wait)
+        else:
+            sock = socket.create_connection((address, port), wait)
+    except TimeoutError:
+        silence.nothing(place, address, port, wait)
+        raise
+    except ConnectionError:  # refused or reset: something is there
+        silence.heard(place)
+        raise
+    silence.heard(place)
     sock.settimeout(timeout)
     return sock
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mailkit.network.dns_lookup import Answer, Status
+from mailkit.network.silence import Silence
 
 __all__ = ["Memory"]
 
@@ -36,6 +37,7 @@ class Memory:
         self._asked: dict[Hashable, _Asked] = {}
         self._facts: dict[Hashable, Future[Any]] = {}
         self._given_up: dict[Hashable, str] = {}
+        self.silence = Silence()
 
     def answer(self, question: Hashable, patience: float, ask: Callable[[], Answer]) -> Answer | None:
         """Return the answer to *question*, from memory or by calling *ask*; None when it did not come in time.

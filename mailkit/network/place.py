@@ -278,7 +278,17 @@ class Network:
 
     def _first(self, addresses: tuple[str, ...], port: int, deadline: Deadline, spare: int = 0) -> socket.socket:
         queue = _left(self.deadline, _QUEUE)
-        return first_of(addresses, port, deadline, proxy=self.proxy, slots=self._slots, queue=queue, spare=spare)
+        return first_of(
+            addresses,
+            port,
+            deadline,
+            proxy=self.proxy,
+            slots=self._slots,
+            queue=queue,
+            spare=spare,
+            silence=self.memory.silence if self.memory else None,
+            place=self.vantage,
+        )
 
 
 def _left(deadline: Deadline | None, seconds: float) -> float:
