@@ -11,7 +11,7 @@ from support_dns import dns_world
 from mailkit import op25b
 from mailkit.lab import Lab
 from mailkit.network import Network
-from mailkit.op25b.reverse_dns import looks_generic
+from mailkit.op25b.generic_names import looks_generic
 from mailkit.results import Finding, Outcome, Stage, Verdict
 
 
@@ -137,8 +137,11 @@ def test_diagnose_after_the_block_is_lifted(lab: Lab, net: Network) -> None:
 
 def test_one_dead_server_is_no_blocked_port(net: Network) -> None:
     here = replace(net, probe_domains=())
-    # Of the MX of mistakes.example one is down and one greets late: the late one shows that the port is open.
-    assert op25b.diagnose("mistakes.example", net=here).verdict is Verdict.PASS
+    # Of the MX of mistakes.example one is down and one greets late.  A filter on the way may take a connection and
+    # throw away what follows, so the late one does not prove that the port is open.
+    finding = op25b.diagnose("mistakes.example", net=here)
+    assert finding.verdict is Verdict.UNKNOWN
+    assert "nobody says a word" in finding.advice
 
 
 def test_one_silent_server_alone_proves_nothing(net: Network) -> None:
@@ -247,11 +250,9 @@ def test_findings_on_every_mistake(net: Network) -> None:
         ("MX name", "down.mistakes.example"): "pass",
         ("MX name", "alias.mistakes.example"): "fail",
         ("MX name", "gone.mistakes.example"): "fail",
-        ("outgoing port 25", "from office"): "info",
         ("MX reachable", "mx.mistakes.example"): "unknown",
         ("MX reachable", "down.mistakes.example"): "warn",
         ("MX reachable", "alias.mistakes.example"): "unknown",
-        ("MX reachable", "gone.mistakes.example"): "unknown",
         ("reverse DNS", "192.0.2.201"): "warn",
         ("reverse DNS", "192.0.2.202"): "warn",
     }

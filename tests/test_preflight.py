@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,57 +15,19 @@ import dns.rcode
 import dns.rrset
 import pytest
 from support_dns import serving
-from support_servers import HOST, closed_port, loopback_network, tcp_server, wait_for_end
+from support_places import NOBODY as SEEN_BY_NOBODY
+from support_places import REFUSED, SILENCE, UNREACHABLE, Policy, mail_server, socks
+from support_servers import HOST, closed_port, loopback_network, tcp_server
 
 from mailkit.network import Network
 from mailkit.results import Finding, Rows, Verdict
 from mailkit.start_here import preflight
 from mailkit.start_here.preflight import Machine
 
-SEEN_BY_NOBODY = "203.0.113.254"
 DOMAIN, MX, SMTP, SIX = "mail.test", "mx.mail.test", "smtp.mail.test", "2001:db8::1"
 ADDRESSES = {MX: "192.0.2.25", SMTP: "192.0.2.58", DOMAIN: "192.0.2.80"}
 
 GOOD = Machine((3, 12, 1), {"dnspython": "2.9.2"}, frozenset(), None, True)
-
-# A SOCKS server's word about a target: a loopback port to connect to, a reply code (RFC 1928 section 6), or silence.
-Policy = Callable[[str, int], int | str]
-UNREACHABLE, REFUSED, SILENCE = "3", "5", ""
-
-
-@contextmanager
-def socks(policy: Policy) -> Iterator[str]:
-    """A SOCKS5 server whose policy plays the network; yields its URL."""
-
-    def behave(client: socket.socket) -> None:
-        client.recv(2 + client.recv(2)[1])
-        client.sendall(b"\x05\x00")
-        kind = client.recv(4)[3]
-        size, family = (4, socket.AF_INET) if kind == 1 else (16, socket.AF_INET6)
-        address = socket.inet_ntop(family, client.recv(size))
-        verdict = policy(address, struct.unpack("!H", client.recv(2))[0])
-        if isinstance(verdict, str):
-            if verdict:
-                client.sendall(b"\x05" + bytes([int(verdict)]) + b"\x00\x01" + bytes(6))
-            wait_for_end(client)
-            return
-        client.sendall(b"\x05\x00\x00\x01" + bytes(6))
-        with socket.create_connection((HOST, verdict)) as server:
-            # The mail server below speaks first and answers line by line, so turns alternate.
-            while data := server.recv(65536):
-                client.sendall(data)
-                if not (typed := client.recv(65536)):
-                    return
-                server.sendall(typed)
-
-    with tcp_server(behave) as port:
-        yield f"socks5://{HOST}:{port}"
-
-
-def mail_server(connection: socket.socket) -> None:
-    connection.sendall(b"220 here\r\n")
-    for line in connection.makefile("rb"):
-        connection.sendall(b"221 bye\r\n" if line.startswith(b"QUIT") else b"250 ok\r\n")
 
 
 def honest(query: dns.message.Message, transport: str) -> dns.message.Message:

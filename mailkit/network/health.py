@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from mailkit.network.dialling import LookupFailed
 from mailkit.network.dns_lookup import Answer, Status
 from mailkit.network.exchangers import mail_exchangers
 from mailkit.network.hosts import look_up
@@ -27,7 +28,6 @@ __all__ = ["Resolver", "Way", "Ways", "answers_for_everyone", "resolver", "troub
 
 _MOST_DOMAINS = 3
 _MOST_HOSTS = 4  # of each kind: enough to be sure, few enough to be polite
-_GREETING = 2.0  # seconds to wait for a server's greeting before we leave, at most
 _NEAR = 2.0  # seconds: who answers for everyone sits on our way, nearer than any server
 _CONTROL = (587, 465)  # what must stay open where port 25 is closed (RFC 5068 section 4.1)
 
@@ -129,7 +129,7 @@ def answers_for_everyone(net: Network, port: int = 25) -> bool:
     Then somebody on the way answers for everyone, and what connects on that port shows no server.  It takes at most
     2 seconds, and a remembering network dials only once.
     """
-    return _once(net, f"nobody:{port}", net.vantage, lambda: _connects(net, net.nobody, port, _NEAR) is True)
+    return _once(net, f"nobody:{port}", net.vantage, lambda: _takes(net, port))
 
 
 def _once(net: Network, what: str, where: object, find_out: Callable[[], _T]) -> _T:
@@ -184,7 +184,7 @@ def _port25(relay: list[bool | None], control: list[bool | None], answered: bool
         return Way.INTERCEPTED
     if True in relay:
         return Way.OPEN
-    return Way.CLOSED if relay and True in control else Way.UNKNOWN
+    return Way.CLOSED if relay and None not in relay and True in control else Way.UNKNOWN
 
 
 def _ipv6(over_ipv6: list[bool | None], seen: dict[tuple[str, int], bool | None]) -> Way:
@@ -208,19 +208,36 @@ def _addresses(hosts: list[tuple[str, ...]]) -> list[str]:
     return ipv4 + ipv6
 
 
-def _connects(net: Network, address: str, port: int, timeout: float | None = None) -> bool | None:
-    """Connect, wait for the greeting and leave.  Return whether it connected; None when a proxy is to blame."""
-    wait = net.timeout if timeout is None else min(timeout, net.timeout)
+def _takes(net: Network, port: int) -> bool:
+    """Return whether the address where nobody lives takes a connection on *port*."""
     try:
-        with net.slot(address), net.dial(address, port, timeout=wait) as sock:
-            sock.settimeout(min(_GREETING, net.timeout))
-            try:
-                if port == 25 and sock.recv(512):  # 465 waits for TLS instead
-                    sock.sendall(b"QUIT\r\n")
-            except OSError:
-                pass
-    except ProxyError:
-        return None
-    except (LookupFailed, OSError):
+        with net.slot(net.nobody):
+            net.dial(net.nobody, port, timeout=min(_NEAR, net.timeout)).close()
+    except OSError:
         return False
     return True
+
+
+def _connects(net: Network, address: str, port: int) -> bool | None:
+    """Connect, on port 25 hear the greeting, and leave.  Return whether somebody is there; None when it is not known.
+
+    A connection alone proves nothing on port 25: a filter on the way may take it and throw away what follows.
+    """
+    try:
+        with net.slot(address), net.dial(address, port) as sock:
+            return port != 25 or _greets(sock, net.timeout) or None
+    except ProxyError:
+        return None
+    except OSError:
+        return False
+
+
+def _greets(sock: socket.socket, seconds: float) -> bool:
+    try:
+        sock.settimeout(seconds)
+        greeted = bool(sock.recv(512))
+    except OSError:
+        return False
+    with suppress(OSError):
+        sock.sendall(b"QUIT\r\n")
+    return greeted

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from mailkit.clients import SMTP
 from mailkit.conversation.attempts import FAILURES, OWN_MACHINE
 from mailkit.network import Network
+from mailkit.network.health import trouble
 from mailkit.network.parallel import each
 from mailkit.op25b.doors import mail_exchangers, submission_hosts
 from mailkit.op25b.scanning import Reach, scan
@@ -34,26 +35,39 @@ class _Seen:
 
     relay: Counter[Outcome]
     control: Counter[Outcome]
-    connected: int  # connections made to port 25, greeting or not
+    spoken: int  # servers that said something on port 25
+    connected: int  # connections made to it, whatever was said then
     through: int  # and to the submission ports
+
+    no_ipv6: bool  # from here no way leads to any IPv6 address: those are not counted
 
     @property
     def evidence(self) -> str:
         relay, control = (_count(c) for c in (self.relay, self.control))
-        return (
-            f"port 25 of {self.relay.total()} mail server addresses: {relay}; ports 587 and 465 as a control: {control}"
+        counted = (
+            "mail server addresses (IPv4, since there is no IPv6 here)" if self.no_ipv6 else "mail server addresses"
         )
+        return f"port 25 of {self.relay.total()} {counted}: {relay}; ports 587 and 465 as a control: {control}"
 
 
 def _count(outcomes: Counter[Outcome]) -> str:
     return ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items())) or "none found"
 
 
-def _seen(relay: Rows[Reach], control: Rows[Reach]) -> _Seen:
-    # A server that greets late or says no is behind an open port: only how far the connection got counts.
+# A server that refuses us, or speaks another protocol, was reached all the same.
+_SPOKEN = (Outcome.OPEN, Outcome.REJECTED, Outcome.PROTOCOL_ERROR)
+
+
+def _seen(relay: list[Reach], control: list[Reach]) -> _Seen:
+    over_ipv6 = [row for row in (*relay, *control) if ":" in row.address]
+    no_ipv6 = bool(over_ipv6) and all(row.outcome is Outcome.UNREACHABLE for row in over_ipv6)
+    if no_ipv6 and len(over_ipv6) < len(relay) + len(control):
+        relay, control = ([row for row in rows if ":" not in row.address] for rows in (relay, control))
     return _Seen(
+        no_ipv6=no_ipv6,
         relay=Counter(row.outcome for row in relay),
         control=Counter(row.outcome for row in control),
+        spoken=sum(row.outcome in _SPOKEN for row in relay),
         connected=sum(row.connected and row.outcome is not Outcome.INTERCEPTED for row in relay),
         through=sum(row.connected and row.outcome is not Outcome.INTERCEPTED for row in control),
     )
@@ -69,15 +83,17 @@ def diagnose(targets: str | Iterable[str] | None = None, *, net: Network) -> Fin
     domains = _domains(targets, net)
     if not domains:
         raise ValueError("name a mail domain to test with: diagnose(['kaisha.example'], net=net)")
+    net = net.remembering()
+    if explanation := trouble(net):
+        return _finding(net, Verdict.UNKNOWN, explanation, _NO_DNS)
     exchangers = each(lambda domain: mail_exchangers(domain, net=net)[:2], domains)
     hosts = list(dict.fromkeys(host for some in exchangers for host in some))[:_MOST_HOSTS]
     if not hosts:
         return _finding(net, Verdict.UNKNOWN, "no mail server's name could be resolved", _NO_DNS)
     known = [domain for domain, some in zip(domains, exchangers) if some]
     doors = [host for some in each(lambda d: submission_hosts(d, net=net)[:1], known) for host in some]
-    relay, control = each(
-        lambda job: scan(job[0], job[1], net=net), [(hosts, (25,)), (doors[:_MOST_HOSTS], _SUBMISSION)]
-    )
+    jobs: list[tuple[list[str], tuple[int, ...]]] = [(hosts, (25,)), (doors[:_MOST_HOSTS], _SUBMISSION)]
+    relay, control = each(lambda job: list(scan(job[0], job[1], net=net)) if job[0] else [], jobs)
     seen = _seen(relay, control)
     verdict, advice = _conclude(seen, relay)
     return _finding(net, verdict, seen.evidence, advice)
@@ -109,6 +125,11 @@ _INTERCEPTED = (
     "Somebody on the way answers for every address on port 25, as some providers and security products do. Mail sent "
     "this way does not reach the server it was meant for. Use submission (587 or 465), where TLS would show it."
 )
+_MUTE = (
+    "Connections to port 25 are made, and then nobody says a word. Slow servers look like this, and so do proxies and "
+    "filters that finish the handshake themselves and throw away what follows. Wait longer, or ask from another "
+    "network."
+)
 _DROPPED = (
     "Connections to port 25 vanish while others pass. That is consistent with OP25B, and also with a company's "
     "firewall, a security product or this machine's own firewall: from one place they look alike. Ask from another "
@@ -119,6 +140,16 @@ _REFUSED = (
     "Whose it is cannot be told from here, this machine's own firewall included. Send through a submission server on "
     "587 or 465."
 )
+_TURNED_BACK = (
+    "Connections to port 25 come back as unreachable, for all servers alike, while other ports pass: a router or "
+    "filter on the way says so in an ICMP error. Whose it is cannot be told from here. Send through a submission "
+    "server on 587 or 465."
+)
+_MIXED = (
+    "No connection to port 25 gets through while other ports pass, and the attempts end in different ways: a filter on "
+    "the way is likely, and some of the servers may be down as well. Ask from another network. Send through a "
+    "submission server on 587 or 465."
+)
 _ONE_HOST = (
     "Too few servers were asked to tell a blocked port from servers that are down. Name more domains to test with."
 )
@@ -128,11 +159,13 @@ _NO_CONTROL = (
 )
 
 
-def _conclude(seen: _Seen, relay: Rows[Reach]) -> tuple[Verdict, str]:
+def _conclude(seen: _Seen, relay: list[Reach]) -> tuple[Verdict, str]:
     if seen.relay[Outcome.INTERCEPTED]:
         return Verdict.FAIL, _INTERCEPTED
-    if seen.connected:
+    if seen.spoken:
         return Verdict.PASS, _OPEN
+    if seen.connected:
+        return Verdict.UNKNOWN, _MUTE
     if any(row.reason == OWN_MACHINE for row in relay):
         return Verdict.UNKNOWN, _LOCAL_BLOCK
     if set(seen.relay) | set(seen.control) <= {Outcome.DNS_FAILURE}:
@@ -147,8 +180,18 @@ def _conclude(seen: _Seen, relay: Rows[Reach]) -> tuple[Verdict, str]:
         return Verdict.UNKNOWN, _NO_CONTROL
     if len({row.host for row in relay if row.address}) < 2:
         return Verdict.UNKNOWN, _ONE_HOST
-    refused = seen.relay[Outcome.REFUSED] + seen.relay[Outcome.UNREACHABLE]
-    return Verdict.WARN, _REFUSED if refused > seen.relay[Outcome.TIMEOUT] else _DROPPED
+    return Verdict.WARN, _how_closed(set(seen.relay))
+
+
+def _how_closed(outcomes: set[Outcome]) -> str:
+    """Return what a port 25 looks like that no connection gets through, by how the attempts ended."""
+    if outcomes <= {Outcome.TIMEOUT}:
+        return _DROPPED
+    if outcomes <= {Outcome.REFUSED, Outcome.RESET}:
+        return _REFUSED
+    if outcomes <= {Outcome.UNREACHABLE}:
+        return _TURNED_BACK
+    return _MIXED
 
 
 def _finding(net: Network, verdict: Verdict, evidence: str, advice: str) -> Finding:
@@ -158,7 +201,7 @@ def _finding(net: Network, verdict: Verdict, evidence: str, advice: str) -> Find
         verdict=verdict,
         evidence=evidence,
         advice=advice,
-        reference="RFC 5068 section 4",
+        reference="RFC 5068 section 4.1",
         lesson=_LESSON,
     )
 

@@ -1,130 +1,153 @@
-"""What lesson 01 has to say about a domain in a report: its MX, whether they can be reached, their reverse names."""
+"""What lesson 01 has to say about a domain in a report: where it takes mail, and whether one gets there from here."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dns.rdtypes.txtbase import TXTBase
 
-from mailkit.network import Network, Status
-from mailkit.network.dns_lookup import Answer
-from mailkit.op25b.diagnosis import diagnose
-from mailkit.op25b.reverse_dns import reverse
-from mailkit.op25b.scanning import Reach, scan
-from mailkit.results import Finding, Outcome, Rows, Stage, Verdict, visible
+from mailkit.network import DnsRecord, Network, Status, is_host_name, paste
+from mailkit.network.exchangers import Exchangers, mail_exchangers
+from mailkit.network.health import trouble
+from mailkit.network.hosts import Host, Why, look_up
+from mailkit.op25b.reachability import LESSON, about_hosts, about_reverse_names
+from mailkit.op25b.scanning import scan
+from mailkit.results import Finding, Verdict, visible
 
 __all__ = ["findings"]
 
-_LESSON = "01_op25b"
 _MX = "RFC 5321 section 5.1"
+_MOST_HOSTS = 10
+_AGAIN = "Ask again later, or through another resolver."
 
 
 def findings(domain: str, *, net: Network) -> list[Finding]:
-    """Return what can be said about the mail exchangers of *domain* from the place of *net*."""
-    answer = net.lookup(domain, "MX")
-    found = [_about_mx(domain, answer)]
-    hosts = [str(r.exchange).rstrip(".") for r in answer.rdata]  # type: ignore[attr-defined]
-    hosts = [host for host in dict.fromkeys(hosts) if host]
-    if not hosts:
+    """Return what can be said about the mail exchangers of *domain* from the place of *net*.
+
+    Each question is asked once; on a network whose resolver is silent or lies there is one finding, which says so.
+    A null MX is not dialled, and neither is a host that leads to an address which is not public.  Raises ValueError
+    for what is no domain name.
+    """
+    net = net.remembering()
+    if explanation := trouble(net):
+        return [Finding("MX", domain, Verdict.UNKNOWN, explanation, _AGAIN, reference=_MX, lesson=LESSON)]
+    net.prefetch((domain, rdtype) for rdtype in ("MX", "TXT"))
+    exchangers = mail_exchangers(domain, net=net)
+    found = [_about_mx(domain, exchangers, net)]
+    if exchangers.status is not Status.NOERROR:
         return found
-    found += [_about_name(host, net.lookup(host, "A"), net) for host in hosts]
-    reached = scan(hosts, (25,), net=net)
-    place = diagnose([domain], net=net) if any(_unreached(row) for row in reached) else None
-    # That port 25 does not leave from here says nothing about the domain.
-    found += [replace(place, verdict=Verdict.INFO)] if place else []
-    found += [_about_host(host, reached.where(host=host), place) for host in hosts]
-    addresses = list(dict.fromkeys(row.address for row in reached if row.address))
-    return found + [
-        Finding(
-            check="reverse DNS",
-            subject=row.address,
-            # An MX need not be a sender, so a missing name is not yet a fault of the domain.
-            verdict=Verdict.WARN if row.verdict is Verdict.FAIL else row.verdict,
-            evidence=f"{row.name}: {row.reason}" if row.name else row.reason,
-            advice="" if row.verdict is Verdict.PASS else _REVERSE,
-            reference="RFC 1912 section 2.1; RFC 8601 section 3",
-            lesson=_LESSON,
-        )
-        for row in (reverse(addresses, net=net) if addresses else ())
-    ]
+    hosts = exchangers.hosts[:_MOST_HOSTS]
+    if len(exchangers.hosts) > _MOST_HOSTS:
+        evidence = f"{len(exchangers.hosts)} hosts; the first {_MOST_HOSTS} of them are looked at"
+        found.append(Finding("MX", domain, Verdict.UNKNOWN, evidence, _TOO_MANY, reference=_MX, lesson=LESSON))
+    known = look_up(hosts, net=net)
+    found += [_about_name(known[host], domain, net) for host in hosts]
+    public = [host for host in hosts if known[host].addresses]
+    if not public:
+        return found
+    reached = scan(public, (25,), net=net)
+    return [*found, *about_hosts(reached, domain, net), *about_reverse_names(reached, domain, net)]
 
 
-_REVERSE = (
-    "If mail leaves from this address too, ask whoever assigned it for a reverse name that is the server's own and "
-    "that leads back to it. Large receivers refuse senders without one."
-)
+_TOO_MANY = "So many give senders more to try and nothing else; large providers have about five."
 
 
-def _about_mx(domain: str, answer: Answer) -> Finding:
+def _about_mx(domain: str, exchangers: Exchangers, net: Network) -> Finding:
     def finding(verdict: Verdict, evidence: str, advice: str = "", fix: str = "", reference: str = _MX) -> Finding:
-        return Finding("MX", domain, verdict, evidence, advice, fix, reference, _LESSON)
+        return Finding("MX", domain, verdict, evidence, advice, fix, reference, LESSON)
 
-    if answer.status in (Status.SERVFAIL, Status.TIMEOUT):
-        return finding(Verdict.UNKNOWN, answer.reason, "Ask again later, or through another resolver.")
-    if answer.status is Status.NXDOMAIN:
-        return finding(Verdict.FAIL, f"the domain does not exist ({answer.reason})", "Check the spelling.")
-    if answer.status is Status.NODATA:
-        advice = (
-            "Mail then goes to the address of the domain itself, which often is a web server. Name the mail server, or "
-            "say with a null MX that the domain takes no mail."
-        )
-        return finding(Verdict.WARN, "no MX record", advice, f"{domain}. IN MX 0 .", f"{_MX}; RFC 7505")
-    names = [str(r.exchange) for r in answer.rdata]  # type: ignore[attr-defined]
-    if names == ["."]:
+    if exchangers.status in (Status.SERVFAIL, Status.TIMEOUT):
+        return finding(Verdict.UNKNOWN, exchangers.reason, _AGAIN)
+    if exchangers.status is Status.NXDOMAIN:
+        return finding(Verdict.FAIL, f"the domain does not exist ({exchangers.reason})", "Check the spelling.")
+    sends = _lets_hosts_send(domain, net)
+    if exchangers.status is Status.NODATA:
+        return _about_no_mx(domain, exchangers, sends, net)
+    if exchangers.null_mx and sends:
+        evidence = "null MX, though its SPF record lets hosts send: nobody can answer, and no bounce arrives"
+        advice = "Let the domain take mail, or let it send none (v=spf1 -all); many receivers refuse such senders."
+        return finding(Verdict.WARN, evidence, advice, reference="RFC 7505 section 4.2")
+    if exchangers.null_mx:
         return finding(Verdict.PASS, "null MX: the domain takes no mail", reference="RFC 7505")
-    if "." in names:
-        advice = "A null MX must stand alone (RFC 7505 section 3): delete it or the others."
-        return finding(Verdict.FAIL, f"null MX beside {len(names) - 1} others", advice, reference="RFC 7505 section 3")
-    return finding(Verdict.PASS, visible(", ".join(answer.records)))
+    if exchangers.null_beside_others:
+        advice = "A null MX must stand alone: delete it or the others."
+        evidence = f"null MX beside others: {', '.join(exchangers.hosts)}"
+        return finding(Verdict.FAIL, visible(evidence), advice, reference="RFC 7505 section 3")
+    records = exchangers.answer.records if exchangers.answer else ()
+    return finding(Verdict.PASS, visible(", ".join(records)))
 
 
-def _about_name(host: str, answer: Answer, net: Network) -> Finding:
+def _about_no_mx(domain: str, exchangers: Exchangers, sends: bool, net: Network) -> Finding:
+    # Who sends wants answers and bounces: a null MX would turn them away.
+    fix = "" if sends else _null_mx(domain, net)
+    advice = "Name the mail server" + (", or say with a null MX that the domain takes no mail." if fix else ".")
+    if exchangers.implicit:
+        verdict, evidence = Verdict.WARN, "no MX record"
+        advice = f"Mail then goes to the address of the domain itself, which often is a web server. {advice}"
+    elif sends:
+        verdict = Verdict.FAIL
+        evidence = "neither an MX record nor an address, though its SPF record lets hosts send: nobody can answer"
+    else:
+        verdict, evidence = Verdict.WARN, "neither an MX record nor an address: no mail can be delivered to it"
+    return Finding("MX", domain, verdict, evidence, advice, fix, f"{_MX}; RFC 7505 section 3", LESSON)
+
+
+def _lets_hosts_send(domain: str, net: Network) -> bool:
+    """Return whether a v=spf1 record of *domain* has a term that lets somebody send (RFC 7208 section 5)."""
+    for rdata in net.lookup(domain, "TXT").rdata:
+        text = b"".join(rdata.strings).decode("ascii", "replace").lower() if isinstance(rdata, TXTBase) else ""
+        version, *terms = text.split(" ")
+        if version == "v=spf1" and any(_lets_send(term) for term in terms):
+            return True
+    return False
+
+
+def _lets_send(term: str) -> bool:
+    if not term or term[0] in "-~?":
+        return False
+    name = term.partition(":")[0]
+    return term.startswith("redirect=") or "=" not in name
+
+
+def _null_mx(domain: str, net: Network) -> str:
+    """Return the null MX to paste, once it has been tried; "" where it would not do."""
+    record = DnsRecord(domain, "MX", "0 .")
+    tried = net.overlay([record])
+    works = _about_mx(domain, mail_exchangers(domain, net=tried), tried).verdict is Verdict.PASS
+    return paste(record) if works else ""
+
+
+def _about_name(host: Host, domain: str, net: Network) -> Finding:
     def finding(verdict: Verdict, evidence: str, advice: str = "") -> Finding:
         reference = "RFC 2181 section 10.3; RFC 5321 section 5.1"
-        return Finding("MX name", host, verdict, evidence, advice, "", reference, _LESSON)
+        return Finding("MX name", host.name, verdict, evidence, advice, "", reference, LESSON)
 
-    if answer.chain:
+    if host.why is Why.NO_NAME:
+        return finding(Verdict.FAIL, host.reason, "Name the host: an MX record takes a host name, and nothing else.")
+    if host.why is Why.UNKNOWN:
+        return finding(Verdict.UNKNOWN, host.reason, _AGAIN)
+    if host.alias_of:
         advice = "Let the MX record name the host itself; some servers refuse to send to an alias."
-        return finding(Verdict.FAIL, f"is an alias (CNAME) of {answer.chain[-1]}", advice)
-    if answer:
-        return finding(Verdict.PASS, ", ".join(answer.records))
-    other = net.lookup(host, "AAAA")
-    if other:
-        return finding(Verdict.WARN, ", ".join(other.records), "Only IPv6: many senders still have IPv4 only.")
-    if Status.TIMEOUT in (answer.status, other.status) or Status.SERVFAIL in (answer.status, other.status):
-        return finding(Verdict.UNKNOWN, answer.reason, "Ask again later, or through another resolver.")
-    return finding(Verdict.FAIL, f"has no address: {answer.reason}", "Give the host an address or drop it from the MX.")
-
-
-def _unreached(row: Reach) -> bool:
-    return row.outcome is not Outcome.OPEN and row.stage in (Stage.CONNECT, Stage.PROXY)
-
-
-def _about_host(host: str, rows: Rows[Reach], place: Finding | None) -> Finding:
-    """Return a finding on whether *host* takes mail; *place* is what is known about port 25 from here, if asked."""
-
-    def finding(verdict: Verdict, evidence: str, advice: str = "") -> Finding:
-        return Finding("MX reachable", host, verdict, evidence, advice, "", "RFC 5321 section 3.1", _LESSON)
-
-    seen = ", ".join(dict.fromkeys(f"{row.address or host} {row.outcome}" for row in rows))
-    outcomes = {row.outcome for row in rows}
-    if outcomes == {Outcome.OPEN}:
-        return finding(Verdict.PASS, seen)
-    if Outcome.INTERCEPTED in outcomes or (place and place.verdict is Verdict.FAIL):
-        return finding(
-            Verdict.UNKNOWN, seen, "Somebody on the way answers for everyone on port 25: ask from elsewhere."
+        dangling = f", and {host.reason}" if host.why else ""
+        return finding(Verdict.FAIL, f"is an alias (CNAME) of {visible(host.alias_of)}{dangling}", advice)
+    if host.why is Why.NO_ADDRESS:
+        return finding(Verdict.FAIL, host.reason, _without_address(host.name, domain, net))
+    if host.why is Why.NOT_PUBLIC:
+        advice = (
+            "Give the host its public address; from outside nobody reaches this one, and it was not dialled. Inside a "
+            "company the resolver may say other things than the world is told: then ask one outside."
         )
-    if outcomes == {Outcome.DNS_FAILURE}:
-        return finding(Verdict.UNKNOWN, seen, "The host's name has no address from here.")
-    if any(row.outcome is Outcome.TIMEOUT and row.stage is Stage.GREETING for row in rows):
-        return finding(Verdict.UNKNOWN, seen, "It accepts the connection but greets late; wait longer to be sure.")
-    if place and place.verdict is not Verdict.PASS:
-        advice = "Port 25 does not get through from this place, so it cannot be seen. Ask from another network."
-        return finding(Verdict.UNKNOWN, seen, advice)
-    if Outcome.OPEN in outcomes:
-        return finding(
-            Verdict.WARN, seen, "Some of its addresses do not answer from here; IPv6 is the usual one to forget."
-        )
-    if Outcome.REJECTED in outcomes:
-        return finding(Verdict.WARN, seen, "It answers, but does not want to talk to this address.")
-    return finding(
-        Verdict.WARN, seen, "Port 25 leaves from here, yet this host does not answer: is it up, and listening?"
-    )
+        return finding(Verdict.FAIL, host.reason, advice)
+    addresses = ", ".join(host.addresses) + (f" ({host.reason})" if host.why is Why.TOO_MANY else "")
+    if not is_host_name(host.name):
+        advice = "Rename the host: letters, digits and hyphens only (RFC 1123 section 2.1); some senders refuse it."
+        return finding(Verdict.WARN, f"is no proper host name; {addresses}", advice)
+    if all(":" in address for address in host.addresses):
+        return finding(Verdict.WARN, addresses, "Only IPv6: many senders still have IPv4 only.")
+    return finding(Verdict.PASS, addresses)
+
+
+def _without_address(host: str, domain: str, net: Network) -> str:
+    """Return what to do about a host without address: the final dot that was forgotten comes first."""
+    meant = host.removesuffix(f".{domain.removesuffix('.').lower()}")
+    if meant != host and "." in meant and (meant.endswith(f".{domain}") or look_up([meant], net=net)[meant].addresses):
+        return f"A final dot seems to be missing: in a zone file write {visible(meant)}. with a dot at its end."
+    return "Give the host an address or drop it from the MX."

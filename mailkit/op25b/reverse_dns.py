@@ -7,25 +7,18 @@ receivers' rules make of it a check on senders: forward-confirmed reverse DNS.
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailkit.network import Network, Status
 from mailkit.network.parallel import each
+from mailkit.op25b.generic_names import looks_generic
 from mailkit.results import Record, Rows, Verdict, visible
 
-__all__ = ["Reverse", "looks_generic", "reverse"]
+__all__ = ["Reverse", "reverse"]
 
-_MOST_NAMES = 5  # PTR records followed; more than one or two is a mistake already
+_MOST_NAMES = 10  # PTR records followed, as receivers do (RFC 8601 section 3, RFC 7208 section 4.6.4)
 _MOST_ADDRESSES = 1000
-
-# Words by which receivers know customer lines; a static customer line often bears them too.
-_WORDS = re.compile(
-    r"(^|[.\-_0-9])(dyn|dynamic|dynip|pool|dsl|adsl|vdsl|dhcp|ppp|pppoe|dial|dialup|cable|ftth|cust|customer|client|"
-    r"broadband|res|home|vm|ec2|compute)([.\-_0-9]|$)",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -42,22 +35,6 @@ class Reverse(Record):
     generic: bool | None
     verdict: Verdict
     reason: str
-
-
-def looks_generic(name: str, address: str) -> bool:
-    """Return True when *name* spells *address* out, or bears a word that providers give to customer lines."""
-    ip = ipaddress.ip_address(address)
-    if ip.version == 6:
-        digits = ip.exploded.replace(":", "")
-        return digits[16:] in re.sub(r"[^0-9a-f]", "", name.lower()) or bool(_WORDS.search(name))
-    octets = str(ip).split(".")
-    spelled = [r"[.\-_x]?".join(f"0{{0,2}}{octet}" for octet in order) for order in (octets, octets[::-1])]
-    hexed = ip.packed.hex()
-    return (
-        any(re.search(rf"(?<!\d){s}(?!\d)", name) for s in spelled)
-        or hexed in name.lower()
-        or bool(_WORDS.search(name))
-    )
 
 
 def reverse(addresses: str | Iterable[str], *, net: Network) -> Rows[Reverse]:
@@ -84,20 +61,23 @@ def _judge(address: str, net: Network) -> Reverse:
     if not answer:
         reason = "no reverse name: ask whoever gave you the address for one"
         return Reverse(address, "", False, None, Verdict.FAIL, reason)
-    names = [text.rstrip(".") for text in answer.records][:_MOST_NAMES]
-    shown = visible(", ".join(names))
-    forward = [_leads_to(name, address, net) for name in names]
-    generic = all(looks_generic(name, address) for name in names)
-    if True not in forward and None in forward:
-        return Reverse(
-            address, shown, None, generic, Verdict.UNKNOWN, "cannot tell: the name's address was not to be had"
-        )
-    if True not in forward:
-        return Reverse(address, shown, False, generic, Verdict.FAIL, "the name does not lead back to the address")
-    if generic:
+    names = [text.rstrip(".") for text in answer.records]
+    followed = names[:_MOST_NAMES]
+    shown = visible(", ".join(followed))
+    forward = each(lambda name: _leads_to(name, address, net), followed)
+    generic = all(looks_generic(name, address) for name in followed)
+    if True in forward and generic:
         reason = "leads back, but looks like one of a provider's range; many receivers refuse such senders"
         return Reverse(address, shown, True, True, Verdict.WARN, reason)
-    return Reverse(address, shown, True, False, Verdict.PASS, "the name leads back to the address")
+    if True in forward:
+        return Reverse(address, shown, True, False, Verdict.PASS, "the name leads back to the address")
+    if None in forward:
+        reason = "cannot tell: the name's address was not to be had"
+        return Reverse(address, shown, None, generic, Verdict.UNKNOWN, reason)
+    if len(names) > _MOST_NAMES:
+        reason = f"cannot tell: of {len(names)} names the first {_MOST_NAMES} were followed, and none leads back"
+        return Reverse(address, shown, None, generic, Verdict.UNKNOWN, reason)
+    return Reverse(address, shown, False, generic, Verdict.FAIL, "the name does not lead back to the address")
 
 
 def _leads_to(name: str, address: str, net: Network) -> bool | None:

@@ -1,4 +1,4 @@
-"""Dialling ports from a place, and telling silence, refusal, interception and a slow server apart."""
+"""Dialling ports from a place, and telling silence, refusal, interception and a server that says nothing apart."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ __all__ = ["PORTS", "Reach", "in_words", "scan", "survey"]
 PORTS = (25, 465, 587, 2525)
 
 _MOST_PROBES = 2000
+_MOST_ADDRESSES = 8  # of one host: what a host's DNS says must not make us dial hundreds
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ def scan(hosts: str | Iterable[str], ports: Sequence[int] = PORTS, *, net: Netwo
 
     ``open`` means that a mail server greeted (RFC 5321 section 3.1).  ``intercepted`` means that an address where
     nobody lives answers on this port too, so that somebody on the way answers for everyone.  All probes run at
-    once, but on the real internet no more than two to a host at a time.  Raises ValueError for bad arguments.
+    once, but on the real internet no more than two to an address at a time.  Of a host with more than eight addresses
+    the first eight are dialled, and a row ``not_run`` says so.  Raises ValueError for bad arguments.
     """
     return survey(hosts, ports, net=net, vantages=[net.vantage])
 
@@ -63,7 +65,7 @@ def survey(
     if len(places) * len(names) * len(numbers) > _MOST_PROBES:
         raise ValueError(f"that is more than {_MOST_PROBES} connections; ask for fewer hosts or ports at a time")
     found = each(lambda pair: _targets(*pair), [(place, host) for place in places for host in names])
-    targets = [target for some in found for target in some]
+    targets = _at_most([target for some in found for target in some], _MOST_PROBES // len(numbers))
     probes = [(*target, port) for target in targets for port in numbers]
     ways = [(place, port) for place in places for port in numbers]
     masked = meanwhile(lambda: each(lambda way: answers_for_everyone(*way), ways))
@@ -81,7 +83,7 @@ def _hosts(hosts: str | Iterable[str]) -> list[str]:
     names = [hosts] if isinstance(hosts, str) else list(hosts) if isinstance(hosts, Iterable) else []
     if not names or not all(isinstance(name, str) and name.strip() for name in names):
         raise ValueError("hosts is a host name or a list of them: scan(['mx.kaisha.example'], net=net)")
-    return list(dict.fromkeys(name.strip().rstrip(".") for name in names))
+    return list(dict.fromkeys(name.strip().rstrip(".").lower() for name in names))
 
 
 def _ports(ports: Sequence[int]) -> list[int]:
@@ -98,11 +100,24 @@ _Probe = tuple[Network, str, str | Attempt, int]
 
 def _targets(net: Network, host: str) -> list[_Target]:
     try:
-        return [(net, host, address) for address in net.addresses(host)]
+        addresses = net.addresses(host)
     except LookupFailed as error:
         return [(net, host, explain(error, Stage.DNS))]
     except ValueError as error:  # what stands in an MX record need not be a name that can be asked for
         return [(net, host, Attempt(Outcome.DNS_FAILURE, Stage.DNS, reason="this is no host name", detail=str(error)))]
+    targets: list[_Target] = [(net, host, address) for address in addresses[:_MOST_ADDRESSES]]
+    if left := len(addresses) - len(targets):
+        reason = f"{left} of its {len(addresses)} addresses are not dialled: it has too many"
+        targets.append((net, host, Attempt(Outcome.NOT_RUN, Stage.DNS, reason=reason)))
+    return targets
+
+
+def _at_most(targets: list[_Target], most: int) -> list[_Target]:
+    """Return *targets* such that no more than *most* of them are dialled."""
+    left_out = Attempt(
+        Outcome.NOT_RUN, Stage.DNS, reason=f"not dialled: these are more than {_MOST_PROBES} connections"
+    )
+    return [*targets[:most], *((place, host, left_out) for place, host, _ in targets[most:])]
 
 
 def _probe(net: Network, host: str, address: str | Attempt, port: int) -> Reach:
