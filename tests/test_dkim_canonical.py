@@ -52,6 +52,11 @@ def dkimpys_body(body: bytes, algorithm: str) -> bytes:
     return CanonicalizationPolicy.from_c_value(b"simple/" + algorithm.encode()).canonicalize_body(body)
 
 
+def as_before(body: bytes, algorithm: str) -> bytes:
+    """Return the form that this package made while it still handed every body to dkimpy."""
+    return dkimpys_body(re.sub(rb"[ \t]{2,}", b" ", body) if algorithm == "relaxed" else body, algorithm)
+
+
 def by_patterns(body: bytes, algorithm: str) -> bytes:
     """Return the canonical form as the words of sections 3.4.3 and 3.4.4 give it, rule by rule."""
     if body and not body.endswith(b"\r\n"):
@@ -73,7 +78,8 @@ def test_the_worst_bodies_are_dkimpys(body, algorithm):
 @settings(max_examples=1500, deadline=None)
 @each_algorithm
 def test_any_body_is_dkimpys(algorithm, body):
-    assert canonical_body(body, algorithm) == dkimpys_body(body, algorithm) == by_patterns(body, algorithm)
+    form = canonical_body(body, algorithm)
+    assert form == dkimpys_body(body, algorithm) == as_before(body, algorithm) == by_patterns(body, algorithm)
 
 
 @given(bodies)

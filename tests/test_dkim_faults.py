@@ -394,6 +394,21 @@ def test_a_parked_domain_without_any_name_needs_no_named_key():
         assert [f.verdict for f in dkim.findings(DOMAIN, net=net, selectors=["s1"])] == [Verdict.UNKNOWN]
 
 
+def test_a_survey_of_guesses_says_the_same_of_an_alias():
+    records = {**rotating(), **zone(k1={"CNAME": "k1.gone.example"})}
+    with serving(records) as net:
+        guessed = {key.selector: key.verdict for key in dkim.survey(DOMAIN, net=net)}
+        named = {key.selector: key.verdict for key in dkim.survey(DOMAIN, list(guessed), net=net)}
+    assert guessed == {"selector1": Verdict.PASS, "selector2": Verdict.INFO, "k1": Verdict.WARN}
+    assert named == {"selector1": Verdict.PASS, "selector2": Verdict.FAIL, "k1": Verdict.FAIL}
+
+
+def test_without_keys_and_without_an_answer_on_spf_nothing_is_concluded():
+    with serving({DOMAIN: SERVFAIL}) as net:
+        [finding] = dkim.findings(DOMAIN, net=net)
+    assert finding.verdict is Verdict.UNKNOWN and "could not be looked up" in finding.advice
+
+
 def test_advice_to_delete_is_never_given_outright():
     records = {
         **rotating(),

@@ -11,7 +11,7 @@ from mailkit.dkim.selector_search import SelectorTrial, Trial
 from mailkit.dkim.selector_search import selectors as search
 from mailkit.dkim.signature import SignatureProblem, parse_tags
 from mailkit.dkim.survey import survey
-from mailkit.network import Network
+from mailkit.network import Network, Status
 from mailkit.network.records import DnsRecord, paste
 from mailkit.results import Finding, Verdict
 
@@ -91,7 +91,10 @@ def _about_others(rest: SelectorTrial, domain: str, net: Network) -> Finding:
     """Return a finding on the selectors that were not tried."""
     verdict, advice = rest.verdict, "Name those you sign with: report.audit(…, selectors=[…])."
     if verdict is Verdict.WARN:
-        if _sends_nothing(domain, net):
+        published = spf.record(domain, net=net)
+        if published.status in (Status.TIMEOUT, Status.SERVFAIL):
+            verdict, advice = Verdict.UNKNOWN, "Whether the domain sends mail could not be looked up. Ask again later."
+        elif _sends_nothing(domain, net):
             verdict, advice = Verdict.INFO, _SILENT
         else:
             advice = "Sign what this domain sends: make a key with dkim.generate() and publish its record."

@@ -56,7 +56,8 @@ def sign(
 
     *key* is a private key as PEM text, or a KeyPair; its type decides the algorithm.  *headers* are the names to
     sign: one named more often than it occurs is oversigned, so that no further one can be added (RFC 6376 section
-    8.15).  By default every field of DEFAULT_HEADERS that the message has is signed, and From is oversigned.
+    8.15).  By default every field of DEFAULT_HEADERS that the message has is signed, and From is oversigned; Subject,
+    To, Cc, Reply-To, Date and Content-Type are worth it too, since many programs show the topmost of two fields.
     *canonicalization* is header/body.  *body_length* (l=) signs only that many octets of the body, which is
     dangerous (section 8.2).  *now*, by default this machine's clock, is the time written into the signature (t=),
     *expires_after* how long it holds (x=); verifiers may ignore that, and it is no defence against replay (section

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mailkit.dkim.keys import Key, key
 from mailkit.dkim.names import record_name
-from mailkit.dkim.selector_search import Trial
+from mailkit.dkim.selector_search import SelectorTrial, Trial
 from mailkit.dkim.selector_search import selectors as search
 from mailkit.network import Network
 from mailkit.results import Rows, Sentence, Verdict
@@ -14,22 +15,31 @@ from mailkit.results import Rows, Sentence, Verdict
 __all__ = ["in_words", "survey"]
 
 _MOST = 50
+_DEADLINE = 20.0  # seconds for all lookups together
 
 
 def survey(domain: str, selectors: Sequence[str] | None = None, *, net: Network) -> Rows[Key]:
     """Return the keys of *domain*, judged: those of *selectors*, or of the usual selectors for which there is one.
 
-    Raises ValueError or TypeError for what cannot be a domain or a selector, and for more than 50 selectors.
+    An alias that leads to no key is judged as a mere guess where nobody named its selector.  Raises ValueError or
+    TypeError for what cannot be a domain or a selector, and for more than 50 selectors.
     """
     if isinstance(selectors, str):
         raise TypeError("selectors is a list of names: selectors=['s2026']")
     if selectors is not None and len(selectors) > _MOST:
         raise ValueError(f"at most {_MOST} selectors are looked at")
+    net = net.remembering(_DEADLINE)
     if selectors is None:
-        selectors = [trial.selector for trial in search(domain, net=net) if trial.status is not Trial.REST]
-    net = net.remembering()
+        trials = [trial for trial in search(domain, net=net) if trial.status is not Trial.REST]
+        return Rows(Key, [_tried(trial, key(domain, trial.selector, net=net)) for trial in trials], caption=net.caption)
     net.prefetch((record_name(selector, domain), "TXT") for selector in selectors)
     return Rows(Key, [key(domain, selector, net=net) for selector in selectors], caption=net.caption)
+
+
+def _tried(trial: SelectorTrial, found: Key) -> Key:
+    if trial.status in (Trial.DANGLING, Trial.SPARE):
+        return replace(found, verdict=trial.verdict, reason=trial.reason)
+    return found
 
 
 def in_words(keys: Rows[Key]) -> Sentence:
