@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from support_spf_dns import DnsServer
 
 from mailkit import dkim, dmarc
-from mailkit.dmarc import report_files, report_xml
+from mailkit.dmarc import report_files, report_rows, report_xml
 from mailkit.dmarc.report_reading import COLUMNS
 
 BEGIN, END = datetime(2026, 11, 24, tzinfo=UTC), datetime(2026, 11, 25, tzinfo=UTC)
@@ -242,7 +242,7 @@ def test_limits_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(report_files, "_MAX_OCTETS", 1 << 20)
     with pytest.raises(ValueError, match="larger than 1 MiB"):
         read(tmp_path, "big.xml", report(RECORD * 5000))
-    monkeypatch.setattr(report_xml, "_MAX_RECORDS", 100)
+    monkeypatch.setattr(report_rows, "_MAX_RECORDS", 100)
     with pytest.raises(ValueError, match="more than 100 records"):
         read(tmp_path, "many.xml", report(RECORD * 101))
     monkeypatch.setattr(report_files, "_MAX_MAIL", 1 << 20)
@@ -388,3 +388,71 @@ def test_a_disposition_of_ones_own_has_its_reason(dns: DnsServer) -> None:
     found = dmarc.evaluate(b"From: a@b.test\r\n\r\n", "192.0.2.1", "", "h.test", net=dns.net())
     for done, override in ((dmarc.Policy.REJECT, ""), (dmarc.Policy.NONE, "local_policy"), (None, "local_policy")):
         assert dmarc.Seen.of(found, done).override == override
+
+
+# Records that are alike are parsed once: the outcome is that of parsing them all.
+
+VARIANTS = [
+    RECORD,
+    RECORD.replace("192.0.2.1", "192.0.2.2"),
+    RECORD.replace("192.0.2.1", "2001:db8::1").replace("<count>3", "<count>17"),
+    RECORD.replace("\n", "\n  "),
+    RECORD.replace("<count>3</count>", "<count> 3 </count>"),
+    RECORD.replace("<row>", "<row><count>9</count>"),
+    RECORD.replace("</row>", "<source_ip>192.0.2.77</source_ip></row>"),
+    RECORD.replace("</row>", "<count>5</count></row>"),
+    RECORD.replace("</row>", "</row><row><source_ip>192.0.2.78</source_ip></row>"),
+    RECORD.replace("a list", "<![CDATA[</record>]]>"),
+    RECORD.replace("a list", "<!-- </record> -->"),
+    RECORD.replace("a list", "<?x </record>?>"),
+    RECORD.replace("a list", "a &lt;list&#62;"),
+    RECORD.replace("</row>", "</row><x><record/></x>"),
+    RECORD.replace("</row>", "</row><x><record>y</record></x>"),
+    RECORD.replace("<record>", "<record >"),
+    RECORD.replace("<record>", "<record a='x>y'>"),
+    RECORD.replace("pass</dkim>", "fail</dkim>"),
+    RECORD.replace("<dkim>", "<dkim xmlns='urn:other'>", 1),
+    "<records>" + RECORD + "</records>",
+    "<extension>" + RECORD + "</extension>",
+]
+BETWEEN = ["", "\n", " \t\n", "<!-- x -->", "<!-- <record> -->", "<!-- </record> -->", "<?x <record>?>", "<e/>"]
+
+
+def outcome(octets: bytes) -> Any:
+    """What a report says, or that it is none."""
+    stream = report_files.Bounded(io.BytesIO(octets), None)
+    try:
+        return [row for _, rows in report_xml.read_xml(stream, report_xml.Known()) for row in rows]
+    except ValueError:
+        return "no report"
+
+
+@given(st.lists(st.tuples(st.sampled_from(VARIANTS), st.sampled_from(BETWEEN)), min_size=1, max_size=12))
+@settings(deadline=None, max_examples=300)
+def test_records_that_are_alike(pieces: list[tuple[str, str]]) -> None:
+    text = RECORD + "".join(between + record for record, between in pieces)
+    slowly = outcome(report(text.replace("<record>", "<record  >")))
+    assert outcome(report(text)) == slowly != "no report"
+
+
+@given(st.lists(st.sampled_from(VARIANTS), min_size=2, max_size=6), st.data())
+@settings(deadline=None, max_examples=300)
+def test_damaged_records_that_are_alike(records: list[str], data: st.DataObject) -> None:
+    text = "".join(records)
+    place = data.draw(st.integers(len(RECORD), len(text) - 1))
+    cut = (
+        text[:place]
+        + data.draw(st.sampled_from(["<", ">", "&", "]]>", "\x00", "</record>", "<record>", "é"]))
+        + text[place:]
+    )
+    assert outcome(report(cut)) == outcome(report(cut.replace("<record>", "<record  >")))
+
+
+def test_what_is_known_of_one_document_does_not_speak_for_another(tmp_path: Path) -> None:
+    """The same octets of a record mean another text under another encoding."""
+    record = RECORD.encode().replace(b"a list", b"\xc3\xa9")
+    for number, encoding in enumerate(("utf-8", "iso-8859-1")):
+        head, _, tail = report(report_id=str(number)).partition(RECORD.encode())
+        head = head.replace(b"?>", f' encoding="{encoding}"?>'.encode(), 1)
+        (tmp_path / f"{number}.xml").write_bytes(head + record + tail)
+    assert list(dmarc.read_reports(tmp_path)["comment"]) == ["é", "Ã©"]

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from mailkit.dmarc.report_files import ReportProblem, documents, report_paths
-from mailkit.dmarc.report_xml import SHAPE, Batch, Header, Shape, read_xml
+from mailkit.dmarc.report_rows import SHAPE, Header, Shape
+from mailkit.dmarc.report_xml import Batch, Known, read_xml
 from mailkit.results import visible
 
 __all__ = ["COLUMNS", "read_reports"]
@@ -69,7 +70,7 @@ def _read_file(path: Path, name: str, collected: _Collected) -> None:
                 continue
             mark = collected.mark()
             try:
-                for batch in read_xml(stream):
+                for batch in read_xml(stream, collected.known_texts):
                     if not collected.add(batch, label, mark):
                         break
                 else:
@@ -96,6 +97,7 @@ class _Collected:
     problems: list[tuple[str, str]] = field(default_factory=list)
     repeated: list[str] = field(default_factory=list)
     reports: int = 0
+    known_texts: Known = field(default_factory=Known)
 
     def mark(self) -> tuple[int, int]:
         """Return where the next report begins."""

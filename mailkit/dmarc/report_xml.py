@@ -1,292 +1,219 @@
 """Reading the XML of an aggregate report record by record (RFC 9990 appendix A, and RFC 7489 appendix C).
 
-The parser is expat.  Before it builds anything, a first pass to the root element refuses document types, and with them
+The parser is expat.  Before it builds anything, a first pass to the first record refuses document types, and with them
 every entity; then records are taken out as they are completed, so that memory does not grow with the report.
+
+Most records of a report are alike but for address and count.  So the text between the two, once parsed, is remembered,
+and a record with the same text around them is not parsed again.  What the parser is given is the report without those
+records: a document that is well-formed exactly when the report is.
 """
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from mailkit.dmarc.report_files import Bounded, ReportProblem
+from mailkit.dmarc.report_rows import Header, Reader, Row, Shape
 from mailkit.results import visible
 
-__all__ = ["SHAPE", "Batch", "Header", "Shape", "read_xml"]
+__all__ = ["Batch", "Known", "read_xml"]
 
 _CHUNK = 1 << 18  # octets read at a time
 _MAX_STANDSTILL = 4 << 20  # octets without one element completed below the root
-_MAX_RECORDS = 5_000_000
-_MAX_TEXT = 255  # characters of a value; a domain name has no more
-_MAX_COUNT = 1 << 53
-_MAX_MOMENT = 9_000_000_000  # seconds since 1970: the year 2255, which pandas can still hold
-_MAX_NAMES = 1000  # element names remembered
+_MAX_KNOWN = 32 << 20  # octets of remembered texts
+_NAMESPACES = {"urn:ietf:params:xml:ns:dmarc-2.0": "RFC 9990"}
+_END = b"</record>"
+_RECORD = re.compile(rb"\s*<record>")
+_FRONT = re.compile(
+    rb"\s*<record>(\s*<row>\s*<source_ip>)([0-9A-Fa-f.:]{2,45})(</source_ip>\s*<count>)([0-9]{1,15})(?=</count>)"
+)
+
+Batch = tuple[Header, list[Row]]
+Text = tuple[bytes, bytes, bytes]  # of a record: before the address, between address and count, after the count
+
+
+@dataclass
+class Known:
+    """The texts of records that were parsed before, for each beginning of a document: what they mean depends on it."""
+
+    shapes: dict[bytes, dict[Text, Shape]] = field(default_factory=dict)
+    octets: int = 0
+
+    def of(self, beginning: bytes) -> dict[Text, Shape]:
+        """Return the texts known in documents that begin so."""
+        if beginning not in self.shapes:
+            self.octets += len(beginning)
+            if self.octets >= _MAX_KNOWN:
+                return {}
+            self.shapes[beginning] = {}
+        return self.shapes[beginning]
+
+    def learn(self, shapes: dict[Text, Shape], text: Text, shape: Shape) -> None:
+        """Remember what *text* means, as long as there is room."""
+        self.octets += sum(map(len, text))
+        if self.octets < _MAX_KNOWN:
+            shapes[text] = shape
 
 
 @dataclass(frozen=True)
-class Header:
-    """What a report says once: who sent it, for which time and domain, and the policy it saw published."""
+class _Beginning:
+    """How a document begins: the name of its root, its octets up to the first element below, where a record begins."""
 
-    org_name: str
-    email: str
-    report_id: str
-    begin: int
-    end: int
-    domain: str
-    p: str
-    sp: str
-    np: str
-    adkim: str
-    aspf: str
-    testing: str
-    discovery_method: str
-    format: str
+    root: str
+    octets: bytes
+    record: int
 
 
-# What a record says besides address and count, in the order of the columns.
-Shape = tuple[str, ...]
-SHAPE = (
-    "disposition",
-    "dkim",
-    "spf",
-    "header_from",
-    "envelope_from",
-    "envelope_to",
-    "reason",
-    "comment",
-    "dkim_domain",
-    "dkim_selector",
-    "dkim_result",
-    "spf_domain",
-    "spf_result",
-)
-Batch = tuple[Header, list[tuple[str, int, Shape]]]
-
-_NAMESPACES = {"urn:ietf:params:xml:ns:dmarc-2.0": "RFC 9990"}
+class _Found(Exception):
+    """The first record has begun; the argument is where."""
 
 
-class _Root(Exception):
-    """The root element has begun; the argument is its name."""
-
-
-def read_xml(stream: Bounded) -> Iterator[Batch]:
+def read_xml(stream: Bounded, known: Known) -> Iterator[Batch]:
     """Yield the header with (source_ip, count, shape) of the records that each piece of *stream* completes.
 
     Raises ReportProblem with a sentence for what is no report, or stops being one.
     """
     head = stream.read(_CHUNK)
-    name = _root_name(head)
-    namespace, _, local = name.rpartition("}")
+    beginning = _beginning(head)
+    namespace, _, local = beginning.root.rpartition("}")
     if local != "feedback":
         raise ReportProblem(f"it is XML, but no DMARC report: the root element is {visible(local, 60)}")
-    builder = ET.TreeBuilder()
-    top = builder.start("top", {})  # to reach the root while it is still being built
-    parser = ET.XMLParser(target=builder)
-    reader = _Reader(_NAMESPACES.get(namespace.removeprefix("{"), "RFC 7489"))
+    reader = Reader(_NAMESPACES.get(namespace.removeprefix("{"), "RFC 7489"))
+    document = _Document()
+    rest = yield from _alike(head, beginning, stream, document, reader, known)
     standstill = 0
-    chunk = head
-    while chunk:
-        try:
-            parser.feed(chunk)
-        except ET.ParseError as error:
-            line, column = error.position
-            raise ReportProblem(f"the XML is broken in line {line}, column {column}") from None
-        # All but the last child of the root are complete; the last one may be.
-        done = top[0][:-1] if len(top) else []
-        if done:
-            del top[0][: len(done)]
-            yield from reader.take(done)
-        standstill = 0 if done else standstill + len(chunk)
+    while rest:
+        done = document.feed(rest)
+        if rows := reader.take(done):
+            yield reader.header, rows
+        standstill = 0 if done else standstill + len(rest)
         if standstill > _MAX_STANDSTILL:
             raise ReportProblem(f"one element goes on for more than {_MAX_STANDSTILL >> 20} MiB")
-        chunk = stream.read(_CHUNK)
-    try:
-        parser.close()
-    except ET.ParseError:
-        raise ReportProblem("the XML ends too early") from None
-    yield from reader.take(top[0][:])
+        rest = stream.read(_CHUNK)
+    if rows := reader.take(document.end()):
+        yield reader.header, rows
     reader.finish()
 
 
-def _root_name(head: bytes) -> str:
-    """Return the name of the root element as ElementTree writes it.  Raises ReportProblem."""
+class _Document:
+    """An ElementTree that is emptied while it is being built."""
+
+    def __init__(self) -> None:
+        builder = ET.TreeBuilder()
+        self._top = builder.start("top", {})  # to reach the root before it is complete
+        self._parser = ET.XMLParser(target=builder)
+
+    def feed(self, octets: bytes, *, complete: bool = False) -> list[ET.Element]:
+        """Return the children of the root that *octets* complete; all of them where the caller knows so."""
+        try:
+            self._parser.feed(octets)
+        except ET.ParseError as error:
+            raise ReportProblem(f"the XML is broken ({expat.ErrorString(error.code)})") from None
+        # Otherwise the last one may go on.
+        done = (self._top[0][:] if complete else self._top[0][:-1]) if len(self._top) else []
+        if done:
+            del self._top[0][: len(done)]
+        return done
+
+    def end(self) -> list[ET.Element]:
+        """Return the last children, once everything was fed."""
+        try:
+            self._parser.close()
+        except ET.ParseError:
+            raise ReportProblem("the XML ends too early") from None
+        return self._top[0][:]
+
+
+def _alike(
+    head: bytes, beginning: _Beginning, stream: Bounded, document: _Document, reader: Reader, known: Known
+) -> Generator[Batch, None, bytes]:
+    """Yield batches while record follows record in the usual form; return the octets from where that ends."""
+    if not head.startswith(b"<record>", beginning.record):
+        return head
+    reader.take(document.feed(head[: beginning.record], complete=True))
+    shapes = known.of(beginning.octets)
+    buffer = head[beginning.record :]
+    while True:
+        rows: list[Row | None] = []
+        unknown: list[tuple[int, Text | None, bytes]] = []
+        position = 0
+        usual = True
+        while (end := buffer.find(_END, position)) >= 0:
+            match = _FRONT.match(buffer, position)
+            text = (match[1], match[3], buffer[match.end() : end]) if match else None
+            shape = shapes.get(text) if text else None
+            if match and shape is not None:
+                rows.append((match[2].decode("ascii"), int(match[4]), shape))
+            else:
+                whole = buffer[position : end + len(_END)]
+                usual = _RECORD.match(whole) is not None and _is_plain(whole)
+                if not usual:
+                    break
+                unknown.append((len(rows), text, whole))
+                rows.append(None)
+            position = end + len(_END)
+        parsed = reader.take(document.feed(b"".join(whole for *_, whole in unknown), complete=True))
+        for (place, text, _), row in zip(unknown, parsed, strict=True):
+            rows[place] = row
+            if text and b"source_ip" not in text[2] and b"<count" not in text[2]:
+                known.learn(shapes, text, row[2])
+        reader.count(len(rows) - len(parsed))
+        if rows:
+            yield reader.header, [row for row in rows if row is not None]
+        buffer = buffer[position:]
+        if not usual or not (chunk := stream.read(_CHUNK)):
+            return buffer
+        buffer += chunk
+        if len(buffer) > _MAX_STANDSTILL:
+            raise ReportProblem(f"one element goes on for more than {_MAX_STANDSTILL >> 20} MiB")
+
+
+def _is_plain(record: bytes) -> bool:
+    """Return whether *record* ends where it seems to: no comment, no CDATA, no record inside."""
+    return b"<!" not in record and b"<?" not in record and record.count(b"<record") == 1
+
+
+def _beginning(head: bytes) -> _Beginning:
+    """Return how the document begins.  Raises ReportProblem for what is no XML, or has a document type."""
     parser = expat.ParserCreate(namespace_separator="}")
+    roots: list[tuple[str, int]] = []
+    depth = 0
 
     def refuse(*_: object) -> None:
         raise ReportProblem("it has a document type, which no report has and which can hold entities")
 
-    def found(name: str, _: object) -> None:
-        raise _Root(("{" + name) if "}" in name else name)
+    def start(name: str, _: object) -> None:
+        nonlocal depth
+        if not depth:
+            roots.append(("{" + name if "}" in name else name, parser.CurrentByteIndex))
+        elif depth == 1 and name.rpartition("}")[2] == "record":
+            raise _Found(parser.CurrentByteIndex)
+        depth += 1
+
+    def end(_: str) -> None:
+        nonlocal depth
+        depth -= 1
 
     parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = found
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    record = len(head)
     try:
         parser.Parse(head, len(head) < _CHUNK)
-    except _Root as root:
-        return str(root.args[0])
+    except _Found as found:
+        record = int(found.args[0])
     except expat.ExpatError as error:
-        raise ReportProblem(f"it is no XML: broken in line {error.lineno}") from None
+        if not roots:
+            raise ReportProblem(f"it is no XML: broken in line {error.lineno}") from None
     except (LookupError, ValueError) as error:
         if isinstance(error, ReportProblem):
             raise
         raise ReportProblem("it is XML in an encoding that cannot be read") from None
-    raise ReportProblem(f"no element begins within the first {_CHUNK >> 10} KiB")
-
-
-class _Reader:
-    """Turns completed elements below the root into a header and rows."""
-
-    def __init__(self, form: str) -> None:
-        self._form = form
-        self._names: dict[str, str] = {}
-        self._metadata: dict[str, str] | None = None
-        self._published: dict[str, str] | None = None
-        self._header: Header | None = None
-        self._records = 0
-
-    def take(self, elements: list[ET.Element]) -> Iterator[Batch]:
-        """Yield what *elements*, children of the root, hold: at most one batch."""
-        rows = []
-        for element in elements:
-            name = self._local(element.tag)
-            if name == "record":
-                self._records += 1
-                if self._records > _MAX_RECORDS:
-                    raise ReportProblem(f"the report has more than {_MAX_RECORDS} records")
-                rows.append(self._row(element))
-            elif name == "report_metadata" and self._metadata is None:
-                self._metadata = self._texts(element)
-            elif name == "policy_published" and self._published is None:
-                self._published = self._texts(element)
-        if rows:
-            if self._header is None:
-                self._header = self._make_header()
-            yield self._header, rows
-
-    def finish(self) -> None:
-        """Raise ReportProblem when the report was none after all."""
-        if not self._records:
-            self._make_header()
-            raise ReportProblem("the report has no records")
-
-    def _local(self, tag: str) -> str:
-        """Return *tag* without its namespace."""
-        name = self._names.get(tag)
-        if name is None:
-            name = tag.rpartition("}")[2]
-            if len(self._names) < _MAX_NAMES:
-                self._names[tag] = name
-        return name
-
-    def _texts(self, element: ET.Element) -> dict[str, str]:
-        """Return the texts of the children of *element*, those of date_range among them."""
-        texts: dict[str, str] = {}
-        for child in element:
-            name = self._local(child.tag)
-            if name == "date_range":
-                texts |= {self._local(each.tag): _clean(each.text) for each in child}
-            else:
-                texts.setdefault(name, _clean(child.text))
-        return texts
-
-    def _make_header(self) -> Header:
-        if self._metadata is None or self._published is None:
-            missing = "report_metadata" if self._metadata is None else "policy_published"
-            raise ReportProblem(f"it is no whole report: {missing} does not come before the records")
-        said, published = self._metadata, self._published
-        for name in ("org_name", "report_id", "begin", "end"):
-            if not said.get(name):
-                raise ReportProblem(f"the report does not say its {name}")
-        if not published.get("domain"):
-            raise ReportProblem("the report does not say which domain it is about")
-        return Header(
-            org_name=said["org_name"],
-            email=said.get("email", ""),
-            report_id=said["report_id"],
-            begin=_number(said["begin"], "begin", _MAX_MOMENT),
-            end=_number(said["end"], "end", _MAX_MOMENT),
-            domain=published["domain"].lower().rstrip("."),
-            p=published.get("p", ""),
-            sp=published.get("sp", ""),
-            np=published.get("np", ""),
-            adkim=published.get("adkim", ""),
-            aspf=published.get("aspf", ""),
-            testing=published.get("testing", ""),
-            discovery_method=published.get("discovery_method", ""),
-            format=self._form,
-        )
-
-    def _row(self, record: ET.Element) -> tuple[str, int, Shape]:
-        """Return source_ip, count and shape of one record."""
-        local = self._local
-        row: dict[str, str] = {}
-        reasons: list[str] = []
-        comments: list[str] = []
-        signatures: list[dict[str, str]] = []
-        envelope: dict[str, str] = {}
-        for section in record:
-            part = local(section.tag)
-            if part == "row":
-                for child in section:
-                    name = local(child.tag)
-                    if name != "policy_evaluated":
-                        row[name] = _clean(child.text)
-                        continue
-                    for verdict in child:
-                        name = local(verdict.tag)
-                        if name == "reason":
-                            said = {local(each.tag): _clean(each.text) for each in verdict}
-                            reasons.append(said.get("type", ""))
-                            comments.append(said.get("comment", ""))
-                        else:
-                            row[name] = _clean(verdict.text)
-            elif part in ("identifiers", "identities"):
-                for child in section:
-                    row[local(child.tag)] = _clean(child.text)
-            elif part == "auth_results":
-                for child in section:
-                    name = local(child.tag)
-                    if name == "dkim":
-                        signatures.append({local(each.tag): _clean(each.text) for each in child})
-                    elif name == "spf" and not envelope:
-                        envelope = {local(each.tag): _clean(each.text) for each in child}
-        if "source_ip" not in row or "header_from" not in row:
-            missing = "source_ip" if "source_ip" not in row else "header_from"
-            raise ReportProblem(f"record {self._records} has no {missing}")
-        get = row.get
-        shape = (
-            get("disposition", ""),
-            get("dkim", ""),
-            get("spf", ""),
-            get("header_from", "").lower(),
-            get("envelope_from", "").lower(),
-            get("envelope_to", "").lower(),
-            _joined(reasons),
-            _joined(comments),
-            _joined([s.get("domain", "") for s in signatures]),
-            _joined([s.get("selector", "") for s in signatures]),
-            _joined([s.get("result", "") for s in signatures]),
-            envelope.get("domain", "").lower(),
-            envelope.get("result", ""),
-        )
-        return row["source_ip"], _number(get("count", ""), f"count of record {self._records}", _MAX_COUNT), shape
-
-
-def _joined(texts: list[str]) -> str:
-    return texts[0] if len(texts) == 1 else ", ".join(texts[:20])
-
-
-def _clean(text: str | None) -> str:
-    """Return *text* fit for a table: without space around it, what deceives the eye spelled out, bounded."""
-    if not text:
-        return ""
-    text = text.strip()
-    return text if len(text) <= _MAX_TEXT and text.isascii() and text.isprintable() else visible(text, _MAX_TEXT)
-
-
-def _number(text: str, what: str, limit: int) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 18 and int(text) <= limit:
-        return int(text)
-    raise ReportProblem(f"{what} is {visible(text, 40) or 'missing'}, no number that can be used")
+    if not roots:
+        raise ReportProblem(f"no element begins within the first {_CHUNK >> 10} KiB")
+    name, begins = roots[0]
+    return _Beginning(name, head[: head.find(b"<", begins + 1)], record)
