@@ -71,7 +71,8 @@ class Lab:
             log=self._log,
             mailboxes=self.mailboxes,
             faults=self._faults,
-            network_of=self._network_towards,
+            network_of=self._host_network,
+            towards=self._towards,
             is_local=self._is_local,
             forwards=self.world.forwards,
         )
@@ -238,11 +239,10 @@ class Lab:
         patience = _SILENCE if self.resolver.is_silent_somewhere else _PATIENCE
         return replace(self.network(), vantage=host, proxy=proxy, local_hostname=host, timeout=patience)
 
-    def _network_towards(self, host: str, target: str) -> Network:
-        """Return the network that *host* sends to port 25 of *target* from."""
-        net = self._host_network(host)
-        addresses = net.lookup(target, "A").records + net.lookup(target, "AAAA").records if target else ()
-        if any(self.router.decide(host, address, 25).action is Action.DROP for address in addresses):
+    def _towards(self, net: Network, target: str) -> Network:
+        """Return *net*, a host's, for sending to *target*: with little patience where every packet will be dropped."""
+        addresses = net.lookup(target, "A").records + net.lookup(target, "AAAA").records
+        if any(self.router.decide(net.vantage, address, 25).action is Action.DROP for address in addresses):
             return replace(net, timeout=_SILENCE)
         return net
 

@@ -59,8 +59,9 @@ class Item:
 class Queue:
     """All the queues of a world.
 
-    *network_of* gives the network that a host sends to a target from, *forwards* where the mail of some mailboxes
-    goes on to.  ``era`` counts the resets: what was handed in before the last one has no place in the world any more.
+    *network_of* gives the network that a host sends from, and *towards* the same with the patience that a target
+    deserves; *forwards* says where the mail of some mailboxes goes on to.  ``era`` counts the resets: what was handed
+    in before the last one has no place in the world any more.
     """
 
     def __init__(
@@ -69,12 +70,13 @@ class Queue:
         log: Log,
         mailboxes: Mailboxes,
         faults: Faults,
-        network_of: Callable[[str, str], Network],
+        network_of: Callable[[str], Network],
+        towards: Callable[[Network, str], Network],
         is_local: Callable[[str, str], bool],
         forwards: Mapping[str, str],
     ) -> None:
         self._clock, self._log, self._mailboxes, self._faults = clock, log, mailboxes, faults
-        self._network_of, self._is_local, self._forwards = network_of, is_local, forwards
+        self._network_of, self._towards, self._is_local, self._forwards = network_of, towards, is_local, forwards
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="lab-delivery")
         self._changed = threading.Condition(threading.RLock())
         self._running = 0
@@ -205,16 +207,17 @@ class Queue:
         domain = recipient.rpartition("@")[2].lower()
         if self._is_local(item.host, domain):
             return self._into_mailbox(item, recipient.lower())
+        net = self._network_of(item.host).remembering()
         try:
-            targets, problem = mail_exchangers(domain, self._network_of(item.host, ""))
+            targets, problem = mail_exchangers(domain, net)
         except ValueError as error:
             return Delivery("5.1.3", f"this is no mail address: {error}")
         if problem is not None:
             return problem
         result = Delivery("4.4.4", "no mail exchanger to try")
         for target in targets:
-            net = self._network_of(item.host, target)
-            sent = send(target, 25, item.content, sender=item.sender, recipients=[recipient], net=net)
+            patient = self._towards(net, target)
+            sent = send(target, 25, item.content, sender=item.sender, recipients=[recipient], net=patient)
             result = judge(target, sent)
             if result.delivered or result.is_permanent or result.perhaps_taken:
                 break

@@ -16,6 +16,7 @@ from mailkit.lab.mail.signing import signatures
 from mailkit.lab.world import World
 from mailkit.message import received
 from mailkit.message.authentication_results import AuthenticationResults, without_claims
+from mailkit.network import Network
 from mailkit.results import visible
 
 __all__ = ["Judgement", "handover", "receive"]
@@ -48,19 +49,20 @@ def receive(incoming: Incoming, submission: bool, account: str, services: Servic
         return Judgement(refusal=f"554 5.4.6 Too many hops: this message has passed {MOST_HOPS} servers")
     if refusal := _author_refusal(incoming, account):
         return Judgement(refusal=refusal)
+    net = services.network_of(incoming.host.name).remembering()  # what one check asked, the next need not
     if submission:
         incoming = replace(incoming, content=_mended(incoming, services))
-        trace = _received(incoming, services).encode("utf-8", "surrogateescape")
+        trace = _received(incoming, services, net).encode("utf-8", "surrogateescape")
         keys, now = services.world.folder / "keys", services.clock.now()
         signed = signatures(incoming.content, incoming.host.signs, keys=keys, now=now)
         return Judgement(trace + signed + without_claims(incoming.content, incoming.host.name))
-    found = checks.run(incoming, services.network_of(incoming.host.name))
+    found = checks.run(incoming, net)
     if found.refusal:
         return Judgement(refusal=found.refusal)
     fields = list(found.fields)
     if found.results:
         fields.insert(0, AuthenticationResults(incoming.host.name, found.results).header)
-    stamped = "".join(f"{field}\r\n" for field in fields) + _received(incoming, services)
+    stamped = "".join(f"{field}\r\n" for field in fields) + _received(incoming, services, net)
     content = stamped.encode("utf-8", "surrogateescape") + without_claims(incoming.content, incoming.host.name)
     return Judgement(content, found.folder)
 
@@ -101,9 +103,8 @@ def _mended(incoming: Incoming, services: Services) -> bytes:
     return added.encode() + incoming.content
 
 
-def _received(incoming: Incoming, services: Services) -> str:
+def _received(incoming: Incoming, services: Services, net: Network) -> str:
     """Return the trace of this server (RFC 5321 section 4.4), with its line ends."""
-    net = services.network_of(incoming.host.name)
     reverse = net.lookup(ipaddress.ip_address(incoming.client).reverse_pointer, "PTR")
     name = reverse.records[0].rstrip(".") if reverse else "unknown"
     to = f" for <{visible(incoming.recipients[0], 320)}>" if len(incoming.recipients) == 1 else ""
