@@ -8,11 +8,13 @@ import re
 
 import pytest
 from dkim.canonicalization import CanonicalizationPolicy
+from dkim.util import DuplicateTag, InvalidTagSpec, parse_tag_value
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import mailkit.dkim
 from mailkit.dkim.canonical import canonical_body, canonical_field
+from mailkit.dkim.signature import SignatureProblem, parse_tags
 from mailkit.message import fields as message_fields
 from mailkit.message.fields import Field, parse
 
@@ -101,6 +103,29 @@ def test_any_field_is_dkimpys(algorithm, name, value):
     assert canonical_field(Field(name, value), algorithm) == its_name + b":" + its_value
 
 
+tag_lists = st.lists(
+    st.sampled_from([b"a", b"b", b"=", b";", b" ", b"\t", b"\r\n", b"x1_", b"1", b"-", b"=x;", b"v=1;"])
+    | st.text(max_size=3).map(str.encode),
+    max_size=12,
+).map(b"".join)
+
+
+@given(tag_lists)
+@settings(max_examples=1500, deadline=None)
+def test_a_list_of_tags_is_read_as_dkimpy_reads_it(text):
+    """But dkimpy lets anything follow the first letter of a tag's name; section 3.2 has letters, digits and _."""
+    try:
+        theirs = {name.decode(): value.decode() for name, value in parse_tag_value(text.replace(b"\r\n", b"")).items()}
+    except (DuplicateTag, InvalidTagSpec, UnicodeDecodeError):
+        theirs = None
+    try:
+        ours = parse_tags(text)
+    except SignatureProblem:
+        ours = None
+    named_well = all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) for name in theirs or {})
+    assert ours == (theirs if named_well else None)
+
+
 # What grows with the square of its length would not be done with these in days.
 MANY = 2_000_000
 
@@ -140,6 +165,7 @@ WORST_OF = {
         b"[" * MANY,
         b"*" + b"a" * MANY,
     ],
+    ("mailkit.dkim.signature", "_TAG_NAME"): [b"a" * MANY, b"a" * MANY + b" "],
     ("mailkit.dkim.signature", "_HEADER_NAME"): ["a" * MANY + " "],
     ("mailkit.dkim.signature", "_LENGTH"): ["1" * MANY],
     ("mailkit.dkim.signature", "_NUMBER"): ["1" * MANY],

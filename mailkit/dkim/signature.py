@@ -9,8 +9,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dkim.util import DuplicateTag, InvalidTagSpec, InvalidTagValueList, parse_tag_value
-
 from mailkit.dkim.canonical import canonical_field
 from mailkit.dkim.names import ascii_name, record_name
 from mailkit.message.fields import Field, select
@@ -30,6 +28,7 @@ __all__ = [
 _REQUIRED = ("v", "a", "b", "bh", "d", "h", "s")
 _ALGORITHMS = ("rsa-sha256", "ed25519-sha256", "rsa-sha1")
 _CANONICALIZATIONS = ("simple", "relaxed")
+_TAG_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_]*")
 _HEADER_NAME = re.compile(r"[\x21-\x39\x3b-\x7e]+")
 _NUMBER = re.compile(r"[0-9]{1,12}")
 _LENGTH = re.compile(r"[0-9]{1,76}")
@@ -69,19 +68,22 @@ class Signature:
 
 def parse_tags(text: bytes) -> dict[str, str]:
     """Return the tag=value list *text* as a dictionary (section 3.2).  Raises SignatureProblem."""
-    try:
-        tags = parse_tag_value(text.replace(b"\r\n", b""))
-        return {name.decode(): value.decode() for name, value in tags.items()}
-    except DuplicateTag as error:
-        raise SignatureProblem(f"the tag {_shown(error)}= is there twice") from None
-    except InvalidTagSpec as error:
-        raise SignatureProblem(f"{_shown(error) or 'an empty piece'} is no tag=value pair") from None
-    except (InvalidTagValueList, UnicodeDecodeError):
-        raise SignatureProblem("it is not a list of tag=value pairs in UTF-8") from None
-
-
-def _shown(error: Exception) -> str:
-    return visible(bytes(error.args[0]).decode(errors="replace").strip(), limit=60)
+    pieces = text.replace(b"\r\n", b"").strip().split(b";")
+    if not pieces[-1]:  # the last one may end in a semicolon too
+        pieces.pop()
+    tags: dict[str, str] = {}
+    for piece in pieces:
+        name, equals, value = (part.strip() for part in piece.partition(b"="))
+        if not equals or not _TAG_NAME.fullmatch(name):
+            shown = visible(piece.decode(errors="replace").strip(), limit=60)
+            raise SignatureProblem(f"{shown or 'an empty piece'} is no tag=value pair")
+        if (tag := name.decode()) in tags:
+            raise SignatureProblem(f"the tag {visible(tag, 60)}= is there twice")
+        try:
+            tags[tag] = value.decode()
+        except UnicodeDecodeError:
+            raise SignatureProblem("it is not a list of tag=value pairs in UTF-8") from None
+    return tags
 
 
 def decode(text: str, tag: str) -> bytes:
