@@ -56,11 +56,12 @@ __all__ = [
     "rerun",
     "run_problems",
     "sections",
+    "sections_of_text",
     "tags",
 ]
 
 # Lessons that do not keep the rules about sections, experiments and predictions yet.  The list only gets shorter.
-NOT_YET = frozenset({"02_smtp_auth", "03_tls", "04_spf", "05_dkim"})
+NOT_YET = frozenset({"03_tls", "04_spf", "05_dkim"})
 
 # Give a test the argument "lesson" and it runs once for each stored lesson; without lessons it is skipped.
 each_lesson = pytest.mark.parametrize("lesson", workbook.lessons(), ids=lambda path: path.stem)
@@ -219,6 +220,13 @@ def commands(cell: NotebookNode) -> list[str]:
     """The lines in the code fences of a markdown cell."""
     fences = re.findall(r"^ *```[^\n]*\n(.*?)^ *```", cell.source, flags=re.DOTALL | re.MULTILINE)
     return [line for fence in fences for line in fence.splitlines()]
+
+
+def sections_of_text(notebook: NotebookNode) -> dict[str, str]:
+    """The text below each ``## `` heading of *notebook*, by title."""
+    whole = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    parts = re.split(r"^## +(.+?)\s*$", whole, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2]))
 
 
 def sections(notebook: NotebookNode) -> list[Section]:

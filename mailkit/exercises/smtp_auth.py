@@ -5,21 +5,53 @@ from __future__ import annotations
 from mailkit.exercises.checkers import choice, results_of, text
 from mailkit.exercises.core import Prediction, Question
 
-__all__ = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "q1", "q2", "q3", "q4", "q5", "q6"]
+__all__ = [
+    "p1",
+    "p2",
+    "p3",
+    "p4",
+    "p5",
+    "p6",
+    "p7",
+    "p8",
+    "p9",
+    "p10",
+    "p11",
+    "p12",
+    "q1",
+    "q2",
+    "q3",
+    "q4",
+    "q5",
+    "q6",
+]
 
 _CODES = ("250", "530", "535", "550")
+_YES_NO = ("yes", "no")
 
 p1 = Prediction(
     "A stranger asks an MX to carry a message to somebody at another domain: which digit does the reply begin with?",
     choices=("2", "4", "5"),
 )
-p2 = Prediction("Port 587, before TLS: is AUTH in the list?", choices=("yes", "no"))
-p3 = Prediction("What does one need to read the password in that line?", choices=("nothing", "the server's key"))
-p4 = Prediction("MAIL on port 587 before anything else: which code comes back?", choices=_CODES)
-p5 = Prediction("Right name, wrong password: which code comes back?", choices=_CODES)
-p6 = Prediction("Hanako logs in and writes as Taro: does the message arrive?", choices=("yes", "no"))
-p7 = Prediction("Alice tries the same at the other company: does it arrive?", choices=("yes", "no"))
-p8 = Prediction("Can a server that does not know the password pass for the real one?", choices=("yes", "no"))
+p2 = Prediction("Port 587, before TLS: is AUTH in the list?", choices=_YES_NO)
+p3 = Prediction("Does port 25 of the MX offer AUTH at all?", choices=_YES_NO)
+p4 = Prediction(
+    "What does one need to read the password in that line?",
+    choices=("nothing", "the server's key"),
+    also={"the server's key": ("a key", "password")},
+)
+p5 = Prediction("MAIL on port 587 before anything else: which code comes back?", choices=_CODES)
+p6 = Prediction("Right name, wrong password: which code comes back?", choices=_CODES)
+p7 = Prediction("The list of accounts cannot be read: how does the server refuse?", choices=("4xx", "5xx"))
+p8 = Prediction(
+    "What of a submission with STARTTLS can an eavesdropper read?",
+    choices=("the password", "the addresses", "neither"),
+    also={"neither": ("nothing", "none", "neither of them")},
+)
+p9 = Prediction("Hanako logs in and writes as Taro: does the message arrive?", choices=_YES_NO)
+p10 = Prediction("Alice tries the same at the other company: does it arrive?", choices=_YES_NO)
+p11 = Prediction("A letter was sent without a Date: does the copy that arrives have one?", choices=_YES_NO)
+p12 = Prediction("Can a server that does not know the password pass for the real one?", choices=_YES_NO)
 
 q1 = Question(
     "A capture holds `AUTH PLAIN AHRhbmFrYUBrYWlzaGEuZXhhbXBsZQBuZWtvLTIy`. What is the password?",
@@ -124,7 +156,7 @@ q6 = Question(
             "B": "It is spoken almost everywhere, and has been for long.",
         },
     ),
-    hints=("Look at the column `server_keeps`.", "What does a thief of the server's disk get?"),
+    hints=("Look at the column `server_keeps` in annex D.", "What does a thief of the server's disk get?"),
     explanation="The server must keep what is as good as the passwords. For PLAIN a slow, salted hash will do.",
     right=("C",),
     wrong=("A", "B", 5),

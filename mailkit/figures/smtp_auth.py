@@ -155,7 +155,7 @@ def _client(axes: Axes, y: float, text: str, part: str) -> str:
     wide = 0.0
     if part:
         wide = measured(part, size=10, font="bold") + 0.16
-        box(axes, _SERVER - 0.12 - wide, y - 0.115, wide, 0.23, fill=tint(_PARTS[part], 0.16))
+        box(axes, _SERVER - 0.12 - wide, y - 0.115, wide, 0.23, fill="#ffffff", edge=_PARTS[part])
         write(axes, _SERVER - 0.04 - wide, y, part, size=10, colour=_PARTS[part], font="bold")
     write(axes, _CLIENT + 0.12, y, text, size=10, font="mono", width=_SERVER - _CLIENT - 0.32 - wide)
     return ""

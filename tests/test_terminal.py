@@ -1,0 +1,93 @@
+"""The command lines that the lessons offer under "In your own terminal": each works as printed.
+
+A practice internet runs in this process; its ports and its CA file stand in for the words in capitals, as a reader
+puts them in.  What needs a tool that this machine lacks is skipped, saying so.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
+from support_notebooks import sections_of_text
+
+from mailkit import workbook
+from mailkit.lab import Lab
+
+# Lesson -> for each command in the order of the page: what it must show, and its exit status.
+EXPECTED = {
+    "00_start_here": [("10 mx.isp.example.", 0), ("220 mx.isp.example", 0), ("250 2.0.0 Ok: queued as", 0)],
+    "01_op25b": [("10 mx.kaisha.example.", 0), ("mx.kaisha.example.", 0), ("", 0), ("", 28)],
+    "02_smtp_auth": [
+        ("465 smtp.kaisha.example.", 0),
+        ("250 PIPELINING", 0),
+        ("250 PIPELINING", 0),
+        ("235 2.7.0 Authentication successful", 0),
+    ],
+}
+PACKAGES = {
+    "dig": "bind9-dnsutils",
+    "nc": "netcat-openbsd",
+    "swaks": "swaks libnet-ssleay-perl",
+    "openssl": "openssl",
+    "curl": "curl",
+}
+TYPED = {"nc": "QUIT\r\n", "openssl": "EHLO me\nquit\n", "swaks": "practice-only\n"}
+PASSWORD, IN_BASE64 = "practice-only", "cHJhY3RpY2Utb25seQ"
+
+
+def command_lines(lesson: str) -> tuple[str, list[str]]:
+    """The text of the lesson's section, and the commands in its first fence, continued lines joined."""
+    (path,) = (path for path in workbook.lessons() if path.stem == lesson)
+    cell = sections_of_text(workbook.read(path))["In your own terminal"]
+    fence = re.split(r"^```$", cell, flags=re.MULTILINE)[1]
+    return cell, [line.strip() for line in re.sub(r"\\\n\s*", "", fence).splitlines() if line.strip()]
+
+
+CASES = [
+    pytest.param(lesson, number, id=f"{lesson}-{number}-{command_lines(lesson)[1][number].split()[0]}")
+    for lesson, expected in EXPECTED.items()
+    for number in range(len(expected))
+]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with Lab() as running:
+        yield running
+
+
+@pytest.mark.parametrize("lesson", EXPECTED)
+def test_every_command_has_a_test(lesson: str) -> None:
+    assert len(command_lines(lesson)[1]) == len(EXPECTED[lesson])
+
+
+@pytest.mark.parametrize(("lesson", "number"), CASES)
+def test_the_command_works_as_printed(lesson: str, number: int, lab: Lab, peer: Callable[[str, str], str]) -> None:
+    text, lines = command_lines(lesson)
+    door = re.search(r"behind `([\w.-]+:\d+)`", text)
+    values = {
+        "DNS_PORT": str(lab.dns_port),
+        "SOCKS_PORT": str(lab.socks_port),
+        "SMTP_PORT": str(lab.listeners[door[1]]) if door else "",
+        "CA_FILE": lab.ca_file,
+    }
+    line = re.sub("|".join(values), lambda word: values[word[0]], lines[number])
+    tool, *arguments = shlex.split(line, comments=True)
+    assert not re.search(r"\b[A-Z]+_(?:PORT|FILE)\b", line)
+    wanted, status = EXPECTED[lesson][number]
+    ran = subprocess.run(
+        [peer(tool, PACKAGES[tool]), *arguments],
+        input=TYPED.get(tool, "") or None,
+        stdin=None if tool in TYPED else subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    shown = ran.stdout + ran.stderr
+    assert ran.returncode == status and wanted in shown, shown
+    assert PASSWORD not in shown and IN_BASE64 not in shown, "the password is on the screen"
+    assert ".venv/bin/python -m mailkit.lab" in text
