@@ -12,7 +12,7 @@ from support_dkim_dns import SERVFAIL, serving
 from test_dkim import DOMAIN, ED, ED_P, MESSAGE, OTHER, RSA, RSA_P, craft, only, signed, zone
 
 from mailkit import dkim
-from mailkit.dkim import diagnosis, verifier
+from mailkit.dkim import diagnosis, job, verifier
 from mailkit.dkim.edwards import has_small_order
 from mailkit.dkim.records import KeyRecordProblem, is_right, parse_record
 from mailkit.network import parse_paste
@@ -272,7 +272,7 @@ def test_a_body_is_hashed_line_by_line_once_for_all_signatures(monkeypatch):
     message = MESSAGE
     for _ in range(5):
         message = signed(message)
-    calls = counted(monkeypatch, verifier, "line_hashes")
+    calls = counted(monkeypatch, job, "line_hashes")
     with serving(zone(sel=[RSA.record])) as net:
         rows = dkim.verify(message + b"a footer\r\n", net=net)
     assert ["1 more were added" in row.reason for row in rows] == [True] * 5

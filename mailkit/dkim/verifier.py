@@ -6,19 +6,17 @@ failure, does not enforce t=s, and raises on malformed messages and mismatched k
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from mailkit.dkim.canonical import canonical_body
-from mailkit.dkim.diagnosis import MAX_GUESSES, body_change, header_change, line_hashes
+from mailkit.dkim.diagnosis import body_change, header_change
+from mailkit.dkim.job import Job
 from mailkit.dkim.records import KeyRecord, KeyRecordProblem, PublicKey, is_right, parse_record
-from mailkit.dkim.signature import Signature, SignatureProblem, covered, parse_signature, parse_tags, signed_data
+from mailkit.dkim.signature import Signature, SignatureProblem, parse_signature, parse_tags
 from mailkit.dkim.verification import VERDICTS, Verification, moment
-from mailkit.message.fields import MAX_OCTETS, Field, MalformedMessage, Message, parse
+from mailkit.message.fields import MAX_OCTETS, Field, MalformedMessage, parse
 from mailkit.network import Network, Status
 from mailkit.results import AuthResult, Rows, Verdict, visible
 
@@ -68,7 +66,7 @@ def verify(message: bytes, *, net: Network) -> Rows[Verification]:
     found = [f for f in parsed.fields if f.key == b"dkim-signature"]
     if not found:
         return _rows([_without_signature(AuthResult.NONE, "the message has no DKIM-Signature")], net)
-    job = _Job(parsed, net.remembering(_DEADLINE), net.now().timestamp())
+    job = Job(parsed, net.remembering(_DEADLINE), net.now().timestamp())
     rows = [_evaluate(signature, job) for signature in found[:MAX_SIGNATURES]]
     rest = len(found) - MAX_SIGNATURES
     if rest > 0:
@@ -86,44 +84,7 @@ def _without_signature(result: AuthResult, reason: str, reference: str = "") -> 
     return Verification("", "", "", result, reason, reference=reference)
 
 
-@dataclass
-class _Job:
-    """One call of verify: the message, where to ask and until when, what time it is, what need not be done twice."""
-
-    message: Message
-    net: Network
-    now: float
-    tries: Iterator[int] = field(default_factory=lambda: iter(range(MAX_GUESSES)))
-    bodies: dict[str, bytes] = field(default_factory=dict)
-    hashes: dict[tuple[str, int], bytes] = field(default_factory=dict)
-    lines: dict[str, dict[bytes, int]] = field(default_factory=dict)
-    headers: dict[int, bytes] = field(default_factory=dict)
-
-    def body(self, algorithm: str) -> bytes:
-        if algorithm not in self.bodies:
-            self.bodies[algorithm] = canonical_body(self.message.body, algorithm)
-        return self.bodies[algorithm]
-
-    def body_hash(self, algorithm: str, length: int) -> bytes:
-        if (algorithm, length) not in self.hashes:
-            self.hashes[algorithm, length] = hashlib.sha256(self.body(algorithm)[:length]).digest()
-        return self.hashes[algorithm, length]
-
-    def header(self, signature: Signature) -> bytes:
-        """Return what *signature* signed of the header, the same for every key that is tried."""
-        if id(signature.field) not in self.headers:
-            fields = covered(self.message.fields, signature)
-            data = signed_data(fields, signature.field, signature.header_canonicalization)
-            self.headers[id(signature.field)] = data
-        return self.headers[id(signature.field)]
-
-    def line_hashes(self, algorithm: str) -> dict[bytes, int]:
-        if algorithm not in self.lines:
-            self.lines[algorithm] = line_hashes(self.body(algorithm))
-        return self.lines[algorithm]
-
-
-def _evaluate(signature_field: Field, job: _Job) -> Verification:
+def _evaluate(signature_field: Field, job: Job) -> Verification:
     """Return what becomes of one signature: syntax, then key, then hash and signature, as section 6.1 orders it."""
     try:
         signature = parse_signature(signature_field)
@@ -176,7 +137,7 @@ def _described(signature: Signature) -> Verification:
     )
 
 
-def _with_record(row: Verification, signature: Signature, text: bytes, job: _Job) -> Verification:
+def _with_record(row: Verification, signature: Signature, text: bytes, job: Job) -> Verification:
     """Return what becomes of *signature* if *text* is the key record."""
     try:
         record = parse_record(text)
@@ -206,7 +167,7 @@ def _unfit(record: KeyRecord, signature: Signature) -> str:
     return ""
 
 
-def _with_key(row: Verification, signature: Signature, public: PublicKey, job: _Job) -> Verification:
+def _with_key(row: Verification, signature: Signature, public: PublicKey, job: Job) -> Verification:
     """Return what becomes of *signature* with a usable key: hash of the body, then signature of the header."""
     body = job.body(signature.body_canonicalization)
     length = len(body) if signature.body_length is None else signature.body_length
@@ -228,7 +189,7 @@ def _with_key(row: Verification, signature: Signature, public: PublicKey, job: _
     return replace(row, result=AuthResult.PASS, reason=reason, warnings=warnings)
 
 
-def _warnings(row: Verification, signature: Signature, public: PublicKey, octets: int, job: _Job) -> list[str]:
+def _warnings(row: Verification, signature: Signature, public: PublicKey, octets: int, job: Job) -> list[str]:
     """Return what is wrong with a signature that fits."""
     found = []
     if row.testing:
