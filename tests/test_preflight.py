@@ -18,7 +18,9 @@ from support_dns import serving
 from support_places import NOBODY as SEEN_BY_NOBODY
 from support_places import REFUSED, SILENCE, UNREACHABLE, Policy, mail_server, socks
 from support_servers import HOST, closed_port, loopback_network, tcp_server
+from support_worlds import OTHER_WORLD, served_world
 
+import mailkit
 from mailkit.network import Network
 from mailkit.results import Finding, Rows, Verdict
 from mailkit.start_here import preflight
@@ -318,3 +320,49 @@ def test_every_finding_says_what_to_do(server: int) -> None:
 def test_a_network_without_domains_to_test_with() -> None:
     with pytest.raises(ValueError, match="probe_domains"):
         preflight.check(net=loopback_network(probe_domains=[]), machine=GOOD)
+
+
+def test_a_world_of_ones_own_is_not_called_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lookups and connections work through MAILKIT_…, and the well-known domains are not in that world."""
+    with served_world(OTHER_WORLD) as world:
+        for name, value in world.environment.items():
+            monkeypatch.setenv(name, value)
+        net = mailkit.connect("internet", timeout=10)
+        blind = by_check(preflight.check(net=net, machine=GOOD))
+        found = by_check(preflight.check(net=net, machine=GOOD, domains=[world.domain]))
+    assert blind["DNS"].verdict is Verdict.INFO and "a world of its own" in blind["DNS"].evidence
+    assert verdicts(blind, "way out", *PORTS) == ["unknown"] * 6
+    assert blind["verdict"].verdict is Verdict.INFO
+    assert not any("no network" in row.evidence for row in blind.values())
+    assert verdicts(found, "DNS", "way out", "port 25", "port 587") == ["pass"] * 4
+    assert "no network" not in found["verdict"].evidence
+
+
+def test_names_that_fail_are_not_no_network(server: int) -> None:
+    def fails(query: dns.message.Message, transport: str) -> dns.message.Message:
+        response = dns.message.make_response(query)
+        response.set_rcode(dns.rcode.SERVFAIL)
+        return response
+
+    found = look(letting_out(server, *preflight.PORTS), fails)
+    assert found["DNS"].evidence == "it fails at every question"
+    assert found["way out"].verdict is Verdict.UNKNOWN
+
+
+def test_a_resolver_that_invents_addresses_outside_of_invalid_only(server: int) -> None:
+    def selling(query: dns.message.Message, transport: str) -> dns.message.Message:
+        name = query.question[0].name.to_text(omit_final_dot=True)
+        return answers_everything(query, transport) if name.endswith(".com") else honest(query, transport)
+
+    assert "answers everything" in look(letting_out(server, *preflight.PORTS), selling)["DNS"].evidence
+
+
+def test_a_closed_port_is_cited_by_its_section(server: int) -> None:
+    found = look(letting_out(server, 80, 443, otherwise=REFUSED))
+    assert [found[f"port {port}"].reference for port in (25, 465, 587)] == ["RFC 5068 section 4.1"] * 3
+
+
+@pytest.mark.parametrize(("domains", "kind"), [("kaisha.example", TypeError), (["a b"], ValueError), ([25], TypeError)])
+def test_domains_to_try_are_a_list_of_domains(domains: Any, kind: type[Exception]) -> None:
+    with pytest.raises(kind, match="domain"):
+        preflight.check(net=loopback_network(probe_domains=[]), machine=GOOD, domains=domains)

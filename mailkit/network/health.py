@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,7 +24,18 @@ from mailkit.network.place import Network
 from mailkit.network.socks import ProxyError
 from mailkit.results import Record
 
-__all__ = ["Resolver", "Way", "Ways", "answers_for_everyone", "resolver", "trouble", "ways"]
+__all__ = [
+    "Resolver",
+    "Way",
+    "Ways",
+    "answers_for_everyone",
+    "judge",
+    "known_names",
+    "made_up_names",
+    "resolver",
+    "trouble",
+    "ways",
+]
 
 _MOST_DOMAINS = 3
 _MOST_HOSTS = 4  # of each kind: enough to be sure, few enough to be polite
@@ -141,24 +152,32 @@ def known_names(net: Network) -> list[tuple[str, str]]:
     return [(".", "NS"), *((domain, "MX") for domain in net.probe_domains[:_MOST_DOMAINS])]
 
 
+def made_up_names() -> list[str]:
+    """Return two names made up this moment: below .invalid, where none exists (RFC 6761 section 6.4), and elsewhere.
+
+    Some resolvers keep to the RFC and invent addresses elsewhere.
+    """
+    made_up = secrets.token_hex(12)
+    return [f"{made_up}.invalid", f"www.{made_up}.com"]
+
+
 def _resolver(net: Network) -> Resolver:
-    made_up = f"{secrets.token_hex(12)}.invalid"  # RFC 6761 section 6.4: such a name never exists
-    *known, invented = each(lambda question: net.lookup(*question), [*known_names(net), (made_up, "A")])
-    return judge(known, invented)
+    known = known_names(net)
+    answers = each(lambda question: net.lookup(*question), [*known, *((name, "A") for name in made_up_names())])
+    return judge(answers[: len(known)], answers[len(known) :])
 
 
-def judge(known: list[Answer], invented: Answer) -> Resolver:
-    """Return what the answers to :func:`known_names`, and to a name that cannot exist, say of a resolver."""
-    if invented:
+def judge(known: Sequence[Answer], invented: Sequence[Answer]) -> Resolver:
+    """Return what the answers to :func:`known_names` and to :func:`made_up_names` say of a resolver."""
+    if any(invented):
         return Resolver.INVENTS
     statuses = {answer.status for answer in known}
     if statuses & {Status.NOERROR, Status.NODATA}:
         return Resolver.WORKS
     if Status.NXDOMAIN in statuses:
         return Resolver.DENIES
-    if Status.SERVFAIL in statuses or invented.status is not Status.TIMEOUT:
-        return Resolver.FAILS
-    return Resolver.SILENT
+    silent = {answer.status for answer in (*known, *invented)} <= {Status.TIMEOUT}
+    return Resolver.SILENT if silent else Resolver.FAILS
 
 
 def _ways(net: Network) -> Ways:

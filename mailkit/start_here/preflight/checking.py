@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from mailkit.conversation.attempts import OWN_MACHINE
-from mailkit.network import Network
+from mailkit.network import Network, to_ascii
+from mailkit.network.health import Resolver
 from mailkit.results import Finding, Outcome, Rows, Stage, Verdict
 from mailkit.start_here.preflight.machine import LESSON, Machine, findings, this_machine
 from mailkit.start_here.preflight.ways import DNS, PORTS, Ways, ask_dns, connected, try_ports
 
-__all__ = ["NO_NETWORK", "PORTS", "check"]
+__all__ = ["NO_NETWORK", "OWN_WORLD", "PORTS", "check"]
 
 NO_NETWORK = "no way leads out: there is no network"
+OWN_WORLD = "it serves a world of its own, such as a practice internet: the well-known mail domains are not in it"
+_KNOWS_NOBODY = "it answers, but does not know the mail servers of well-known domains"
+
+_MOST_DOMAINS = 2  # well-known ones
 
 _PURPOSE = {
     25: "relay: server to server",
@@ -23,21 +29,26 @@ _PURPOSE = {
 }
 
 
-def check(*, net: Network | None = None, machine: Machine | None = None) -> Rows[Finding]:
+def check(*, net: Network | None = None, machine: Machine | None = None, domains: Sequence[str] = ()) -> Rows[Finding]:
     """Return what this machine and, with *net*, the network there allow: one finding a fact.
 
-    *machine* defaults to :func:`this_machine`.  With *net* there are up to 16 short connections, at most two to a
-    host, and a few questions to the DNS; it takes about three times the network's timeout at worst.  Raises
-    ValueError when the network has no domains to test with.
+    *machine* defaults to :func:`this_machine`.  With *net* there are up to 16 short connections, at most two to an
+    address at a time, and a few questions to the DNS; it takes about three times the network's timeout at worst.  The
+    servers are those of two well-known domains; the first of *domains* is tried as well, which a network of your own
+    needs, where no well-known domain lives.  Raises ValueError when there is no domain to test with, or one is none.
     """
-    if net is not None and not net.probe_domains:
+    if isinstance(domains, str):
+        raise TypeError("domains is a list of domains: domains=['kaisha.example']")
+    tried = [*map(to_ascii, domains[:1]), *(net.probe_domains[:_MOST_DOMAINS] if net else ())]
+    if net is not None and not tried:
         raise ValueError("the network has no probe_domains: name some mail domains to test with")
     rows = findings(machine or this_machine())
     if net is None:
         return Rows(Finding, rows, caption="this machine; no network was asked")
-    dns = ask_dns(net)
-    ways = try_ports(net, names=dns.works)
-    rows += [_dns(dns), _way_out(ways), *(_port(port, ways) for port in PORTS), _ipv6(ways)]
+    net = net.remembering()
+    dns = ask_dns(net, tried)
+    ways = try_ports(net, tried if dns.knows_domains else ())
+    rows += [_dns(dns), _way_out(ways, dns), *(_port(port, ways) for port in PORTS), _ipv6(ways)]
     return Rows(Finding, rows, caption=net.caption)
 
 
@@ -49,23 +60,34 @@ _OWN_RESOLVER = 'or name a resolver you may use: mailkit.connect("internet", nam
 
 
 def _dns(dns: DNS) -> Finding:
-    if not dns.configured:
-        advice = f"Connect this machine to a network, {_OWN_RESOLVER}."
-        return _finding("DNS", Verdict.FAIL, "this machine has no resolver configured", advice)
-    if dns.lies:
-        evidence = "it answers everything: a name made up a moment ago has an address"
-        advice = f"Nothing it says can be believed here: log in to the network if it asks for that, {_OWN_RESOLVER}."
-        return _finding("DNS", Verdict.FAIL, evidence, advice, "RFC 6761 section 6.4")
-    if dns.silent:
-        return _finding("DNS", Verdict.FAIL, "no name server answered", f"Mend the connection, {_OWN_RESOLVER}.")
-    if not dns.works:
-        evidence = "it answers, but does not know the mail servers of well-known domains"
-        advice = f"It may serve names of the inside only: ask whoever runs it, {_OWN_RESOLVER}."
-        return _finding("DNS", Verdict.FAIL, evidence, advice)
-    return _finding("DNS", Verdict.PASS, "known names are found, and made-up names are not")
+    if dns.knows_domains:
+        return _finding("DNS", Verdict.PASS, "known names are found, and made-up names are not")
+    if dns.resolver is Resolver.WORKS and dns.own_world:
+        advice = "Name a mail domain of it: preflight.check(net=net, domains=[DOMAIN])."
+        return _finding("DNS", Verdict.INFO, OWN_WORLD, advice)
+    told = {
+        None: ("this machine has no resolver configured", f"Connect this machine to a network, {_OWN_RESOLVER}."),
+        Resolver.SILENT: ("no name server answered", f"Mend the connection, {_OWN_RESOLVER}."),
+        Resolver.FAILS: ("it fails at every question", f"Ask whoever runs it, {_OWN_RESOLVER}."),
+        Resolver.DENIES: (
+            _KNOWS_NOBODY,
+            f"It may serve names of the inside only: ask whoever runs it, {_OWN_RESOLVER}.",
+        ),
+        Resolver.WORKS: (
+            _KNOWS_NOBODY,
+            f"It may serve names of the inside only: ask whoever runs it, {_OWN_RESOLVER}.",
+        ),
+        Resolver.INVENTS: (
+            "it answers everything: a name made up a moment ago has an address",
+            f"Nothing it says can be believed here: log in to the network if it asks for that, {_OWN_RESOLVER}.",
+        ),
+    }
+    evidence, advice = told[dns.resolver]
+    reference = "RFC 6761 section 6.4" if dns.resolver is Resolver.INVENTS else ""
+    return _finding("DNS", Verdict.FAIL, evidence, advice, reference)
 
 
-def _way_out(ways: Ways) -> Finding:
+def _way_out(ways: Ways, dns: DNS) -> Finding:
     if ways.intercepted:
         ports = ", ".join(map(str, ways.intercepted))
         evidence = f"an address where nobody lives answers on port {ports}: somebody on the way answers for everyone"
@@ -77,9 +99,14 @@ def _way_out(ways: Ways) -> Finding:
     if all(attempt.stage is Stage.PROXY for attempt in ways.all_attempts):
         advice = "Start the SOCKS proxy that via= or MAILKIT_VIA names, or leave it out."
         return _finding("way out", Verdict.UNKNOWN, "the SOCKS proxy to go through does not work", advice)
-    if all(attempt.outcome is Outcome.UNREACHABLE for attempt in ways.all_attempts):
+    dialled = any(ways.servers.values())
+    # That nobody's address is unreachable says nothing where names are found.
+    if all(attempt.outcome is Outcome.UNREACHABLE for attempt in ways.all_attempts) and (dialled or dns.silent):
         return _finding("way out", Verdict.FAIL, NO_NETWORK, "Connect to one, or work offline.")
-    if not any(ways.servers.values()):
+    if not dialled and dns.resolver is Resolver.WORKS:
+        evidence = "no server to dial was known: the domains to test with have none here"
+        return _finding("way out", Verdict.UNKNOWN, evidence, "Name a mail domain that this network knows.")
+    if not dialled:
         evidence = "without the DNS there was no server to dial"
         return _finding("way out", Verdict.UNKNOWN, evidence, "Mend the DNS first.")
     advice = "Ask from another network. A firewall that lets nothing out looks like this."
@@ -105,9 +132,9 @@ def _port(port: int, ways: Ways) -> Finding:
         return _finding(what, Verdict.UNKNOWN, evidence, "Nothing gets out, so nothing is known about this port.")
     if port == 25:
         advice = "Usual for homes, offices and clouds, and no fault: lesson 01 is about it."
-        return _finding(what, Verdict.WARN, evidence, advice, "RFC 5068 section 4")
+        return _finding(what, Verdict.WARN, evidence, advice, "RFC 5068 section 4.1")
     advice = "Lessons that ask real servers on this port will say unknown."
-    return _finding(what, Verdict.WARN, evidence, advice, "RFC 5068 section 4" if port in (465, 587) else "")
+    return _finding(what, Verdict.WARN, evidence, advice, "RFC 5068 section 4.1" if port in (465, 587) else "")
 
 
 def _ipv6(ways: Ways) -> Finding:

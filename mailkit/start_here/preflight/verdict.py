@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mailkit.results import Finding, Verdict
-from mailkit.start_here.preflight.checking import NO_NETWORK
+from mailkit.start_here.preflight.checking import NO_NETWORK, OWN_WORLD
 from mailkit.start_here.preflight.machine import LESSON, ON_BINDER
 
 __all__ = ["verdict"]
@@ -18,7 +18,7 @@ def verdict(rows: Iterable[Finding]) -> Finding:
     """Return one finding that sums up the *rows* of :func:`mailkit.start_here.preflight.check`: which network to use.
 
     ``fail`` when not even the practice internet can run, ``pass`` when the real one can be used without limits,
-    ``warn`` when it can be used with limits or not at all, ``info`` when it was not asked.
+    ``warn`` when it can be used with limits or not at all, ``info`` when it was not asked, or another one answers.
     """
     found = {row.check: row for row in rows}
     if broken := [name for name in _NEEDED_BY_LAB if name in found and found[name].verdict is Verdict.FAIL]:
@@ -26,6 +26,8 @@ def verdict(rows: Iterable[Finding]) -> Finding:
         return _verdict(Verdict.FAIL, f"the practice internet cannot run: {', '.join(broken)}", advice)
     if "way out" not in found:
         return _verdict(Verdict.INFO, "the internet was not asked", _LAB)
+    if found["DNS"].evidence == OWN_WORLD:
+        return _verdict(Verdict.INFO, f"the name server: {OWN_WORLD}", f"{_LAB} {found['DNS'].advice}")
     if (reason := _useless(found)) is not None:
         return _verdict(Verdict.WARN, reason, f'{_LAB} Leave "internet" for another network.')
     closed = [name for name in found if name.startswith("port ") and found[name].verdict is not Verdict.PASS]

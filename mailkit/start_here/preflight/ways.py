@@ -7,14 +7,14 @@ address where nobody lives is dialled on every port too: if it answers, somebody
 from __future__ import annotations
 
 import ipaddress
-import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from mailkit.clients import greet
 from mailkit.conversation.attempts import FAILURES, Attempt, explain
-from mailkit.network import Answer, Network, Status
+from mailkit.network import Answer, Network
+from mailkit.network.health import Resolver, judge, made_up_names
 from mailkit.network.parallel import each
 from mailkit.op25b import mail_exchangers, submission_hosts
 from mailkit.results import Outcome, Stage
@@ -23,32 +23,29 @@ __all__ = ["DNS", "PORTS", "Ways", "ask_dns", "try_ports"]
 
 PORTS = (25, 465, 587, 80, 443)
 
-_MOST_DOMAINS = 2
 _WEB = (80, 443)
 
 
 @dataclass(frozen=True)
 class DNS:
-    """What the resolver said: to questions with a known answer, and about names that cannot exist."""
+    """What the resolver does with questions whose answers are known, and with ``domains`` to test with.
 
-    configured: bool
-    known: tuple[Answer, ...]
-    invented: tuple[Answer, ...]
+    ``resolver`` is None where none is configured.
+    """
+
+    resolver: Resolver | None
+    domains: tuple[Answer, ...]
+    own_world: bool
+
+    @property
+    def knows_domains(self) -> bool:
+        """True when what it says of the domains can be used."""
+        return self.resolver is Resolver.WORKS and any(self.domains)
 
     @property
     def silent(self) -> bool:
         """True when nothing came back at all."""
-        return all(answer.status is Status.TIMEOUT for answer in (*self.known, *self.invented))
-
-    @property
-    def lies(self) -> bool:
-        """True when a name made up a moment ago has an address."""
-        return any(self.invented)
-
-    @property
-    def works(self) -> bool:
-        """True when what it says can be used."""
-        return any(self.known) and not self.lies
+        return self.resolver in (None, Resolver.SILENT)
 
 
 @dataclass(frozen=True)
@@ -79,22 +76,17 @@ def connected(attempt: Attempt) -> bool:
     return attempt.stage not in (Stage.DNS, Stage.PROXY, Stage.CONNECT)
 
 
-def ask_dns(net: Network) -> DNS:
-    """Ask for names that exist, and for two that were made up a moment ago; all at once."""
-    made_up = secrets.token_hex(12)
-    known = [(domain, "MX") for domain in net.probe_domains[:_MOST_DOMAINS]]
-    # RFC 6761 section 6.4: a name below .invalid never exists.  Some resolvers keep to that and lie elsewhere.
-    invented = [(f"{made_up}.invalid", "A"), (f"www.{made_up}.com", "A")]
-    answers = each(lambda question: net.lookup(*question), known + invented)
-    return DNS(bool(net.nameservers), tuple(answers[: len(known)]), tuple(answers[len(known) :]))
+def ask_dns(net: Network, domains: Sequence[str]) -> DNS:
+    """Ask for the root, for *domains*, and for names that were made up a moment ago; all at once."""
+    known = [(".", "NS"), *((domain, "MX") for domain in domains)]
+    answers = each(lambda question: net.lookup(*question), [*known, *((name, "A") for name in made_up_names())])
+    heard, invented = answers[: len(known)], answers[len(known) :]
+    return DNS(judge(heard, invented) if net.nameservers else None, tuple(heard[1:]), net.own_world)
 
 
-def try_ports(net: Network, *, names: bool) -> Ways:
-    """Try every port of :data:`PORTS` at the servers of two well-known domains, and at nobody's address.
-
-    Without *names* (the DNS does not work, or lies) only nobody's address is tried.
-    """
-    targets = _targets(net) if names else []
+def try_ports(net: Network, domains: Sequence[str]) -> Ways:
+    """Try every port of :data:`PORTS` at the servers of *domains*, and at nobody's address."""
+    targets = _targets(net, domains)
     ipv6 = next((a for _, _, found in targets for a in found if ipaddress.ip_address(a).version == 6), None)
     jobs: list[tuple[str, int, Callable[[], Attempt]]] = []
     for host, ports, found in targets:
@@ -112,10 +104,10 @@ def try_ports(net: Network, *, names: bool) -> Ways:
     return Ways(servers, nobody, ended[-1] if ipv6 else None)
 
 
-def _targets(net: Network) -> list[tuple[str, tuple[int, ...], tuple[str, ...]]]:
+def _targets(net: Network, domains: Sequence[str]) -> list[tuple[str, tuple[int, ...], tuple[str, ...]]]:
     """Return (host, ports, addresses) of what to dial: an MX, a submission server and the web of each domain."""
     questions: list[tuple[tuple[int, ...], Callable[[], list[str]]]] = []
-    for domain in net.probe_domains[:_MOST_DOMAINS]:
+    for domain in domains:
         questions += [
             ((25,), partial(mail_exchangers, domain, net=net)),
             ((587, 465), partial(submission_hosts, domain, net=net)),

@@ -1,0 +1,154 @@
+"""What is wrong with the network that one looks through: found out once, and told from what is wrong with a domain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import dns.message
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+import pytest
+from support_dns import serving
+from support_places import NOBODY, REFUSED, SILENCE, UNREACHABLE, Place, hangs_up, mail_server, place, says
+from support_servers import closed_port, wait_for_end
+
+from mailkit.network import Network, Status, health
+from mailkit.network.health import Resolver, Way
+from mailkit.network.socks import Proxy
+
+KNOWN = {
+    "bigmail.test": {"MX": ["10 mx.bigmail.test."]},
+    "mx.bigmail.test": {"A": ["198.51.100.25"], "AAAA": ["2001:db8:b::25"]},
+    "smtp.bigmail.test": {"A": ["198.51.100.58"], "AAAA": ["2001:db8:b::58"]},
+}
+MX4, MX6, SMTP4, SMTP6 = "198.51.100.25", "2001:db8:b::25", "198.51.100.58", "2001:db8:b::58"
+SHORT = 1.0
+
+
+@contextmanager
+def looking(there: dict[Any, Any], **options: Any) -> Iterator[Place]:
+    with place(KNOWN, there, probe_domains=("bigmail.test",), **options) as here:
+        yield here
+
+
+def answering(*, rcode: int = 0, root: bool = True, invents: Sequence[str] = ()) -> Callable[..., Any]:
+    def answer(query: dns.message.Message, transport: str) -> dns.message.Message:
+        name, rdtype = query.question[0].name, query.question[0].rdtype
+        response = dns.message.make_response(query)
+        response.set_rcode(dns.rcode.Rcode(rcode))
+        text = name.to_text(omit_final_dot=True)
+        if rdtype == dns.rdatatype.A and any(text.endswith(end) for end in invents):
+            response.answer.append(dns.rrset.from_text(name, 60, "IN", "A", "198.51.100.1"))
+        elif text == "." and root and not rcode:
+            response.answer.append(dns.rrset.from_text(name, 60, "IN", "NS", "ns.example."))
+        elif not rcode:
+            response.set_rcode(dns.rcode.NXDOMAIN)
+        return response
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        pytest.param(answering(), Resolver.WORKS, id="works"),
+        pytest.param(answering(rcode=dns.rcode.NXDOMAIN), Resolver.DENIES, id="denies"),
+        pytest.param(answering(root=False), Resolver.DENIES, id="denies even the root"),
+        pytest.param(answering(rcode=dns.rcode.SERVFAIL), Resolver.FAILS, id="fails"),
+        pytest.param(answering(rcode=dns.rcode.REFUSED), Resolver.FAILS, id="refuses"),
+        pytest.param(answering(invents=[""]), Resolver.INVENTS, id="invents"),
+        pytest.param(answering(invents=[".com"]), Resolver.INVENTS, id="invents outside of .invalid"),
+        pytest.param(lambda query, transport: None, Resolver.SILENT, id="silent"),
+    ],
+)
+def test_resolvers(answer: Callable[..., Any], found: Resolver) -> None:
+    with serving(answer) as port:
+        net = Network("internet", "here", (("127.0.0.1", port),), timeout=2.0 if found is Resolver.SILENT else 20.0)
+        assert health.resolver(net) is found
+        assert bool(health.trouble(net)) is (found is not Resolver.WORKS)
+
+
+def test_a_resolver_that_knows_the_root_and_not_the_well_known_domains_works() -> None:
+    with serving(answering()) as port:
+        net = Network("internet", "here", (("127.0.0.1", port),), timeout=20.0, probe_domains=("bigmail.test",))
+        assert health.resolver(net) is Resolver.WORKS
+
+
+def test_it_is_found_out_once() -> None:
+    asked: list[str] = []
+    inner = answering()
+
+    def noted(query: dns.message.Message, transport: str) -> Any:
+        asked.append(str(query.question[0]))
+        return inner(query, transport)
+
+    with serving(noted) as port:
+        net = Network("internet", "here", (("127.0.0.1", port),), timeout=20.0).remembering()
+        assert [health.trouble(net) for _ in range(3)] == ["", "", ""]
+    assert len(asked) == 3
+
+
+def test_silence_is_not_waited_for_again() -> None:
+    asked: list[str] = []
+
+    def silent(query: dns.message.Message, transport: str) -> None:
+        asked.append(str(query.question[0]))
+
+    with serving(silent) as port:
+        net = Network("internet", "here", (("127.0.0.1", port),), timeout=0.5).remembering()
+        assert health.resolver(net) is Resolver.SILENT
+        number = len(asked)
+        answer = net.lookup("kaisha.example", "MX")
+        assert (answer.status, answer.reason) == (Status.TIMEOUT, health.trouble(net))
+        assert len(asked) == number
+
+
+SUBMISSION: dict[Any, Any] = {(SMTP4, 587): mail_server, (SMTP4, 465): wait_for_end}
+BOTH = {(MX4, 25): mail_server, (MX6, 25): mail_server, (SMTP6, 587): mail_server, **SUBMISSION}
+
+
+@pytest.mark.parametrize(
+    ("there", "otherwise", "port25", "ipv6"),
+    [
+        pytest.param(BOTH, REFUSED, Way.OPEN, Way.OPEN, id="all open"),
+        pytest.param(SUBMISSION, SILENCE, Way.CLOSED, Way.CLOSED, id="dropped, no IPv6"),
+        pytest.param(SUBMISSION, REFUSED, Way.CLOSED, Way.CLOSED, id="refused, no IPv6"),
+        pytest.param({**SUBMISSION, (SMTP6, 587): mail_server}, SILENCE, Way.CLOSED, Way.OPEN, id="IPv6 on 587 only"),
+        pytest.param({(MX4, 25): mail_server, **SUBMISSION}, UNREACHABLE, Way.OPEN, Way.CLOSED, id="no IPv6"),
+        pytest.param({(MX4, 25): says(b"554 no\r\n")}, REFUSED, Way.OPEN, Way.CLOSED, id="refused in words"),
+        pytest.param({(NOBODY, 25): mail_server, **BOTH}, REFUSED, Way.INTERCEPTED, Way.OPEN, id="intercepted"),
+        pytest.param({}, UNREACHABLE, Way.UNKNOWN, Way.UNKNOWN, id="nothing gets out"),
+        pytest.param({(MX4, 25): hangs_up, **SUBMISSION}, REFUSED, Way.UNKNOWN, Way.CLOSED, id="hangs up on 25"),
+        pytest.param({(MX4, 25): wait_for_end, **SUBMISSION}, REFUSED, Way.UNKNOWN, Way.CLOSED, id="mute on 25"),
+    ],
+)
+def test_ways_out(there: dict[Any, Any], otherwise: str, port25: Way, ipv6: Way) -> None:
+    slow = otherwise == SILENCE or wait_for_end in there.values()
+    with looking(there, otherwise=otherwise, timeout=2.0 if slow else 15.0) as here:
+        found = health.ways(here.net)
+    assert (found.port25, found.ipv6) == (port25, ipv6)
+    assert bool(found.about_port25) is (port25 is not Way.OPEN)
+    assert bool(found.about_ipv6) is (ipv6 is not Way.OPEN)
+
+
+def test_ways_out_are_found_once_and_politely() -> None:
+    with looking(BOTH) as here:
+        net = here.net.remembering()
+        assert health.ways(net) is health.ways(net)
+        assert len(here.dialled) == len(set(here.dialled)) <= 7
+
+
+def test_without_a_known_server_nothing_is_known() -> None:
+    with looking({}) as here:
+        found = health.ways(replace(here.net, probe_domains=("nowhere.test",)))
+    assert (found.port25, found.ipv6) == (Way.UNKNOWN, Way.UNKNOWN)
+
+
+def test_a_dead_proxy_says_nothing_about_the_ways_behind_it() -> None:
+    with looking(BOTH) as here:
+        found = health.ways(replace(here.net, proxy=Proxy("127.0.0.1", closed_port())))
+    assert (found.port25, found.ipv6) == (Way.UNKNOWN, Way.UNKNOWN)
