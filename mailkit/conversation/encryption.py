@@ -68,10 +68,23 @@ class TLSSocket:
             raise HandshakeFailed(Outcome.TLS_FAILURE, reason, str(error)) from error
 
     def sendall(self, data: bytes | memoryview) -> None:
-        """Send *data*, encrypted."""
+        """Send *data*, encrypted.  Raises HandshakeFailed when the other side had said why it hung up, else OSError."""
         rest = memoryview(data)
-        while rest:
-            rest = rest[self._carry(self.tls.write, rest[:_PIECE]) :]
+        try:
+            while rest:
+                rest = rest[self._carry(self.tls.write, rest[:_PIECE]) :]
+        except (BrokenPipeError, ConnectionResetError) as error:
+            self._read_last_words(error)
+            raise
+
+    def _read_last_words(self, error: OSError) -> None:
+        """Read the alert that a server may have sent before it hung up; raises HandshakeFailed when there is one."""
+        try:
+            self.receive()
+        except HandshakeFailed as said:
+            raise said from error
+        except OSError:
+            pass
 
     def handshake(self) -> None:
         """Shake hands; raises ssl.SSLError, TimeoutError, or another OSError."""

@@ -68,19 +68,35 @@ def read_reply(wire: Wire) -> Reply:
     """Return the next reply.  Raises ReplyError for what is no SMTP reply, EOFError and OSError."""
     texts: list[str] = []
     while True:
-        line = wire.read_line(_LONGEST_CHALLENGE)
-        if len(line) > _LONGEST and not line.startswith(b"334"):
-            raise ReplyError(
-                f"a line of the reply is too long: {len(line):,} octets, RFC 5321 section 4.5.3.1.5 allows 512"
-            )
-        code, more = line[:3], line[3:4]
-        if not code.isdigit() or more not in (b" ", b"-", b""):
-            raise ReplyError(f"the reply is not SMTP{_what_answers(line)}")
-        texts.append(visible(wire.mask(line[4:]).decode("utf-8", "replace").strip(), _LONGEST_CHALLENGE))
-        if more != b"-":
-            return Reply(int(code), tuple(texts), Password(line[4:].decode("ascii", "replace").strip()))
+        line = _read_line(wire)
+        texts.append(line.text)
+        if not line.continued:
+            return Reply(line.code, tuple(texts), line.challenge)
         if len(texts) >= _MOST_LINES:
             raise ReplyError("the reply never ends")
+
+
+@dataclass(frozen=True)
+class _ReplyLine:
+    """One line of a reply, without what is secret: while the next is waited for, a traceback may show this one."""
+
+    code: int
+    continued: bool
+    text: str
+    challenge: Password
+
+
+def _read_line(wire: Wire) -> _ReplyLine:
+    line = wire.read_line(_LONGEST_CHALLENGE)
+    if len(line) > _LONGEST and not line.startswith(b"334"):
+        raise ReplyError(
+            f"a line of the reply is too long: {len(line):,} octets, RFC 5321 section 4.5.3.1.5 allows 512"
+        )
+    code, more = line[:3], line[3:4]
+    if not code.isdigit() or more not in (b" ", b"-", b""):
+        raise ReplyError(f"the reply is not SMTP{_what_answers(line)}")
+    text = visible(wire.mask(line[4:]).decode("utf-8", "replace").strip(), _LONGEST_CHALLENGE)
+    return _ReplyLine(int(code), more == b"-", text, Password(line[4:].decode("ascii", "replace").strip()))
 
 
 def _what_answers(line: bytes) -> str:
