@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mailkit.network import Network
-from mailkit.network.endpoints import Purpose
+from mailkit.network.endpoints import Purpose, mail_exchangers
 from mailkit.network.parallel import each
 from mailkit.results import Finding, Outcome, Verdict
 from mailkit.tls.doors import Door, scan_doors
@@ -31,6 +31,9 @@ _BLAME = (Verdict.WARN, Verdict.FAIL)
 def findings(domain: str, *, net: Network) -> list[Finding]:
     """Return what can be said about the TLS of every door of *domain* from the place of *net*."""
     found = scan_doors(domain, net=net)
+    if not found and mail_exchangers(domain, net=net).null_mx:
+        evidence = "the domain takes no mail (null MX) and announces no server: there is nothing to encrypt"
+        return [Finding("TLS", domain, Verdict.INFO, evidence, reference="RFC 7505 section 3", lesson=_LESSON)]
     if not found:
         advice = "Neither MX nor SRV records nor the usual names lead to a server; lesson 01 says more about the MX."
         evidence, reference = "no door was found from here", "RFC 8314 section 3"
