@@ -21,6 +21,7 @@ from support_dns import serving
 from mailkit import report
 from mailkit.lab import Lab
 from mailkit.network import Network
+from mailkit.network.deadline import Deadline
 from mailkit.report import checks
 from mailkit.results import Finding, Rows, Verdict
 
@@ -278,6 +279,19 @@ def test_a_check_that_breaks_costs_one_row(net: Network, monkeypatch: pytest.Mon
     assert [f for f in found if f.lesson != "03_tls"] == [
         f for f in report.audit("kaisha.example", net=net, progress=False) if f.lesson != "03_tls"
     ]
+
+
+def test_a_report_that_ran_out_of_time_says_so(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What timed out then may be no server's fault."""
+
+    def slow(subject: report.Subject) -> list[Finding]:
+        monkeypatch.setattr(Deadline, "over", True)
+        return []
+
+    monkeypatch.setitem(checks.CHECKS, "03_tls", slow)
+    (finding,) = report.audit("kaisha.example", net=net, lessons=["03_tls"], progress=False)
+    assert finding.verdict is Verdict.UNKNOWN and "time for this domain was used up" in finding.evidence
+    assert finding.advice == "Run it again."
 
 
 def test_every_check_is_given_the_one_subject(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:

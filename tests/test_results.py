@@ -337,6 +337,7 @@ def test_chosen_columns_keep_the_caption_the_order_and_the_records() -> None:
     assert repr(chosen.where(port=587)).splitlines()[0] == "port  host  names", "what is filtered later looks alike"
     assert repr(chosen[:1]).splitlines()[0] == "port  host  names"
     assert "seen" in Elements(ROWS.show("seen")._repr_html_()).text, "a column asked for is shown even if empty"
+    assert repr(chosen[:1] + chosen[1:]) == repr(chosen), "and what is put together again"
     assert repr(chosen.show()) == repr(ROWS)
 
 

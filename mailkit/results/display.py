@@ -87,6 +87,8 @@ def visible(text: str, limit: int = 300) -> str:
 def _harmless(text: str) -> bool:
     # What is not printable to Python: control, format, surrogate, private and unassigned characters, and all
     # separators but the space.
+    if text.isascii():
+        return text.isprintable()
     return text.replace(_WIDE_SPACE, "").isprintable() and not _BLANK.search(text)
 
 

@@ -52,7 +52,9 @@ class Rows(Sequence[R], Generic[R]):
         if not isinstance(other, Rows) or other.kind is not self.kind:
             return NotImplemented
         captions = dict.fromkeys(caption for caption in (self.caption, other.caption) if caption)
-        return Rows(self.kind, (*self._records, *other._records), caption="; ".join(captions))
+        both = self._with((*self._records, *other._records))
+        both.caption = "; ".join(captions)
+        return both
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Rows) and self._records == other._records
