@@ -313,6 +313,20 @@ def test_an_almost_record_beside_a_record_is_mentioned(dns: DnsServer) -> None:
     assert "U+FEFF" in the(findings, "almost a record").evidence
 
 
+def test_a_merge_that_would_stop_senders_over_ipv6_is_not_offered(dns: DnsServer) -> None:
+    dns.publish("ok.test", "A", "127.0.0.2")
+    records = ("v=spf1 mx -all", "v=spf1 a a:m.test exists:ok.test -all")
+    dns.publish("d.test", "TXT", records[1])
+    assert spf.check("2001:db8::1", "d.test", "h.test", net=dns.net()).result == "pass"
+    found = the(lint(dns, *records), "record")
+    assert not found.fix and "over IPv6" in found.advice
+
+
+def test_ptr_terms_may_find_nothing_too(dns: DnsServer) -> None:
+    assert the(lint(dns, "v=spf1 ptr ptr:a.test ptr:b.test ~all"), "void lookups").verdict is UNKNOWN
+    assert spf.check("203.0.113.7", "d.test", "h.test", net=dns.net()).result == "permerror"
+
+
 def test_a_record_one_zone_too_deep_is_found(dns: DnsServer) -> None:
     dns.publish("d.test.d.test", "TXT", "v=spf1 mx -all")
     (found,) = lint(dns)

@@ -10,8 +10,9 @@ from mailkit.spf.entries import COUNTED
 from mailkit.spf.evaluation import MAX_LOOKUPS, MAX_VOID_LOOKUPS
 from mailkit.spf.macros import depends_on_message
 from mailkit.spf.subject import MESSAGE, Subject, finding, joined, listed, name_of
-from mailkit.spf.survey import MOST_LOOKUPS, Void, Walk
+from mailkit.spf.survey import MOST_LOOKUPS
 from mailkit.spf.trace import shown
+from mailkit.spf.walk import Void, Walk
 
 __all__ = ["limits"]
 
@@ -66,7 +67,7 @@ def _void_lookups(subject: Subject) -> Finding:
     void4, void6 = subject.v4.voids, subject.v6.voids
     over_v6 = {void.name for void in void6}
     gone = [void for void in void4 if void.name in over_v6]
-    chosen = [e for e in subject.v4.entries if e.kind in COUNTED and depends_on_message(e.term)]
+    chosen = [e for e in subject.v4.entries if e.kind == "ptr" or (e.kind in COUNTED and depends_on_message(e.term))]
     domain, allowed = subject.domain, f"{MAX_VOID_LOOKUPS} are allowed"
     if len(void4) > MAX_VOID_LOOKUPS:
         evidence = f"{len(void4)} lookups find nothing, {allowed}: {_names(void4)}"
@@ -96,7 +97,7 @@ def _names(voids: Sequence[Void]) -> str:
 
 def _mend(subject: Subject, voids: Sequence[Void]) -> str:
     """Return what to do about lookups that find nothing: the term, the mail server behind it, or somebody else's."""
-    own = [void for void in voids if subject.own(subject.v4, void.entry)]
+    own = [void for void in voids if subject.v4.own(void.entry)]
     hosts = [void for void in own if void.of_mx_host]
     terms = [void for void in own if not void.of_mx_host]
     advice = []
@@ -193,7 +194,7 @@ def _repeated(subject: Subject, kept: Sequence[str]) -> tuple[dict[int, str], bo
 
 def _ptr(subject: Subject) -> Finding:
     used = [e for e in subject.v4.entries if e.kind == "ptr"]
-    own = [e for e in used if subject.own(subject.v4, e)]
+    own = [e for e in used if subject.v4.own(e)]
     if own:
         kept = [t for t in subject.terms if name_of(t) != "ptr"]
         here = [e for e in own if e.depth == 0]

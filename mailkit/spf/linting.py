@@ -15,8 +15,9 @@ from mailkit.spf.repair import repaired
 from mailkit.spf.resolver import Resolver, domain_name
 from mailkit.spf.senders import senders
 from mailkit.spf.subject import Subject, finding
-from mailkit.spf.survey import Walk, survey
+from mailkit.spf.survey import survey
 from mailkit.spf.trial import tried
+from mailkit.spf.walk import Walk
 
 __all__ = ["lint"]
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import spf
 
+from mailkit.spf.evaluation import MAX_VOID_LOOKUPS
 from mailkit.spf.resolver import Resolver
-from mailkit.spf.subject import joined, live, name_of, terms_of
+from mailkit.spf.subject import joined, listed, live, name_of, terms_of
 from mailkit.spf.survey import survey
 from mailkit.spf.trace import shown
 
@@ -35,6 +36,7 @@ class _Part:
     redirect: str
     end: str
     explicit: bool
+    over_ipv6: bool  # whether it lets hosts in over IPv6
 
     @property
     def strictness(self) -> int:
@@ -53,16 +55,27 @@ def merged(domain: str, records: Sequence[str], resolver: Resolver) -> str:
     kept = next((p.redirect for p in parts if p.redirect and p.strictness == strictest.strictness), "")
     terms = [term for part in parts for term in part.mechanisms]
     terms += [f"include:{target}" for target in redirects if target != kept]
-    modifiers = _modifiers([strictest, *parts])
     if kept:
-        return joined([*_once(terms), *modifiers, f"redirect={kept}"])
-    ends = [_ALL[strictest.end]] if any(part.explicit or part.redirect for part in parts) else []
-    return joined([*_once(terms), *modifiers, *ends])
+        last = [f"redirect={kept}"]
+    else:
+        last = [_ALL[strictest.end]] if any(part.explicit or part.redirect for part in parts) else []
+    one = joined([*_once(terms), *_modifiers([strictest, *parts]), *last])
+    _keep_ipv6(domain, one, parts, resolver)
+    return one
+
+
+def _keep_ipv6(domain: str, record: str, parts: Sequence[_Part], resolver: Resolver) -> None:
+    """Raise CannotMerge when clients over IPv6 that may send today would meet too many lookups that find nothing."""
+    voids = survey(domain, 6, resolver.publishing(domain, record)).voids
+    if len(voids) > MAX_VOID_LOOKUPS and any(part.over_ipv6 for part in parts):
+        names = listed(list(dict.fromkeys(void.name for void in voids)), 3)
+        raise CannotMerge(f"together {len(voids)} lookups find nothing for a client over IPv6: {names}")
 
 
 def _part(domain: str, text: str, resolver: Resolver) -> _Part:
     """Read one record, and where its redirect leads."""
-    walk = survey(domain, 4, resolver.publishing(domain, text))
+    trial = resolver.publishing(domain, text)
+    walk, over_ipv6 = survey(domain, 4, trial), survey(domain, 6, trial)
     if walk.problem and walk.lookups <= spf.MAX_LOOKUP:
         raise CannotMerge(f"“{shown(text, 80)}” cannot be read: {walk.problem}")
     terms = live(terms_of(text))
@@ -77,6 +90,7 @@ def _part(domain: str, text: str, resolver: Resolver) -> _Part:
         redirect=redirect,
         end=last.verb if last and last.kind == "all" else "neutral",
         explicit=bool(last and last.kind == "all"),
+        over_ipv6=bool(over_ipv6.senders()),
     )
 
 

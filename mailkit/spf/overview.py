@@ -14,8 +14,9 @@ from mailkit.spf.macros import depends_on_message
 from mailkit.spf.records import Published, published
 from mailkit.spf.resolver import Resolver, domain_name
 from mailkit.spf.subject import listed
-from mailkit.spf.survey import DEPENDS, MOST_LOOKUPS, Walk, survey
+from mailkit.spf.survey import DEPENDS, MOST_LOOKUPS, survey
 from mailkit.spf.trace import Step, Trace, expanded, shown
+from mailkit.spf.walk import Walk
 
 __all__ = ["Tree", "tree"]
 

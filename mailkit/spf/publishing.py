@@ -17,8 +17,8 @@ from mailkit.spf.records import Published, published
 from mailkit.spf.repair import repaired
 from mailkit.spf.resolver import Resolver
 from mailkit.spf.subject import finding, joined, terms_of
-from mailkit.spf.survey import Walk
 from mailkit.spf.trace import shown
+from mailkit.spf.walk import Walk
 
 __all__ = ["MOST_RECORDS", "cut_off", "pieces", "record_findings", "size"]
 

@@ -13,8 +13,9 @@ from mailkit.spf.evaluation import MAX_STEPS
 from mailkit.spf.macros import depends_on_message
 from mailkit.spf.resolver import raw_name
 from mailkit.spf.subject import MESSAGE, Subject, finding, joined, listed
-from mailkit.spf.survey import DEPENDS, MOST_LOOKUPS, Walk
+from mailkit.spf.survey import DEPENDS, MOST_LOOKUPS
 from mailkit.spf.trace import shown
+from mailkit.spf.walk import Walk
 
 __all__ = ["senders"]
 
@@ -119,11 +120,11 @@ def _let_in(subject: Subject) -> Iterator[Finding]:
     """Terms through which others than the domain's hosts pass (sections 5.1, 5.6 and 7.2)."""
     said: set[str] = set()
     for version, walk in ((4, subject.v4), (6, subject.v6)):
-        for e in subject.passing(walk):
+        for e in walk.passing():
             if (item := _too_open(subject, walk, e, version)) and item.evidence not in said:
                 said.add(item.evidence)
                 yield item
-    if said or any(e.kind == "all" for e in subject.passing(subject.v4)):
+    if said or any(e.kind == "all" for e in subject.v4.passing()):
         return
     check, domain = "who may send", subject.domain
     if subject.v4.failed or subject.v6.failed:
@@ -144,7 +145,7 @@ def _chosen(subject: Subject) -> list[str]:
     found = [
         e
         for walk in (subject.v4, subject.v6)
-        for e in (*subject.passing(walk), *walk.unseen)
+        for e in (*walk.passing(), *walk.unseen)
         if depends_on_message(e.term) and (e.verb == "pass" or e.kind == "redirect")
     ]
     return list(dict.fromkeys(f"{shown(e.term, 100)} of {shown(e.domain)}" for e in found))
@@ -166,7 +167,7 @@ def _too_open(subject: Subject, walk: Walk, e: Entry, version: int) -> Finding |
         evidence = f"{where}: a great part of the internet passes"
         return finding(check, subject.domain, Verdict.FAIL, evidence, "5.6", "Name your own hosts only.")
     evidence = f"{where}: a prefix of /{e.prefix} is shared with many others"
-    if not subject.own(walk, e):
+    if not walk.own(e):
         return finding(check, subject.domain, Verdict.INFO, evidence, "5.6")
     return finding(check, subject.domain, Verdict.WARN, evidence, "5.6", "Name only the hosts that send for you.")
 
@@ -181,7 +182,7 @@ def _ipv6(subject: Subject) -> Iterator[Finding]:
         if host and subject.resolver.lookup(host, "AAAA").rdata:
             over_v6.append(shown(host))
     some = listed(over_v6, 2) + (f" (of the first {_MOST_HOSTS} hosts)" if len(hosts) > _MOST_HOSTS else "")
-    senders4, senders6 = _senders(subject, subject.v4, 4), _senders(subject, subject.v6, 6)
+    senders4, senders6 = subject.v4.senders(), subject.v6.senders()
     if not over_v6 or not senders4:
         return
     if senders6:
@@ -202,7 +203,7 @@ def _null_mx(subject: Subject) -> Iterator[Finding]:
     hosts: tuple[Any, ...] = subject.resolver.lookup(subject.domain, "MX").rdata
     if not any(rdata.exchange.labels == (b"",) for rdata in hosts):
         return
-    sending = [*_senders(subject, subject.v4, 4), *_senders(subject, subject.v6, 6)]
+    sending = [*subject.v4.senders(), *subject.v6.senders()]
     terms = list(dict.fromkeys([*(shown(e.term, 80) for e in sending if e.depth == 0), *_chosen(subject)]))
     inner = [e for e in sending if e.depth]
     if not sending and not terms:
@@ -217,14 +218,3 @@ def _null_mx(subject: Subject) -> Iterator[Finding]:
         "Nobody can answer such mail, nor return it, and many receivers refuse it. Name a mail server in the MX, or, "
         "if the domain sends no mail, publish v=spf1 -all.",
     )
-
-
-def _senders(subject: Subject, walk: Walk, version: int) -> list[Entry]:
-    """Return the terms through which some client of IP *version* may pass."""
-    return [
-        e
-        for e in subject.passing(walk)
-        if e.kind in ("exists", "ptr")
-        or e.kind == f"ip{version}"
-        or (e.kind in ("a", "mx") and (e.seen or "%" in e.term))
-    ]

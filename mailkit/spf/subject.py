@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import spf
 
 from mailkit.results import Finding, Verdict
-from mailkit.spf.entries import Entry
 from mailkit.spf.records import Published
 from mailkit.spf.resolver import Resolver
-from mailkit.spf.survey import Walk
 from mailkit.spf.trace import shown
+from mailkit.spf.walk import Walk
 
 __all__ = ["MESSAGE", "Subject", "finding", "joined", "listed", "live", "name_of", "terms_of"]
 
@@ -47,22 +46,6 @@ class Subject:
     def redirects(self) -> bool:
         """True when the record leaves the last word to another one, so that ``all`` is not its own to set."""
         return any(e.kind == "redirect" for e in self.v4.entries if e.depth == 0)
-
-    def passing(self, walk: Walk) -> list[Entry]:
-        """Return the terms of *walk* whose match would make the whole result pass."""
-        good: dict[int, bool] = {}
-        for e in walk.entries:
-            above = True if e.parent is None else good[e.parent]
-            good[e.number] = above and (e.kind == "redirect" or e.verb == "pass")
-        return [e for e in walk.entries if good[e.number] and e.kind not in ("redirect", "")]
-
-    def own(self, walk: Walk, entry: Entry) -> bool:
-        """Return whether *entry* stands in the domain's own record or one it redirects to: the owner can change it."""
-        while entry.parent is not None:
-            entry = walk.entries[entry.parent]
-            if entry.kind != "redirect":
-                return False
-        return True
 
 
 def name_of(term: str) -> str:

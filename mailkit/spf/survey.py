@@ -12,81 +12,20 @@ from typing import Any
 
 import spf
 
-from mailkit.spf.entries import COUNTED, Entry
+from mailkit.spf.entries import Entry
 from mailkit.spf.evaluation import Evaluation
 from mailkit.spf.macros import depends_on_message
 from mailkit.spf.reasons import sentence
 from mailkit.spf.resolver import Resolver, is_name
 from mailkit.spf.trace import shown
+from mailkit.spf.walk import Trouble, Void, Walk
 
-__all__ = ["DEPENDS", "MOST_LOOKUPS", "Survey", "Trouble", "Void", "Walk", "survey"]
+__all__ = ["DEPENDS", "MOST_LOOKUPS", "Survey", "survey"]
 
 MOST_LOOKUPS = 100  # enough to tell how far beyond ten a record goes
 _MAX_DEPTH = 15  # records that lead to one another
 _NOBODY = {4: "203.0.113.254", 6: "2001:db8:ffff::1"}  # documentation addresses; they are never compared
 DEPENDS = "what it looks up depends on the message"
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """What is wrong with *entry*, in a sentence, and the section of RFC 7208 that says so."""
-
-    entry: Entry
-    why: str
-    section: str
-
-    @property
-    def text(self) -> str:
-        return f"{shown(self.entry.term, 80)} of {shown(self.entry.domain)}: {self.why}"
-
-
-@dataclass(frozen=True)
-class Void:
-    """A lookup of *entry* that found nothing: of *name*, which may be a host that an ``mx`` term led to."""
-
-    name: str
-    entry: Entry
-    qtype: str
-
-    @property
-    def of_mx_host(self) -> bool:
-        """True when the name is a mail server's: the MX record leads to it, not the SPF record."""
-        return self.entry.kind == "mx" and self.qtype != "MX"
-
-
-@dataclass(frozen=True)
-class Walk:
-    """What a survey met.
-
-    ``problem`` says why the record is in error for everyone, or, when ``temporary``, why it could not be read to its
-    end; empty when all went well.  ``voids`` are the lookups that found nothing, ``failed`` the lookups that got
-    no answer; ``broken`` are the includes and redirects that make the result permerror; ``crowded``
-    are mx terms with more than ten hosts; ``unseen`` are the includes and redirects that differ from one message to
-    the next, so that their records were not read.  ``last`` is the last term of the record, at the end of any
-    redirects.  ``cut`` is true when there were more terms or lookups than the survey follows.
-    """
-
-    entries: tuple[Entry, ...]
-    lookups: int
-    problem: str
-    temporary: bool
-    voids: tuple[Void, ...]
-    failed: tuple[str, ...]
-    broken: tuple[Trouble, ...]
-    crowded: tuple[Trouble, ...]
-    unseen: tuple[Entry, ...]
-    last: Entry | None
-    cut: bool
-
-    def branches(self) -> list[tuple[str, int]]:
-        """Return each term of the domain's own record with the lookups it causes, its includes' among them."""
-        totals: dict[int, int] = {}
-        root: dict[int, int] = {}
-        for e in self.entries:
-            root[e.number] = e.number if e.parent is None else root[e.parent]
-            totals[root[e.number]] = totals.get(root[e.number], 0) + (e.kind in COUNTED)
-        costs = [(shown(self.entries[number].term, 80), cost) for number, cost in totals.items() if cost]
-        return sorted(costs, key=lambda branch: -branch[1])
 
 
 @dataclass
@@ -237,6 +176,7 @@ def survey(domain: str, version: int, resolver: Resolver) -> Walk:
         last = last.inner
     notes = walk.notes
     return Walk(
+        version,
         tuple(walk.entries),
         walk.lookups,
         problem,
