@@ -69,11 +69,13 @@ def key_of(kind: str) -> Key:
 class Authority:
     """A certificate authority; a new one has the root *name* for itself."""
 
-    def __init__(self, name: str = "Test Root", *, issuer: Authority | None = None) -> None:
+    def __init__(
+        self, name: str = "Test Root", *, issuer: Authority | None = None, end: datetime = NOW + 1000 * DAY
+    ) -> None:
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.key = key_of("ec")
         signer = issuer or self
-        builder = self._builder(self.name, signer, self.key, NOW - 100 * DAY, NOW + 1000 * DAY)
+        builder = self._builder(self.name, signer, self.key, NOW - 100 * DAY, end)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         usage = dict.fromkeys(
             ["content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only"], False

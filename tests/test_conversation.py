@@ -437,6 +437,19 @@ def test_no_secure_renegotiation_is_named_and_the_rest_is_read(tmp_path: Path) -
     assert finding.verdict is Verdict.FAIL and "RFC 5746" in finding.evidence
 
 
+def test_a_certificate_with_an_extension_twice_gives_a_row(tmp_path: Path) -> None:
+    """Attack 5: RFC 5280 section 4.2 allows each extension once; OpenSSL's own servers would not load it."""
+    der = ROOT.issue("mx.test.example").certificate.public_bytes(Encoding.DER)
+    authority, subject = b"\x06\x03\x55\x1d\x23", b"\x06\x03\x55\x1d\x0e"  # the identifiers of two keys
+    twice = der.replace(authority, subject, 1)
+    assert twice.count(subject) == 2
+    flight = server_hello(0x0303) + certificate_message(twice) + bytes([14, 0, 0, 0])
+    with tcp_server(answers_hello(record(22, flight))) as port:
+        found = tls.scan("mx.test.example", port, net=network(ROOT.write(tmp_path), timeout=PATIENT))
+    assert (found.outcome, found.name_ok) == (Outcome.OPEN, None) and "cannot be read" in found.reason
+    assert next(f.verdict for f in tls.judge(found) if f.check == "certificate") is Verdict.UNKNOWN
+
+
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 @pytest.mark.parametrize("required", [False, True])
 def test_a_server_that_wants_a_certificate_of_the_client(version: str, required: bool, tmp_path: Path) -> None:

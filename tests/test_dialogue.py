@@ -269,3 +269,40 @@ def test_a_line_is_a_text(line: object, office: Network) -> None:
 
 def test_nobody_listens() -> None:
     assert "refused" in repr(dialogue.open(HOST, closed_port(), net=practice()))
+
+
+@pytest.mark.parametrize("reply", [b"334 \r\n", b"250-half\r\n334 go on\r\n", b"550 5.7.1 not you\r\n", b"354 go\r\n"])
+@pytest.mark.parametrize("real", [True, False])
+def test_nothing_is_sent_after_a_refused_introduction(reply: bytes, real: bool) -> None:
+    """Attack 10: a server that answers EHLO with 334 gets no MAIL, and nothing else that is typed."""
+    received = bytearray()
+
+    def behave(connection: socket.socket) -> None:
+        connection.sendall(b"220 here\r\n")
+        while more := connection.recv(4096):
+            received.extend(more)
+            connection.sendall(reply if more.startswith(b"EHLO") else b"250 ok\r\n")
+
+    with tcp_server(behave) as port:
+        talk = dialogue.open(HOST, port, net=loopback_network() if real else practice())
+        talk.say("EHLO x.example")
+        for typed in (
+            "MAIL FROM:<a@b.example>",
+            "RCPT TO:<a@b.example>",
+            "DATA",
+            "Subject: x",
+            "aGFuYWtv",
+            "NOOP",
+            ".",
+        ):
+            refused = talk.say(typed)
+            assert refused.outcome is Outcome.NOT_RUN and refused.reason
+        assert talk.say("HELO x.example").outcome is Outcome.OPEN
+        talk.quit()
+    assert bytes(received) == b"EHLO x.example\r\nHELO x.example\r\nQUIT\r\n"
+
+
+def test_nothing_is_sent_after_a_greeting_that_refuses() -> None:
+    with tcp_server(answering(b"554 go away\r\n", b"250 ok\r\n")) as port:
+        talk = dialogue.open(HOST, port, net=practice())
+        assert talk.say("MAIL FROM:<a@b.example>").outcome is Outcome.NOT_RUN

@@ -170,6 +170,48 @@ def test_names(names: tuple[str, ...], host: str, matches: bool) -> None:
     assert tls.covers(names, host) is matches
 
 
+def test_a_name_with_a_final_dot_is_no_name(ca_file: Path) -> None:
+    """Case N40: RFC 5280 section 4.2.1.6; OpenSSL does not match it, and no login takes it."""
+    pem = ROOT.issue(f"{HOST}.").pem()
+    found = scan(pem, ca_file)
+    assert (found.trusted, found.name_ok) == (True, False) and f"is for {HOST}., not for this host" in found.reason
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(ca_file)
+    with (
+        serve_tls(pem, ca_file.parent) as server,
+        socket.create_connection(("127.0.0.1", server.port)) as sock,
+        pytest.raises(ssl.SSLCertVerificationError, match="match"),
+    ):
+        context.wrap_socket(sock, server_hostname=HOST)
+
+
+def test_an_authoritys_certificate_is_told_from_the_servers_own(ca_file: Path) -> None:
+    """Case N41: the intermediate has expired, the server's own has not (RFC 5280 section 6.1.3)."""
+    middle = Authority("Old Intermediate", issuer=ROOT, end=NOW - 3 * DAY)
+    pair = middle.issue(HOST)
+    found = scan(pair.pem(middle.pair), ca_file)
+    assert (found.trusted, found.name_ok, found.days_left) == (False, True, 90)
+    assert "not its own certificate, but an authority's above it has expired" in found.reason
+    assert "CN=Old Intermediate" in found.reason and f"to {NOW - 3 * DAY:%Y-%m-%d}" in found.reason
+    finding = next(f for f in tls.judge(found) if f.check == "certificate")
+    assert finding.verdict is Verdict.FAIL and "look above it" in finding.advice
+
+
+def altered(pem: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """*pem* with the octets of its certificate changed; OpenSSL on a server loads what it can parse."""
+    head, _, rest = pem.partition(b"-----BEGIN CERTIFICATE-----")
+    der = ssl.PEM_cert_to_DER_cert((b"-----BEGIN CERTIFICATE-----" + rest).decode())
+    return head + ssl.DER_cert_to_PEM_cert(change(der)).encode()
+
+
+def test_a_certificate_of_version_5_gives_a_row(ca_file: Path) -> None:
+    """Attack 5: what nobody can read costs one row and raises nothing."""
+    pem = altered(ROOT.issue(HOST).pem(), lambda der: der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05", 1))
+    found = scan(pem, ca_file)
+    assert found.outcome is Outcome.OPEN and "cannot be read" in found.reason and found.name_ok is None
+    assert next(f.verdict for f in tls.judge(found) if f.check == "certificate") is Verdict.UNKNOWN
+
+
 def test_what_is_no_certificate_is_a_value_error() -> None:
     for octets in (b"", b"\x30\x82", b"x" * 1000):
         with pytest.raises(ValueError, match="cannot be read"):

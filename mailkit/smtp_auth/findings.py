@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mailkit.network import Network
-from mailkit.network.endpoints import Discovered, LeftOut, Purpose, Why, discover
+from mailkit.network.endpoints import LeftOut, Purpose, Why, discover
 from mailkit.network.records import DnsRecord, paste
 from mailkit.results import Finding, Outcome, Rows, Stage, Verdict, visible
 from mailkit.smtp_auth.ehlo import PLAINTEXT
 from mailkit.smtp_auth.survey import Door, look
 
-__all__ = ["findings"]
+__all__ = ["findings", "judge"]
 
 _LESSON = "02_smtp_auth"
 _WITHOUT_TLS = (
@@ -36,13 +36,17 @@ def findings(domain: str, *, net: Network) -> list[Finding]:
     """Return what can be said about logging in at the servers of *domain* from the place of *net*."""
     net = net.remembering()
     discovered = discover(domain, net=net, purposes=(Purpose.RELAY, Purpose.SUBMISSION))
-    rows = look(domain, discovered, net=net)
+    return judge(domain, look(domain, discovered, net=net), discovered.left_out)
+
+
+def judge(domain: str, rows: Rows[Door], left_out: Rows[LeftOut]) -> list[Finding]:
+    """Return what the doors of *domain* mean, and what its DNS names that could not be looked at."""
     submission = Rows(Door, [door for door in rows if door.part == "submission"])
     return [
         *_before_tls(domain, rows),
-        *_submission(domain, submission, discovered),
+        *_submission(domain, submission, left_out),
         *_implicit_tls(submission),
-        *_announced(domain, submission, discovered),
+        *_announced(domain, submission, left_out),
         *_on_relay(rows),
         *_old_mechanisms(domain, rows),
     ]
@@ -102,10 +106,10 @@ def _before_tls(domain: str, rows: Rows[Door]) -> list[Finding]:
     return [_finding(check, domain, Verdict.PASS, evidence, reference=reference)]
 
 
-def _submission(domain: str, rows: Rows[Door], discovered: Discovered) -> list[Finding]:
+def _submission(domain: str, rows: Rows[Door], left_out: Rows[LeftOut]) -> list[Finding]:
     check, reference = "submission", "RFC 6409 section 4.3; RFC 8314 section 3.3"
     if not rows:
-        return [_no_submission(domain, discovered.left_out)]
+        return [_no_submission(domain, left_out)]
     ready = [door for door in rows if _words(door.auth_after_tls)]
     found = []
     if ready:
@@ -188,12 +192,12 @@ def _implicit_tls(rows: Rows[Door]) -> list[Finding]:
     return found
 
 
-def _announced(domain: str, rows: Rows[Door], discovered: Discovered) -> list[Finding]:
+def _announced(domain: str, rows: Rows[Door], left_out: Rows[LeftOut]) -> list[Finding]:
     """A finding on the SRV records that announce where mail is handed in."""
     check, reference = "SRV record for submission", "RFC 6186 section 3.1; RFC 8314 section 5.1"
     broken = [
         left
-        for left in discovered.left_out
+        for left in left_out
         if left.purpose is Purpose.SUBMISSION and left.why not in (Why.NOT_OFFERED, Why.UNKNOWN, Why.TOO_MANY)
     ]
     found = [
@@ -212,7 +216,7 @@ def _announced(domain: str, rows: Rows[Door], discovered: Discovered) -> list[Fi
     if named:
         evidence = ", ".join(f"{door.found_by.removeprefix('SRV ')} {door.name}" for door in named)
         return [*found, _finding(check, domain, Verdict.PASS, evidence, reference=reference)]
-    if found or any(left.why is Why.UNKNOWN for left in discovered.left_out):
+    if found or any(left.why is Why.UNKNOWN for left in left_out):
         return found
     return [*_offered(domain, rows, check, reference)]
 

@@ -11,12 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-import dns.exception
-import dns.name
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
+from mailkit.network.names import to_ascii
 from mailkit.results import Record, hidden, visible
 
 __all__ = ["Certificate", "covers", "read", "weaknesses"]
@@ -123,16 +122,11 @@ def covers(names: Iterable[str], host: str) -> bool:
         pass
     else:
         return str(address) in names
-    wanted = _ascii(host)
-    return bool(wanted) and any(_matches(name.lower(), wanted) for name in names)
-
-
-def _ascii(host: str) -> str:
-    """Return *host* as the DNS has it: A-labels, lower case, no dot at the end; "" for what is no name."""
     try:
-        return dns.name.from_text(host).to_text(omit_final_dot=True).lower()
-    except (dns.exception.DNSException, UnicodeError):
-        return ""
+        wanted = to_ascii(host)
+    except ValueError:
+        return False
+    return any(_matches(name.lower(), wanted) for name in names)
 
 
 def _matches(pattern: str, name: str) -> bool:

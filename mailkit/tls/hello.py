@@ -7,7 +7,6 @@ TLS 1.2 the server's certificates follow in the clear, so they can be read as we
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import ssl
 import struct
@@ -16,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from mailkit.conversation.alerts import alert_sentence
 from mailkit.conversation.bounded import BoundedSocket, ReplyError
+from mailkit.network.names import to_ascii
 
 __all__ = ["VERSIONS", "Alert", "ServerHello", "say_hello"]
 
@@ -102,8 +102,8 @@ def _extension(number: int, data: bytes) -> bytes:
 
 def _client_hello(host: str, highest: int) -> bytes:
     extensions = b""
-    if not _is_address(host):
-        extensions += _extension(0, _block(b"\0" + _block(host.encode("ascii", "replace"), 2), 2))  # server_name
+    if name := _server_name(host):
+        extensions += _extension(0, _block(b"\0" + _block(name, 2), 2))
     extensions += _extension(10, _block(_GROUPS, 2)) + _extension(11, _block(b"\0", 1))
     if highest >= VERSIONS["TLS 1.2"]:
         extensions += _extension(13, _block(_SIGNATURES, 2))
@@ -119,12 +119,12 @@ def _client_hello(host: str, highest: int) -> bytes:
     return bytes([_HANDSHAKE]) + b"\x03\x01" + _block(message, 2)
 
 
-def _is_address(host: str) -> bool:
+def _server_name(host: str) -> bytes:
+    """Return *host* as the server_name extension has it (RFC 6066 section 3): nothing for an address or for no name."""
     try:
-        ipaddress.ip_address(host)
+        return to_ascii(host).encode()
     except ValueError:
-        return False
-    return True
+        return b""
 
 
 def _messages(sock: BoundedSocket) -> Iterator[tuple[int, bytes]]:
