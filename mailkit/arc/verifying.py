@@ -18,7 +18,7 @@ from mailkit.dkim.records import KeyRecordProblem, is_right, parse_record
 from mailkit.dkim.signature import signed_data
 from mailkit.message.fields import MAX_OCTETS, MalformedMessage, Message, parse, select
 from mailkit.network import Answer, Network, Status
-from mailkit.results import Record, Rows, visible
+from mailkit.results import Record, Rows, hidden, visible
 
 __all__ = ["Instance", "Verification", "verify"]
 
@@ -54,8 +54,8 @@ class Verification(Record):
 
     result: str
     reason: str
-    instances: Rows[Instance]
     temporary: bool = False
+    instances: Rows[Instance] = hidden(None)
 
 
 def verify(message: bytes, *, net: Network) -> Verification:
@@ -88,7 +88,7 @@ def verify(message: bytes, *, net: Network) -> Verification:
 def _outcome(
     result: str, reason: str, instances: list[Instance], net: Network, temporary: bool = False
 ) -> Verification:
-    return Verification(result, reason, Rows(Instance, instances, caption=net.caption), temporary)
+    return Verification(result, reason, temporary, Rows(Instance, instances, caption=net.caption))
 
 
 def _judge(sets: tuple[ArcSet, ...], instances: list[Instance]) -> tuple[str, str]:

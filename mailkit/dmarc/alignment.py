@@ -65,7 +65,7 @@ class Aligned(Record):
     policy: Policy | None
     organizational_domain: str
     reason: str
-    alignment: Rows[Identifier]
+    alignment: Rows[Identifier] = hidden(None)
     discovery: Discovery = hidden(None)
 
 

@@ -36,10 +36,10 @@ class Evaluation(Record):
     disposition: Policy
     reason: str
     organizational_domain: str
-    alignment: Rows[Identifier]
     authentication_results: str
-    author: Author
-    handling: Handling
+    alignment: Rows[Identifier] = hidden(None)
+    author: Author = hidden(None)
+    handling: Handling = hidden(None)
     spf: spf.Check = hidden(None)
     dkim: Rows[dkim.Verification] = hidden(None)
     discovery: Discovery | None = hidden(None)
@@ -55,6 +55,7 @@ def evaluate(message: bytes, ip: str, sender: str, helo: str, *, net: Network) -
     """
     if not isinstance(message, (bytes, bytearray)):
         raise TypeError("the message is given as bytes, as it went over the wire")
+    net = net.remembering()
     checked = spf.check(ip, sender, helo, net=net)
     signatures = dkim.verify(bytes(message), net=net)
     who = author(_parsed(bytes(message)))

@@ -37,9 +37,9 @@ class Discovery(Record):
     organizational_domain: str
     reason: str
     exists: bool | None
-    queries: Rows[Query]
     differences: tuple[str, ...]
-    old: OldWay
+    queries: Rows[Query] = hidden(None)
+    old: OldWay = hidden(None)
     parsed: DmarcRecord | None = hidden(None)
     walk: Walk | None = hidden(None)
 

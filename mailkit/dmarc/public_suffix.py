@@ -14,7 +14,7 @@ from mailkit.dmarc.asking import Node, node
 from mailkit.dmarc.records import Policy
 from mailkit.dmarc.tree_walk import Query
 from mailkit.network import Network
-from mailkit.results import Record, Rows
+from mailkit.results import Record, Rows, hidden
 
 __all__ = ["OldWay", "is_public_suffix", "old_way", "registered_domain"]
 
@@ -33,8 +33,8 @@ class OldWay(Record):
     organizational_domain: str
     policy: Policy | None
     sampled: int
-    queries: Rows[Query]
     reason: str
+    queries: Rows[Query] = hidden(None)
 
 
 @cache
@@ -68,7 +68,7 @@ def old_way(domain: str, net: Network) -> OldWay:
     organizational = registered_domain(domain)
     if organizational is None:
         reason = "the package publicsuffixlist is not installed, so the old way cannot be shown"
-        return OldWay("unknown", "", "", "", None, 100, Rows(Query, []), reason)
+        return OldWay("unknown", "", "", "", None, 100, reason, Rows(Query, []))
     nodes = [node(domain, net)]
     if not nodes[0].failed and not nodes[0].texts and organizational != domain:
         nodes.append(node(organizational, net))
@@ -76,19 +76,19 @@ def old_way(domain: str, net: Network) -> OldWay:
     last = nodes[-1]
     if last.failed:
         reason = f"{last.name} was not answered: {last.answer.reason}"
-        return OldWay("temperror", "", "", organizational, None, 100, queries, reason)
+        return OldWay("temperror", "", "", organizational, None, 100, reason, queries)
     if last.record is None:
         reason = "several records: discovery ends" if last.texts else "no record at the domain or its registered domain"
-        return OldWay("none", "", "", organizational, None, 100, queries, reason)
+        return OldWay("none", "", "", organizational, None, 100, reason, queries)
     if not last.record.usable:
         reason = "the policy is invalid and there is no valid rua"
-        return OldWay("none", last.record.text, last.domain, organizational, None, 100, queries, reason)
+        return OldWay("none", last.record.text, last.domain, organizational, None, 100, reason, queries)
     inherited = last.domain != domain
     asked = last.record.sp if inherited and last.record.sp else last.record.p
     policy = Policy.NONE if last.record.invalid_policy or asked is None else asked
     reason = "the record of the registered domain" if inherited else "the record of the domain itself"
     sampled = _sampled(last)
-    return OldWay("found", last.record.text, last.domain, organizational, policy, sampled, queries, reason)
+    return OldWay("found", last.record.text, last.domain, organizational, policy, sampled, reason, queries)
 
 
 def _query(number: int, found: Node) -> Query:

@@ -35,9 +35,9 @@ class Walk(Record):
     """
 
     start: str
-    queries: Rows[Query]
     organizational_domain: str
     reason: str
+    queries: Rows[Query] = hidden(None)
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -70,7 +70,8 @@ def walk(domain: str, net: Network) -> Walk:
         if found.failed or (found.record and found.record.psd != "u"):
             break
     rows = Rows(Query, queries, caption=net.caption)
-    return Walk(domain, rows, *_organizational_domain(domain, [query.node for query in queries if query.node]))
+    organizational, reason = _organizational_domain(domain, [query.node for query in queries if query.node])
+    return Walk(domain, organizational, reason, rows)
 
 
 def _note(found: Node) -> str:
