@@ -49,6 +49,7 @@ from mailkit.network import Answer, Network, Status
 
 HOSTS = {{"mx1.a.example": "{SERVER}", "mx2.a.example": "{SECOND}", "smtp.a.example": "{SERVER}"}}
 RECORDS = {{
+    ("", "NS"): ["ns.example."],
     ("a.example", "MX"): ["10 mx1.a.example.", "20 mx2.a.example."],
     ("_submission._tcp.a.example", "SRV"): ["0 0 587 smtp.a.example."],
     **{{(name, "A"): [address] for name, address in HOSTS.items()}},
@@ -64,7 +65,7 @@ class InMemory(Network):
 
 print("ready", flush=True)
 for _ in sys.stdin:
-    net = InMemory(name="internet", vantage="here", nameservers=(), timeout=0.4)
+    net = InMemory(name="internet", vantage="here", nameservers=(("127.0.0.1", 1),), timeout=0.4)
     rows = op25b.scan(["{SERVER}", "{DOWN}"], {PORTS}, net=net)
     finding = op25b.diagnose("a.example", net=net)
     print(json.dumps({{

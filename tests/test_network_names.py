@@ -6,6 +6,8 @@ import math
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailkit.network import Deadline, DnsRecord, is_host_name, parse_paste, paste, same_name, to_ascii
 
@@ -177,3 +179,34 @@ def test_a_paused_deadline_waits() -> None:
 def test_a_deadline_is_a_number_of_seconds(seconds: float, kind: type[Exception]) -> None:
     with pytest.raises(kind, match="number of seconds"):
         Deadline(seconds)
+
+
+# Whatever is typed or pasted
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_a_name_or_a_value_error(text: str) -> None:
+    try:
+        name = to_ascii(text)
+    except ValueError:
+        assert not same_name(text, text)
+    else:
+        assert to_ascii(name) == name and name.isascii()
+        assert same_name(text, name.upper() + ".")
+    is_host_name(text)
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=600))
+def test_any_text_can_be_pasted_and_read_back(text: str) -> None:
+    record = DnsRecord("a.example", "TXT", text)
+    assert parse_paste(paste(record)) == (record,)
+    assert "\n" not in record.zone_line and record.zone_line.isascii()
+
+
+@given(st.text(max_size=120))
+def test_any_line_is_a_record_or_a_value_error(line: str) -> None:
+    try:
+        records = parse_paste(line)
+    except ValueError:
+        return
+    assert parse_paste(paste(*records)) == records

@@ -6,7 +6,7 @@ says what must stay open instead: the submission port, 587.
 """
 
 from mailkit.op25b.diagnosis import diagnose, diagnose_all, public_address
-from mailkit.op25b.doors import mail_exchangers, service_targets, submission_hosts
+from mailkit.op25b.doors import mail_exchangers, submission_hosts
 from mailkit.op25b.findings import findings
 from mailkit.op25b.reverse_dns import Reverse, reverse
 from mailkit.op25b.scanning import PORTS, Reach, in_words, scan, survey
@@ -23,7 +23,6 @@ __all__ = [
     "public_address",
     "reverse",
     "scan",
-    "service_targets",
     "submission_hosts",
     "survey",
 ]

@@ -142,13 +142,13 @@ _REFUSED = (
 )
 _TURNED_BACK = (
     "Connections to port 25 come back as unreachable, for all servers alike, while other ports pass: a router or "
-    "filter on the way says so in an ICMP error. Whose it is cannot be told from here. Send through a submission "
-    "server on 587 or 465."
+    "filter says so in an ICMP error. Whose it is cannot be told from here, this machine's own firewall included. Send "
+    "through a submission server on 587 or 465."
 )
 _MIXED = (
-    "No connection to port 25 gets through while other ports pass, and the attempts end in different ways: a filter on "
-    "the way is likely, and some of the servers may be down as well. Ask from another network. Send through a "
-    "submission server on 587 or 465."
+    "No connection to port 25 gets through while other ports pass, and the attempts end in different ways: a filter is "
+    "likely, this machine's own firewall included, and some of the servers may be down as well. Ask from another "
+    "network. Send through a submission server on 587 or 465."
 )
 _ONE_HOST = (
     "Too few servers were asked to tell a blocked port from servers that are down. Name more domains to test with."

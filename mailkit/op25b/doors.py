@@ -5,13 +5,11 @@ What is announced, what is guessed and what is left out is decided in :mod:`mail
 
 from __future__ import annotations
 
-from dns.rdtypes.IN.SRV import SRV
-
-from mailkit.network import Network, Status
+from mailkit.network import Network
 from mailkit.network.endpoints import Purpose, endpoints
 from mailkit.network.exchangers import mail_exchangers as exchangers
 
-__all__ = ["mail_exchangers", "service_targets", "submission_hosts"]
+__all__ = ["mail_exchangers", "submission_hosts"]
 
 
 def mail_exchangers(domain: str, *, net: Network) -> list[str]:
@@ -21,18 +19,6 @@ def mail_exchangers(domain: str, *, net: Network) -> list[str]:
     DNS does not say.
     """
     return list(exchangers(domain, net=net).hosts)
-
-
-def service_targets(service: str, domain: str, *, net: Network) -> list[tuple[str, int]] | None:
-    """Return host and port of *service* (such as ``_submission``) for *domain* from its SRV records, best first.
-
-    The host is "" where a record says that there is no such service (RFC 2782).  None when the DNS does not answer.
-    """
-    answer = net.lookup(f"{service}._tcp.{domain}", "SRV")
-    if answer.status in (Status.TIMEOUT, Status.SERVFAIL):
-        return None
-    records = sorted((r for r in answer.rdata if isinstance(r, SRV)), key=lambda r: (r.priority, -r.weight, r.target))
-    return [(str(r.target).rstrip("."), r.port) for r in records]
 
 
 def submission_hosts(domain: str, *, net: Network) -> list[str]:

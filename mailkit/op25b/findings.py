@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dns.rdtypes.txtbase import TXTBase
 
-from mailkit.network import DnsRecord, Network, Status, is_host_name, paste
+from mailkit.network import DnsRecord, Network, Status, is_host_name, paste, to_ascii
 from mailkit.network.exchangers import Exchangers, mail_exchangers
 from mailkit.network.health import trouble
 from mailkit.network.hosts import Host, Why, look_up
@@ -26,7 +26,7 @@ def findings(domain: str, *, net: Network) -> list[Finding]:
     A null MX is not dialled, and neither is a host that leads to an address which is not public.  Raises ValueError
     for what is no domain name.
     """
-    net = net.remembering()
+    domain, net = to_ascii(domain), net.remembering()
     if explanation := trouble(net):
         return [Finding("MX", domain, Verdict.UNKNOWN, explanation, _AGAIN, reference=_MX, lesson=LESSON)]
     net.prefetch((domain, rdtype) for rdtype in ("MX", "TXT"))
@@ -147,7 +147,7 @@ def _about_name(host: Host, domain: str, net: Network) -> Finding:
 
 def _without_address(host: str, domain: str, net: Network) -> str:
     """Return what to do about a host without address: the final dot that was forgotten comes first."""
-    meant = host.removesuffix(f".{domain.removesuffix('.').lower()}")
+    meant = host.removesuffix(f".{domain}")
     if meant != host and "." in meant and (meant.endswith(f".{domain}") or look_up([meant], net=net)[meant].addresses):
         return f"A final dot seems to be missing: in a zone file write {visible(meant)}. with a dot at its end."
     return "Give the host an address or drop it from the MX."

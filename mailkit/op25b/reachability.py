@@ -167,7 +167,9 @@ def about_reverse_names(reached: Rows[Reach], domain: str, net: Network) -> list
         else:
             theirs.append(f"{row.address} {seen}")
     if theirs:
-        advice = "These hosts are the provider's, and so are their names; mail of yours need not leave from them."
+        advice = (
+            "These hosts are the provider's, and so are their reverse names; your own mail need not leave from them."
+        )
         evidence = visible("; ".join(theirs), 1000)
         found.append(Finding("reverse DNS", domain, Verdict.INFO, evidence, advice, "", _REVERSE_RFC, LESSON))
     if left := len(owner) - len(addresses):
