@@ -134,6 +134,29 @@ def test_what_is_no_list_is_told_so(net: Network, domains: object, selectors: ob
         report.audit(domains, net=net, selectors=selectors)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("selectors", [["a b"], [""], ["s2026", "x" * 64], [5]])
+def test_what_cannot_be_a_selector_is_told_so(net: Network, selectors: object) -> None:
+    with pytest.raises((ValueError, TypeError), match="selector"):
+        report.audit("kaisha.example", net=net, selectors=selectors)  # type: ignore[arg-type]
+
+
+def test_selectors_in_other_letters_are_found_and_no_list_of_none_is_a_list(net: Network) -> None:
+    found = report.audit("kaisha.example", net=net, selectors=["Ｓ2026"], lessons=["05_dkim"], progress=False)
+    assert ("s2026._domainkey.kaisha.example", Verdict.PASS) in {(f.subject, f.verdict) for f in found}
+    empty, none = (report.audit("kaisha.example", net=net, selectors=s, progress=False) for s in ([], None))
+    assert empty == none
+
+
+def test_a_name_so_long_that_nothing_can_stand_below_it_costs_one_row_and_a_shorter_one_breaks_no_check(
+    net: Network,
+) -> None:
+    long, longest = (".".join([*["x" * 47] * n, "example"]) for n in (4, 5))
+    found = report.audit([long, longest], net=net, progress=False)
+    (refused,) = [finding for finding in found if finding.domain != long]
+    assert "247 octets" in refused.evidence and refused.verdict is Verdict.UNKNOWN
+    assert [finding.evidence for finding in found if finding.check == "report"] == []
+
+
 ODD = ["localhost", "a..example", "", None, float("nan"), "x" * 300 + ".example", "a b.example", "ex\x1bample.jp", b"x"]
 
 

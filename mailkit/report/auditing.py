@@ -36,7 +36,7 @@ def audit(
     is no domain name in a list of several, and a check that breaks are ``unknown``.
 
     Raises ValueError when *domains* is one text that is no domain name, an empty list or one of more than 1,000, and
-    for an unknown lesson; TypeError when *selectors* is no list.
+    for an unknown lesson or what cannot be a selector; TypeError when *selectors* is no list of texts.
     """
     if not isinstance(domains, Iterable):
         raise TypeError(f"domains is a domain name or a list of them, not {domains!r}")

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mailkit.dkim.names import ascii_name
 from mailkit.network import Network
 from mailkit.network.names import to_ascii
 
 __all__ = ["Subject", "domain_name", "named"]
+
+_LONGEST = 200  # octets of a domain: names have 253 (RFC 1035 section 2.3.4), and selectors need some of them
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,17 @@ def domain_name(written: object) -> str:
     name = to_ascii(written.strip())
     if "." not in name:
         raise ValueError(f"{name!r} is not a mail domain; give the whole of it, such as 'kaisha.example'")
+    if len(name) > _LONGEST:
+        raise ValueError(f"{name[:60]!r}… has {len(name)} octets: no key and no service could be published below it")
     return name
 
 
 def named(selectors: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Return *selectors* as a tuple; raises TypeError for a single text, whose letters would be taken for names."""
+    """Return *selectors* as a tuple, None where none are named.
+
+    Raises TypeError for a single text, whose letters would be taken for selectors, and TypeError or ValueError for
+    what cannot be a selector.
+    """
     if isinstance(selectors, str):
         raise TypeError(f"selectors is a list: selectors=[{selectors!r}]")
-    return None if selectors is None else tuple(selectors)
+    return tuple(ascii_name(selector, "selector") for selector in selectors or ()) or None
