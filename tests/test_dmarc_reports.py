@@ -360,6 +360,33 @@ def test_a_report_written_is_a_report_read(tmp_path: Path, dns: DnsServer) -> No
     assert (said["p"], said["np"], said["testing"], said["discovery_method"]) == ("reject", "reject", "n", "treewalk")
     assert (said["format"], said["begin"], said["end"]) == ("RFC 9990", pd.Timestamp(BEGIN), pd.Timestamp(END))
 
+    mail = dmarc.report_mail(
+        xml,
+        published,
+        receiver="bigmail.test",
+        sender="r@bigmail.test",
+        recipient="d@kaisha.test",
+        report_id="2026.11.24",
+        begin=BEGIN,
+        end=END,
+    )
+    assert b"Report-ID: <2026.11.24>" in b" ".join(mail.split()) and name.encode() in mail
+    assert read(tmp_path, "report.eml", mail)[columns].equals(frame[columns])
+
+
+def test_where_reports_may_be_sent(dns: DnsServer) -> None:
+    uris = ["d@kaisha.test", "d@sub.kaisha.test", "x@agreed.test", "x@never.test", "x@moved.test", "x@onwards.test"]
+    rua = ",".join(f"mailto:{uri}" for uri in [*uris, "x@silent.test"]) + ",https://web.test/in"
+    dns.publish("_dmarc.kaisha.test", "TXT", f"v=DMARC1; p=none; rua={rua}")
+    dns.publish("kaisha.test._report._dmarc.agreed.test", "TXT", "v=DMARC1")
+    dns.publish("kaisha.test._report._dmarc.moved.test", "TXT", "v=DMARC1; rua=mailto:new@moved.test")
+    dns.publish("kaisha.test._report._dmarc.onwards.test", "TXT", "v=DMARC1; rua=mailto:x@victim.test")
+    dns.fail("kaisha.test._report._dmarc.silent.test")
+    net = dns.net()
+    found = dmarc.destinations(dmarc.policy("kaisha.test", net=net), net=net)
+    assert found == ("d@kaisha.test", "d@sub.kaisha.test", "x@agreed.test", "new@moved.test")
+    assert dmarc.destinations(dmarc.policy("other.test", net=net), net=net) == ()
+
 
 def test_what_cannot_be_reported(dns: DnsServer) -> None:
     net = dns.net()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
 
 from mailkit.dmarc.evaluating import Evaluation
 from mailkit.dmarc.policy import Discovery
 from mailkit.dmarc.records import Policy
 from mailkit.results import Record, visible
 
-__all__ = ["Seen", "report_name", "write_report"]
+__all__ = ["Seen", "report_mail", "report_name", "write_report"]
 
 _NAMESPACE = "urn:ietf:params:xml:ns:dmarc-2.0"
 _MAX_SIGNATURES = 100  # of one record (RFC 9990 section 2.1.2)
@@ -156,3 +160,31 @@ def _add(parent: ET.Element, name: str, text: str) -> None:
 def report_name(receiver: str, published: Discovery, begin: datetime, end: datetime) -> str:
     """Return the name that the gzip file of a report must have: receiver!domain!begin!end.xml.gz (RFC 9990)."""
     return f"{receiver}!{published.where}!{int(begin.timestamp())}!{int(end.timestamp())}.xml.gz"
+
+
+def report_mail(
+    report: bytes,
+    published: Discovery,
+    *,
+    receiver: str,
+    sender: str,
+    recipient: str,
+    report_id: str,
+    begin: datetime,
+    end: datetime,
+) -> bytes:
+    """Return the mail that carries *report*, packed, with the subject and the file name that RFC 9990 demands.
+
+    *receiver* is the domain that reports.  The mail must pass DMARC itself: sign it before it is sent.
+    """
+    message = EmailMessage(policy=SMTP)
+    message["From"], message["To"] = sender, recipient
+    message["Subject"] = f"Report Domain: {published.where} Submitter: {receiver} Report-ID: <{report_id}>"
+    message["Date"] = format_datetime(end)
+    message["Message-ID"] = f"<{report_id.partition('@')[0]}.{published.where}@{receiver}>"
+    message.set_content(f"This is an aggregate report of {receiver} on mail from {published.where}.\n")
+    packed = gzip.compress(report, mtime=0)  # the same report makes the same octets
+    name = report_name(receiver, published, begin, end)
+    message.add_attachment(packed, maintype="application", subtype="gzip", filename=name)
+    message.set_boundary(f"report-{int(end.timestamp())}")
+    return message.as_bytes()
