@@ -502,12 +502,6 @@ def test_record(dns: DnsServer) -> None:
     assert (missing.status, missing.text, missing.ttl) == (Status.NXDOMAIN, "", None)
 
 
-def test_zone_line() -> None:
-    assert spf.zone_line("d.test.", "v=spf1 -all") == 'd.test. IN TXT "v=spf1 -all"'
-    line = spf.zone_line("d.test", "v=spf1 " + "x" * 300)
-    assert [len(piece) for piece in line.split('"')[1::2]] == [255, 52]
-
-
 # --- the figure ---------------------------------------------------------------------------------------------------
 
 

@@ -27,8 +27,9 @@ _TIMEOUT = 30.0  # seconds for everything that one domain needs
 def lint(domain: str, *, net: Network) -> Rows[Finding]:
     """Return the findings on the SPF record of *domain*, good ones included.
 
-    "unknown" means that the DNS did not say.  The whole takes at most 30 seconds.  Raises ValueError for what is no
-    domain name, TypeError for what is no text.
+    "unknown" means that the DNS did not say, or that it depends on the message.  What a finding offers to paste
+    (``fix``) was tried before: published over what is there and judged again.  The whole takes at most 30 seconds.
+    Raises ValueError for what is no domain name, TypeError for what is no text.
     """
     name = domain_name(domain)
     resolver = Resolver(net, time.monotonic() + _TIMEOUT)

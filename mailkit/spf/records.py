@@ -13,7 +13,7 @@ from mailkit.results import Record, hidden
 from mailkit.spf.characters import is_attempt, readable
 from mailkit.spf.trace import shown
 
-__all__ = ["Published", "published", "record", "zone_line"]
+__all__ = ["Published", "published", "record"]
 
 _VERSION = re.compile(rb"v=spf1(?: |$)", re.IGNORECASE)  # section 4.5: ended by a space or the end of the record
 
@@ -84,10 +84,3 @@ def record(domain: str, *, net: Network) -> Published:
     """
     name = to_ascii(domain)
     return published(name, net.lookup(name, "TXT"))
-
-
-def zone_line(domain: str, text: str) -> str:
-    """Return the line to paste into a zone file: *text* in strings of at most 255 octets (RFC 1035 section 3.3.14)."""
-    text = text.replace("\\", r"\\").replace('"', r"\"")
-    strings = [text[i : i + 255] for i in range(0, len(text), 255)] or [""]
-    return f"{domain.removesuffix('.')}. IN TXT " + " ".join(f'"{s}"' for s in strings)
