@@ -16,7 +16,7 @@ from typing import Any
 import dns.name
 
 from mailkit.lab.dns.authority import Authority
-from mailkit.lab.dns.resolver import Resolver
+from mailkit.lab.dns.resolver import CachingResolver
 from mailkit.lab.dns.server import serve
 from mailkit.network import Network
 
@@ -62,7 +62,7 @@ class World:
 
     net: Network
     authority: Authority
-    resolver: Resolver
+    resolver: CachingResolver
     clock: Clock
     port: int
 
@@ -104,7 +104,7 @@ def dns_parts(
         write_zones(Path(folder), records, zones)
         authority = Authority(Path(folder), unsigned=unsigned)
         authority.check()
-    resolver = Resolver(authority, clock)
+    resolver = CachingResolver(authority, clock)
     with serving(resolver.answer) as port:
         given: dict[str, Any] = {
             "name": "internet",

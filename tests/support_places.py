@@ -12,7 +12,7 @@ from typing import Any
 from support_dns import dns_parts
 from support_servers import HOST, Behaviour, tcp_server, wait_for_end
 
-from mailkit.lab.dns.resolver import Resolver
+from mailkit.lab.dns.resolver import CachingResolver
 from mailkit.network import Network
 from mailkit.network.socks import Proxy
 
@@ -83,7 +83,7 @@ class Place:
 
     net: Network
     dialled: list[tuple[str, int]]
-    resolver: Resolver
+    resolver: CachingResolver
 
 
 @contextmanager

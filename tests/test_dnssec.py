@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from support_dns import Clock, World, dns_parts, serving, write_zones
 
 from mailkit.lab.dns.authority import KEYS, Authority
-from mailkit.lab.dns.resolver import Resolver
+from mailkit.lab.dns.resolver import CachingResolver
 from mailkit.lab.dns.zone_signing import write_keys
 from mailkit.network import Network, Status, dnssec
 
@@ -166,7 +166,7 @@ def test_a_world_may_have_keys_of_its_own(tmp_path):
     write_zones(tmp_path, RECORDS, ZONES)
     authority = Authority(tmp_path, keys_dir=tmp_path / "keys")
     clock = Clock()
-    with serving(Resolver(authority, clock).answer) as port:
+    with serving(CachingResolver(authority, clock).answer) as port:
         net = Network("internet", "here", (("127.0.0.1", port),), clock=clock)
         for anchor, secure in ((authority.trust_anchor, True), (KEYS / "trust-anchor.key", False)):
             net = replace(net, trust_anchor=str(anchor))

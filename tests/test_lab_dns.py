@@ -24,7 +24,7 @@ from mailkit.datasets import DATA
 from mailkit.lab.dns import resolver
 from mailkit.lab.dns import server as dns_server
 from mailkit.lab.dns.authority import Authority
-from mailkit.lab.dns.resolver import Resolver
+from mailkit.lab.dns.resolver import CachingResolver
 from mailkit.network import Status
 
 RECORDS = {
@@ -230,8 +230,8 @@ def test_nothing_for_dnssec_is_imported_until_somebody_asks_for_it(tmp_path):
     script = """
 import sys, datetime, pathlib, dns.message
 from mailkit.lab.dns.authority import Authority
-from mailkit.lab.dns.resolver import Resolver
-resolver = Resolver(Authority(pathlib.Path(sys.argv[1])), lambda: datetime.datetime(2026, 1, 1))
+from mailkit.lab.dns.resolver import CachingResolver
+resolver = CachingResolver(Authority(pathlib.Path(sys.argv[1])), lambda: datetime.datetime(2026, 1, 1))
 ask = lambda **options: resolver.answer(dns.message.make_query("kaisha.example", "MX", **options)).answer
 assert len(ask()) == 1
 print("dns.dnssec" in sys.modules)
@@ -524,7 +524,7 @@ def test_what_is_in_the_cache_is_not_asked_for_again(tmp_path: Path):
     asked_for = []
     step = authority.step
     authority.step = lambda *question: asked_for.append(question) or step(*question)
-    caching = Resolver(authority, Clock())
+    caching = CachingResolver(authority, Clock())
     for _ in range(5):
         caching.answer(dns.message.make_query("www.example.com", "A"))
     assert len(asked_for) == 2

@@ -20,7 +20,7 @@ from support_worlds import OTHER_WORLD
 from mailkit.clients import Sent, send
 from mailkit.lab import Lab, world
 from mailkit.lab.clock import Clock
-from mailkit.lab.dns.resolver import Resolver
+from mailkit.lab.dns.resolver import CachingResolver
 from mailkit.lab.listening import listening
 from mailkit.lab.mail import auth, checks, services
 from mailkit.lab.mail.checks import CHECKS, Checked, Evidence, Incoming
@@ -620,7 +620,7 @@ def test_the_tables_of_a_world_are_those_of_the_servers() -> None:
 
 
 def test_a_resolver_knows_whether_it_is_silent(lab: Lab) -> None:
-    resolver: Resolver = lab.resolver
+    resolver: CachingResolver = lab.resolver
     assert not resolver.is_silent_somewhere
     resolver.fault("kaisha.example", "silence", subtree=True)
     assert resolver.is_silent_somewhere

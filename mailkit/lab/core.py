@@ -20,7 +20,7 @@ from mailkit.clients import Credentials
 from mailkit.lab.clock import Clock, duration
 from mailkit.lab.dns import server as dns_server
 from mailkit.lab.dns.authority import KEYS, Authority
-from mailkit.lab.dns.resolver import Resolver
+from mailkit.lab.dns.resolver import CachingResolver
 from mailkit.lab.faults import Faults
 from mailkit.lab.loop import LoopThread
 from mailkit.lab.mail import servers
@@ -60,7 +60,7 @@ class Lab:
         self._authority = Authority(
             self.world.folder / "zones", keys_dir=self._keys, unsigned=self.world.unsigned_zones
         )
-        self.resolver = Resolver(self._authority, self.clock.now)
+        self.resolver = CachingResolver(self._authority, self.clock.now)
         self._faults = Faults()
         self.mailboxes = Mailboxes(self.clock)
         self._log = Log(self.clock)

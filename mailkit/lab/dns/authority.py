@@ -27,7 +27,7 @@ import dns.rdtypes.ANY.TXT
 import dns.zone
 
 from mailkit.datasets import DATA
-from mailkit.lab.dns.zone_lookup import Step, look_up, respond
+from mailkit.lab.dns.zone_lookup import ZoneAnswer, look_up, respond
 from mailkit.lab.dns.zone_signing import TRUST_ANCHOR, sign
 from mailkit.network.dns_lookup import parse_question
 
@@ -104,7 +104,7 @@ class Authority:
         response.flags |= dns.flags.AA
         return response
 
-    def step(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, dnssec: bool = False) -> Step:
+    def step(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, dnssec: bool = False) -> ZoneAnswer:
         """Return what the closest enclosing zone says to the question, without following an alias."""
         with self._lock:
             origin = self._origin_for(name, rdtype)

@@ -19,13 +19,13 @@ import dns.rdatatype
 import dns.rrset
 
 from mailkit.lab.dns.authority import Authority
-from mailkit.lab.dns.zone_lookup import Step, respond
+from mailkit.lab.dns.zone_lookup import ZoneAnswer, respond
 from mailkit.network.dns_lookup import parse_question
 
-__all__ = ["FAULTS", "Resolver"]
+__all__ = ["FAULTS", "CachingResolver"]
 
 FAULTS = ("servfail", "silence", "truncate", "lie", "loop")
-"""What can be wrong with a name; see :meth:`Resolver.fault`."""
+"""What can be wrong with a name; see :meth:`CachingResolver.fault`."""
 
 _MAX_ENTRIES = 4096
 _MAX_TTL = 7 * 86400  # seconds that anything is kept, whatever its TTL, as BIND has it (RFC 2181 section 8 allows it)
@@ -48,12 +48,12 @@ _Key = tuple[dns.name.Name, dns.rdatatype.RdataType | None]
 
 @dataclass(frozen=True)
 class _Cached:
-    step: Step
+    step: ZoneAnswer
     since: datetime
     signed: bool
 
 
-class Resolver:
+class CachingResolver:
     """Answers from *authority* and remembers the answers by *clock*.  Safe to use from several threads."""
 
     def __init__(self, authority: Authority, clock: Callable[[], datetime]) -> None:
@@ -139,17 +139,17 @@ class Resolver:
             name = name.parent()
         return self._subtree_faults.get(name)
 
-    def _step(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, dnssec: bool) -> Step:
+    def _step(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, dnssec: bool) -> ZoneAnswer:
         kind = self._fault_of(name)
         if kind in ("servfail", "silence"):  # silence where an alias leads: the resolver waited in vain
-            return Step(dns.rcode.SERVFAIL)
+            return ZoneAnswer(dns.rcode.SERVFAIL)
         if kind == "lie":
             return _lie(name, rdtype)
         if kind == "loop":
             return _loop(name)
         return self._cached(name, rdtype, dnssec)
 
-    def _cached(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, dnssec: bool) -> Step:
+    def _cached(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, dnssec: bool) -> ZoneAnswer:
         now = self._clock()
         # That a name does not exist holds for every type (RFC 2308 section 5).
         keys: tuple[_Key, _Key] = (name, rdtype), (name, None)
@@ -178,16 +178,18 @@ class Resolver:
             del self._cache[key]
 
 
-def _lie(name: dns.name.Name, rdtype: dns.rdatatype.RdataType) -> Step:
+def _lie(name: dns.name.Name, rdtype: dns.rdatatype.RdataType) -> ZoneAnswer:
     """Return a made-up answer; for a type without one, an alias to a host that is not there."""
     kind = dns.rdatatype.to_text(rdtype)
     if kind not in _LIES:
         kind = "CNAME"
     made_up = dns.rrset.from_text(name, 300, "IN", kind, _LIES.get(kind, "liar.example."))
-    return Step(dns.rcode.NOERROR, (made_up,), secure=True)
+    return ZoneAnswer(dns.rcode.NOERROR, (made_up,), secure=True)
 
 
-def _loop(name: dns.name.Name) -> Step:
+def _loop(name: dns.name.Name) -> ZoneAnswer:
     """Return two aliases that lead to each other."""
     pair = ((name, _LOOP), (_LOOP, name))
-    return Step(dns.rcode.NOERROR, tuple(dns.rrset.from_text(a, 300, "IN", "CNAME", b.to_text()) for a, b in pair))
+    return ZoneAnswer(
+        dns.rcode.NOERROR, tuple(dns.rrset.from_text(a, 300, "IN", "CNAME", b.to_text()) for a, b in pair)
+    )

@@ -20,7 +20,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-__all__ = ["PAYLOAD", "Step", "look_up", "respond"]
+__all__ = ["PAYLOAD", "ZoneAnswer", "look_up", "respond"]
 
 PAYLOAD = 1232
 """Octets of an answer over UDP, the size agreed on the DNS flag day of 2020."""
@@ -34,7 +34,7 @@ RRsets = tuple[dns.rrset.RRset, ...]
 
 
 @dataclass(frozen=True)
-class Step:
+class ZoneAnswer:
     """What one zone says to one question; an alias (CNAME) leads to the next step.
 
     ``secure`` is True when the zone is signed and so are all above it, up to the root.  Nobody may change the
@@ -52,15 +52,15 @@ class Step:
         """For how many seconds a cache may keep this; not at all when the zone said nothing."""
         return min((rrset.ttl for rrset in (*self.answer, *self.authority)), default=0)
 
-    def aged(self, seconds: int) -> Step:
+    def aged(self, seconds: int) -> ZoneAnswer:
         """Return the same with every TTL counted down by *seconds*."""
         return self._with_ttls(lambda ttl: max(0, ttl - seconds)) if seconds else self
 
-    def at_most(self, seconds: int) -> Step:
+    def at_most(self, seconds: int) -> ZoneAnswer:
         """Return the same with no TTL above *seconds*."""
         return self._with_ttls(lambda ttl: min(ttl, seconds)) if self.ttl > seconds else self
 
-    def _with_ttls(self, changed: Callable[[int], int]) -> Step:
+    def _with_ttls(self, changed: Callable[[int], int]) -> ZoneAnswer:
         answer, authority = (
             tuple(dns.rrset.from_rdata_list(r.name, changed(r.ttl), tuple(r)) for r in section)
             for section in (self.answer, self.authority)
@@ -68,7 +68,7 @@ class Step:
         return replace(self, answer=answer, authority=authority)
 
 
-def look_up(zone: dns.btreezone.Zone, name: dns.name.Name, rdtype: dns.rdatatype.RdataType) -> Step:
+def look_up(zone: dns.btreezone.Zone, name: dns.name.Name, rdtype: dns.rdatatype.RdataType) -> ZoneAnswer:
     """Return what *zone*, the closest one that encloses *name*, says to the question.
 
     A signed zone gives its signatures and proofs along.  A delegation whose zone is not in this world is one that
@@ -79,24 +79,24 @@ def look_up(zone: dns.btreezone.Zone, name: dns.name.Name, rdtype: dns.rdatatype
     assert isinstance(version, dns.btreezone.ImmutableVersion)
     bounds = version.bounds(name)
     if bounds.is_delegation and not (bounds.is_equal and rdtype == _DS):
-        return Step(dns.rcode.SERVFAIL)
+        return ZoneAnswer(dns.rcode.SERVFAIL)
     owner = name
     proof: RRsets = ()
     if not bounds.is_equal:
         proof = _covering(version, name)
         if bounds.closest_encloser == name:  # an empty non-terminal: the name exists, without records
-            return Step(dns.rcode.NOERROR, authority=_soa(version) + proof)
+            return ZoneAnswer(dns.rcode.NOERROR, authority=_soa(version) + proof)
         owner = dns.name.Name((b"*", *bounds.closest_encloser.labels))
         if owner not in version.nodes:
             proof = _distinct(proof + _covering(version, owner))
-            return Step(dns.rcode.NXDOMAIN, authority=_soa(version) + proof)
+            return ZoneAnswer(dns.rcode.NXDOMAIN, authority=_soa(version) + proof)
     node = version.nodes[owner]
     if answer := _rrsets(node, name, rdtype):
-        return Step(dns.rcode.NOERROR, answer, proof)
+        return ZoneAnswer(dns.rcode.NOERROR, answer, proof)
     if alias := _rrsets(node, name, _CNAME):
-        return Step(dns.rcode.NOERROR, alias, proof, alias=alias[0][0].target)
+        return ZoneAnswer(dns.rcode.NOERROR, alias, proof, alias=alias[0][0].target)
     proof = _distinct(_rrsets(node, owner, _NSEC) + proof)
-    return Step(dns.rcode.NOERROR, authority=_soa(version) + proof)
+    return ZoneAnswer(dns.rcode.NOERROR, authority=_soa(version) + proof)
 
 
 def _rrsets(node: dns.node.Node, name: dns.name.Name, rdtype: dns.rdatatype.RdataType) -> RRsets:
@@ -128,7 +128,7 @@ def _distinct(rrsets: Iterable[dns.rrset.RRset]) -> RRsets:
 
 
 def respond(
-    query: dns.message.Message, ask: Callable[[dns.name.Name, dns.rdatatype.RdataType, bool], Step]
+    query: dns.message.Message, ask: Callable[[dns.name.Name, dns.rdatatype.RdataType, bool], ZoneAnswer]
 ) -> dns.message.Message:
     """Return the response to *query*, whatever is in it, following aliases from one *ask* to the next.
 
@@ -145,7 +145,7 @@ def respond(
         response.answer.append(dns.rrset.from_text(name, 3600, _IN, "HINFO", '"RFC8482" ""'))
         return response
     dnssec = bool(query.ednsflags & dns.flags.DO)
-    steps: list[Step] = []
+    steps: list[ZoneAnswer] = []
     seen: set[dns.name.Name] = set()
     while True:
         seen.add(name)
@@ -154,7 +154,7 @@ def respond(
             break
         name = step.alias
         if name in seen or len(seen) > _MAX_ALIASES:
-            step = Step(dns.rcode.SERVFAIL)
+            step = ZoneAnswer(dns.rcode.SERVFAIL)
             break
     response.set_rcode(step.rcode)
     if step.rcode in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
