@@ -71,6 +71,27 @@ def test_an_srv_record_that_leads_to_no_address_is_a_fault(lab: Lab) -> None:
     assert "SRV _submissions" in finding.evidence and not finding.fix
 
 
+def test_an_srv_record_for_reading_that_leads_to_no_address_is_a_fault(lab: Lab) -> None:
+    """Case P4, for 993: lesson 03 reports it."""
+    lab.publish(f"_imaps._tcp.{DOMAIN}", "SRV", "0 0 993 gone.mistakes.example.")
+    (finding,) = of("SRV record", tls.findings(DOMAIN, net=lab.network()))
+    assert finding.verdict is Verdict.FAIL and finding.subject == "gone.mistakes.example"
+
+
+def test_a_parked_domain_has_nothing_to_mend_and_nothing_unknown(lab: Lab) -> None:
+    """A null MX, and a wildcard to somebody's web server."""
+    lab.publish(DOMAIN, "MX", "0 .")
+    lab.publish(DOMAIN, "A", address_of(lab, "wrong-name.mistakes.example"))
+    found = smtp_auth.findings(DOMAIN, net=lab.network()) + tls.findings(DOMAIN, net=lab.network())
+    assert {finding.verdict for finding in found} == {Verdict.INFO}
+
+
+def test_a_dead_resolver_leaves_everything_unknown(lab: Lab) -> None:
+    net = lab.network("offline")
+    found = smtp_auth.findings("kaisha.example", net=net) + tls.findings("kaisha.example", net=net)
+    assert found and {finding.verdict for finding in found} == {Verdict.UNKNOWN}
+
+
 @pytest.mark.parametrize("announced", [True, False])
 def test_587_without_auth_is_named_beside_465_with_it(lab: Lab, announced: bool) -> None:
     """Case P5; under a usual name it is described and not blamed."""

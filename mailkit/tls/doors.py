@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailkit.network import Network
@@ -43,12 +44,12 @@ def scan_domain(domain: str, *, net: Network) -> Rows[Scan]:
 
     If there is a door on port 25, an address where nobody lives is dialled too, to unmask whoever answers for everyone.
     """
-    return Rows(Scan, [door.scan for door in scan_doors(domain, net=net)], caption=net.caption)
+    found = endpoints(domain, net=net)
+    return Rows(Scan, [door.scan for door in scan_doors(domain, found, net=net)], caption=net.caption)
 
 
-def scan_doors(domain: str, *, net: Network) -> list[Door]:
-    """Return the scans of :func:`scan_domain` with what is known about each door."""
-    found = list(endpoints(domain, net=net))
+def scan_doors(domain: str, found: Sequence[Endpoint], *, net: Network) -> list[Door]:
+    """Return the scans of :func:`scan_domain` of the doors *found*, with what is known about each."""
     relay = any(endpoint.purpose is Purpose.RELAY for endpoint in found)
     masked = meanwhile(lambda: relay and answers_for_everyone(net))
     rows = each(lambda endpoint: _scan(endpoint, net), found)

@@ -13,9 +13,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mailkit.network import Network
-from mailkit.network.endpoints import Purpose, mail_exchangers
+from mailkit.network.endpoints import LeftOut, Purpose, Why, discover
 from mailkit.network.parallel import each
-from mailkit.results import Finding, Outcome, Verdict
+from mailkit.results import Finding, Outcome, Rows, Verdict
 from mailkit.tls.doors import Door, scan_doors
 from mailkit.tls.injection import Injection, inject
 from mailkit.tls.scanning import Scan
@@ -26,21 +26,40 @@ __all__ = ["findings", "judge"]
 _LESSON = "03_tls"
 _SOON = 14  # days before expiry at which somebody should look
 _BLAME = (Verdict.WARN, Verdict.FAIL)
+_READING = (Purpose.IMAP, Purpose.POP3)
+_FAULTS = (Why.NO_ADDRESS, Why.NO_NAME, Why.NO_PORT, Why.NOT_PUBLIC)
 
 
 def findings(domain: str, *, net: Network) -> list[Finding]:
     """Return what can be said about the TLS of every door of *domain* from the place of *net*."""
-    found = scan_doors(domain, net=net)
-    if not found and mail_exchangers(domain, net=net).null_mx:
-        evidence = "the domain takes no mail (null MX) and announces no server: there is nothing to encrypt"
-        return [Finding("TLS", domain, Verdict.INFO, evidence, reference="RFC 7505 section 3", lesson=_LESSON)]
+    net = net.remembering()
+    discovered = discover(domain, net=net)
+    found = scan_doors(domain, discovered.endpoints, net=net)
+    astray = [_astray(left) for left in discovered.left_out if left.purpose in _READING and left.why in _FAULTS]
     if not found:
-        advice = "Neither MX nor SRV records nor the usual names lead to a server; lesson 01 says more about the MX."
-        evidence, reference = "no door was found from here", "RFC 8314 section 3"
-        return [Finding("TLS", domain, Verdict.UNKNOWN, evidence, advice, "", reference, _LESSON)]
+        return astray or [_no_door(domain, discovered.left_out)]
     judged = [finding for door in found for finding in _of_door(door)]
     theirs = [door for door in found if not door.own and any(f.verdict in _BLAME for f in judge(door.scan))]
-    return [*judged, *([_of_providers(domain, theirs)] if theirs else []), *_injections(found, net)]
+    return [*judged, *astray, *([_of_providers(domain, theirs)] if theirs else []), *_injections(found, net)]
+
+
+def _no_door(domain: str, left_out: Rows[LeftOut]) -> Finding:
+    """Return the finding about a domain without any server to look at."""
+    unknown = next((left.reason for left in left_out if left.why is Why.UNKNOWN), "")
+    if unknown:
+        verdict, evidence, advice = Verdict.UNKNOWN, f"no door was found from here: {unknown}", "Ask again later."
+    else:
+        verdict, evidence = Verdict.INFO, "the domain names no server that can be asked"
+        advice = "Nothing to mend here if it takes no mail and has no users; lesson 01 says more about the MX."
+    return Finding("TLS", domain, verdict, evidence, advice, "", "RFC 8314 section 3", _LESSON)
+
+
+def _astray(left: LeftOut) -> Finding:
+    """Return the finding about an SRV record for reading mail that leads nowhere (lesson 02 has those for sending)."""
+    advice = "Correct the record or take it away: whoever follows it gets nowhere."
+    evidence = f"{left.source}: {left.reason}"
+    verdict = Verdict.FAIL if left.why is Why.NO_ADDRESS else Verdict.WARN
+    return Finding("SRV record", left.name, verdict, evidence, advice, "", "RFC 6186 section 3", _LESSON)
 
 
 def _of_door(door: Door) -> list[Finding]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import ssl
 import time
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from mailkit.conversation import FAILURES, Attempt, HandshakeFailed, NotOffered, explain
-from mailkit.conversation.alerts import ABOUT_TIME, distrust
+from mailkit.conversation.alerts import distrust
 from mailkit.network import Network
 from mailkit.results import Outcome, Record, Rows, Stage, hidden
-from mailkit.tls.certificates import Certificate, covers, read, weaknesses
+from mailkit.tls.certificates import Certificate
+from mailkit.tls.chains import look_at
 from mailkit.tls.handshakes import Handshake, shake, strict, tolerant
 from mailkit.tls.hello import VERSIONS, Alert, ServerHello, say_hello
 from mailkit.tls.upgrading import Connection, Refused, farewell, protocol_of, spoken_at
@@ -234,37 +235,20 @@ class _Examination:
             finished=self.finished,
             unasked=self.unasked,
         )
-        notes = [*self.notes, *([self.unasked] if self.unasked else [])]
-        try:
-            own = read(seen.chain[0]) if seen.chain else None
-        except ValueError as error:
-            return replace(found, reason="; ".join([str(error), *notes]))
-        if own is None:
-            return replace(found, reason="; ".join(["no certificate was seen", *notes]))
-        others = [certificate for der in seen.chain[1:] if (certificate := _read_if_possible(der))]
-        if len(others) < len(seen.chain) - 1:
-            notes.append("a certificate behind its own cannot be read")
-        now = self.net.now()
-        name_ok = covers(own.names, self.host)
-        faults = [] if name_ok else [_wrong_name(own)]
-        if own.not_after < now:
-            faults.append(f"its certificate expired on {own.not_after:%Y-%m-%d}")
-        if own.not_before > now:
-            faults.append(f"its certificate is not valid before {own.not_before:%Y-%m-%d}")
-        if self.distrust in ABOUT_TIME:
-            faults += _untimely(own, others)
-        elif self.distrust:
-            faults.append(f"its certificate {self.distrust}")
+        shown = look_at(seen.chain, self.host, now=self.net.now(), distrust=self.distrust)
+        reason = "; ".join([*shown.faults, *self.notes, *([self.unasked] if self.unasked else [])])
+        if shown.own is None:
+            return replace(found, reason=reason)
         return replace(
             found,
-            key=own.key,
-            signature=own.signature,
-            names=own.names,
-            name_ok=name_ok,
-            not_after=own.not_after,
-            days_left=(own.not_after - now).days,
-            reason="; ".join([*faults, *weaknesses(own), *notes]),
-            chain=Rows(Certificate, [own, *others], caption=self.net.caption),
+            key=shown.own.key,
+            signature=shown.own.signature,
+            names=shown.own.names,
+            name_ok=shown.name_ok,
+            not_after=shown.own.not_after,
+            days_left=(shown.own.not_after - self.net.now()).days,
+            reason=reason,
+            chain=Rows(Certificate, [shown.own, *shown.others], caption=self.net.caption),
         )
 
 
@@ -272,32 +256,3 @@ def _ended(error: BaseException, connection: Connection) -> Attempt:
     if isinstance(error, Refused):
         return Attempt(Outcome.REJECTED, connection.wire.stage, reason=str(error))
     return explain(error, connection.wire.stage)
-
-
-def _read_if_possible(der: bytes) -> Certificate | None:
-    try:
-        return read(der)
-    except ValueError:
-        return None
-
-
-def _untimely(own: Certificate, others: list[Certificate]) -> list[str]:
-    """Return whose certificate OpenSSL found expired or not valid yet: it goes by this machine's clock.
-
-    Nothing when it is the server's own, which the network's clock has judged already.
-    """
-    today = datetime.now(UTC)
-    if not own.not_before <= today <= own.not_after:
-        return []
-    late = [other for other in others if not other.not_before <= today <= other.not_after]
-    if not late:
-        return ["an authority's certificate above its own has expired or is not valid yet"]
-    when = [f"{other.subject}, valid from {other.not_before:%Y-%m-%d} to {other.not_after:%Y-%m-%d}" for other in late]
-    return [f"not its own certificate, but an authority's above it has expired or is not valid yet ({'; '.join(when)})"]
-
-
-def _wrong_name(own: Certificate) -> str:
-    if not own.names:
-        return "its certificate names no host (no subjectAltName)"
-    more = f" and {len(own.names) - 1} more" if len(own.names) > 1 else ""
-    return f"its certificate is for {own.names[0]}{more}, not for this host"
