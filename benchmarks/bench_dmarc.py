@@ -21,6 +21,7 @@ from pathlib import Path
 AIM = 10.0
 MAX_MEMORY = 600  # MB, pandas and all
 FILES, ROWS, LARGE = 1000, 200, 500_000
+PEER_ROWS = 100_000  # of the large report: parsedmarc refuses more than 100 MiB, unpacked, so its time is scaled
 
 RECORD = """<record><row><source_ip>{ip}</source_ip><count>{count}</count><policy_evaluated>
 <disposition>none</disposition><dkim>{dkim}</dkim><spf>fail</spf></policy_evaluated></row>
@@ -110,8 +111,9 @@ def main() -> int:
         month.mkdir()
         for number in range(FILES):
             make(month / f"{number}.xml.gz", number, ROWS)
-        large = Path(folder) / "large.xml.gz"
+        large, part = Path(folder) / "large.xml.gz", Path(folder) / "part.xml.gz"
         make(large, 0, LARGE)
+        make(part, 0, PEER_ROWS)
         for title, path, records in (
             (f"{FILES} reports of {ROWS} records", month, FILES * ROWS),
             (f"one report of {LARGE} records", large, LARGE),
@@ -119,10 +121,12 @@ def main() -> int:
             print(title)
             seconds = {}
             for reader in readers:
-                found = one(reader, path)
-                assert found["records"] == records, (reader, found)
-                seconds[reader] = found["seconds"]
-                print(f"  {reader:12} {seconds[reader]:8.2f} s, peak {found['megabytes']:.0f} MB")
+                scaled = reader == "parsedmarc" and path is large
+                found = one(reader, part if scaled else path)
+                assert found["records"] == (PEER_ROWS if scaled else records), (reader, found)
+                seconds[reader] = found["seconds"] * (LARGE / PEER_ROWS if scaled else 1)
+                note = f", scaled from {PEER_ROWS} records" if scaled else ""
+                print(f"  {reader:12} {seconds[reader]:8.2f} s, peak {found['megabytes']:.0f} MB{note}")
                 missed |= reader == "mailkit" and found["megabytes"] > MAX_MEMORY
             if "parsedmarc" in seconds:
                 ratio = seconds["parsedmarc"] / seconds["mailkit"]

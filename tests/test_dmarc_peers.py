@@ -1,18 +1,21 @@
-"""A second opinion on alignment: OpenDMARC's library, which knows RFC 7489 and takes a Public Suffix List.
+"""Second opinions on alignment: OpenDMARC's library and Perl's Mail::DMARC, both of RFC 7489 with a Public Suffix List.
 
-It is asked about every alignment case that has a record and no failing DNS, and is given the record, so that it asks no
-DNS.  Where it says otherwise, ``disagreement`` says why.  It runs in a process of its own.
+They are asked about every alignment case without a failing DNS.  Mail::DMARC asks the same DNS on loopback; OpenDMARC
+is given the record, if the old way finds one, and asks nobody.  Where one says otherwise, a function here says why, and
+the test fails when that is no longer so.
 """
 
 from __future__ import annotations
 
 import ctypes
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import Any
 
 import pytest
@@ -52,23 +55,58 @@ CASES = [
     if SERVFAIL not in case[0].values() and case[1].isascii()
 ]
 
+PERL = r"""
+use strict; use warnings; use JSON::PP; use Net::DNS; use Mail::DMARC::PurePerl; $| = 1;
+my $port = shift;
+while (my $line = <STDIN>) {
+    my $case = decode_json($line);
+    my $dmarc = Mail::DMARC::PurePerl->new;
+    $dmarc->set_resolver(Net::DNS::Resolver->new(nameservers => ['127.0.0.1'], port => $port));
+    $dmarc->header_from($case->{domain});
+    $dmarc->source_ip('192.0.2.1');
+    my $spf = $case->{spf};
+    $dmarc->spf([$spf ? {scope => 'mfrom', domain => $spf->[1], result => $spf->[0]} : ()]);
+    $dmarc->dkim([map {{domain => $_->[1], selector => 's', result => $_->[0]}} grep { $_->[1] } @{$case->{dkim}}]);
+    my $answer = eval { $dmarc->validate };
+    print encode_json({result => $answer ? $answer->result : "error: $@"}), "\n";
+}
+"""
 
-def disagreement(number: int, record: str) -> str:
-    """Return why OpenDMARC 1.4.2 says otherwise about this case, "" when it should agree."""
-    records, domain, spf, _, ours, missed, _ = ALIGNMENT[number]
+
+def shared_disagreement(number: int) -> str:
+    """Return why both peers say otherwise about this case, "" when they should agree."""
+    records, domain, spf, _, ours, _, _ = ALIGNMENT[number]
     if ours == "temperror":
         return "it has no such result: what could not be checked counts as failed"
+    if "psd=" in str(records.values()) and ours == "fail" and spf[1].endswith("example.com"):
+        return "it knows no psd: by the list both belong to example.com"
+    if "example.com" not in records and spf == ("pass", "example.com") != ("pass", domain):
+        return "by the list both belong to example.com, which has no record of its own for the tree walk to find"
+    return ""
+
+
+def mail_dmarc_disagreement(number: int) -> str:
+    """Return why Mail::DMARC 1.20211209 says otherwise about this case, "" when it should agree."""
+    records = ALIGNMENT[number][0]
+    if "com" in records and "example.com" not in records:
+        return "it asks the domain and the registered domain only, and so does not see the record of com"
+    if isinstance(records.get("example.com"), list):
+        return "several records are an error to it: fail, with the disposition none"
+    if records.get("example.com") == "v=DMARC1; p=x":
+        return "an invalid policy is an error to it: fail, with the disposition none"
+    return shared_disagreement(number)
+
+
+def opendmarc_disagreement(number: int, record: str) -> str:
+    """Return why OpenDMARC 1.4.2 says otherwise about this case, "" when it should agree."""
+    _, _, spf, _, ours, missed, _ = ALIGNMENT[number]
     if dmarc.Missed.STRICT in missed and ours == "fail":
         return "with a list it took the registered domain in strict mode too, until May 2026 (its pull request 354)"
     if spf == ("pass", "com"):
         return "it takes a parent of the From domain for aligned, be it a public suffix"
     if "p=x" in record:
         return "to it an invalid p makes the record none, although RFC 7489 section 6.6.3 has it count as p=none"
-    if "psd=" in str(records.values()) and ours == "fail" and spf[1].endswith("example.com"):
-        return "it knows no psd: by the list both belong to example.com"
-    if "example.com" not in records and spf == ("pass", "example.com") != ("pass", domain):
-        return "by the list both belong to example.com, which has no record of its own for the tree walk to find"
-    return ""
+    return shared_disagreement(number)
 
 
 @pytest.fixture(scope="module")
@@ -116,13 +154,42 @@ def answers(running: DnsServer) -> dict[int, tuple[str, str]]:
     }
 
 
+@pytest.fixture(scope="module")
+def mail_dmarc(running: DnsServer) -> Iterator[Popen[str]]:
+    """Mail::DMARC, waiting for cases on its standard input."""
+    perl = shutil.which("perl")
+    if perl is None or subprocess.run([perl, "-MMail::DMARC::PurePerl", "-e1"], capture_output=True).returncode:
+        pytest.skip("Mail::DMARC is missing: apt-get install libmail-dmarc-perl")
+    with Popen([perl, "-e", PERL, running.address.split(":")[1]], stdin=PIPE, stdout=PIPE, text=True) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
 @pytest.mark.parametrize("number", CASES)
-def test_second_opinion(answers: dict[int, tuple[str, str]], number: int) -> None:
+def test_mail_dmarc(running: DnsServer, mail_dmarc: Popen[str], number: int) -> None:
+    records, domain, spf, signatures, ours, *_ = ALIGNMENT[number]
+    running.clear()
+    publish(running, records)
+    for name in ("", "a.", "x.a.", "news.", "evil."):  # what it does with names that do not exist is another matter
+        running.publish(f"{name}example.com", "A", "192.0.2.1")
+    assert mail_dmarc.stdin is not None and mail_dmarc.stdout is not None
+    mail_dmarc.stdin.write(json.dumps({"domain": domain, "spf": spf, "dkim": signatures}) + "\n")
+    mail_dmarc.stdin.flush()
+    said = json.loads(mail_dmarc.stdout.readline())["result"]
+    if why := mail_dmarc_disagreement(number):
+        assert said != ours, f"no longer so: {why}"
+    else:
+        assert said == ours, ALIGNMENT[number]
+
+
+@pytest.mark.parametrize("number", CASES)
+def test_opendmarc(answers: dict[int, tuple[str, str]], number: int) -> None:
     if number not in answers:
         pytest.skip("the old way finds no record here")
     ours = ALIGNMENT[number][4]
     said, record = answers[number]
-    if why := disagreement(number, record):
+    if why := opendmarc_disagreement(number, record):
         assert said != ours, f"no longer so: {why}"
     else:
         assert said == ours, (ALIGNMENT[number], record)
