@@ -57,6 +57,7 @@ __all__ = [
     "run_problems",
     "sections",
     "sections_of_text",
+    "shown",
     "tags",
 ]
 

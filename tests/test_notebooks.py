@@ -25,6 +25,7 @@ from support_notebooks import (
     lesson_problems,
     rerun,
     sections,
+    shown,
     tags,
 )
 from support_worlds import LOOPBACK_ONLY
@@ -104,6 +105,51 @@ def test_every_section_alone_and_every_experiment_twice(lesson: Path, monkeypatc
     for name, value in LOOPBACK_ONLY.items():
         monkeypatch.setenv(name, value)
     assert rerun(workbook.read(lesson), lesson.parent) == []
+
+
+def with_guesses(notebook: NotebookNode, first: str = "") -> NotebookNode:
+    """Return *notebook* with each guess made as its stored output says it turned out, quotes forgotten.
+
+    *first* is a cell that is run after the set-up.
+    """
+    turned_out: dict[str, str] = {}
+    for cell in code_cells(notebook):
+        stored = re.findall(r"You made no guess; it was `(.+?)`\.", shown(cell))
+        turned_out |= dict(zip(re.findall(r"\b(p\d+)\.reveal\(", cell.source), stored, strict=True))
+    for cell in code_cells(notebook):
+        cell.source = re.sub(
+            r"\b(p\d+)\.guess\(\.\.\.\)", lambda call: f"{call[1]}.guess({turned_out[call[1]]})", cell.source
+        )
+    if first:
+        setup = code_cells(notebook)[1]
+        notebook.cells.insert(notebook.cells.index(setup) + 1, new_code_cell(first))
+    return notebook
+
+
+@each_converted_lesson
+def test_a_right_guess_is_called_right(lesson: Path) -> None:
+    notebook = workbook.execute(with_guesses(workbook.read(lesson)), lesson.parent)
+    said = "".join(shown(cell) for cell in code_cells(notebook))
+    assert said.count("✓ right: You guessed") == len(choices_of(lesson))
+    assert "✗ not right" not in said and "none of the choices" not in said
+
+
+NOBODY_ANSWERS = """
+from mailkit.lab.router import Decision
+from mailkit.lab.world import Action
+mailkit.lab.start().router.decide = lambda *_: Decision(Action.REJECT)
+"""
+
+
+@each_converted_lesson
+def test_where_nobody_answers_nothing_raises_and_no_right_guess_is_called_wrong(lesson: Path) -> None:
+    notebook = workbook.execute(with_guesses(workbook.read(lesson), NOBODY_ANSWERS), lesson.parent)
+    said = "\n".join(shown(cell) for cell in code_cells(notebook))
+    # Where the question is what comes back from a port, "refused" is what came back indeed.
+    wrong = re.findall(r"✗ not right: You guessed `.+?`; it was `(.+?)`", said)
+    assert set(wrong) <= {"refused", "connect", "unknown", "nobody's"}, wrong
+    kinds = ("✓ right: You guessed", "✗ not right: You guessed", "≠ cannot be compared")
+    assert sum(said.count(kind) for kind in kinds) == len(choices_of(lesson)), "every guess is answered"
 
 
 def notebook_with(source: str = "1 + 1", *, tagged: str = "", shown: str = "2", **changes: object) -> NotebookNode:

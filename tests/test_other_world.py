@@ -2,7 +2,8 @@
 
 Another process serves a different practice internet; the lesson's settings name a domain of that world and the
 network "internet", and the environment says where its name servers, its way out and its CA are.  A lesson that
-holds true there holds a fact about no particular domain.
+holds true there holds a fact about no particular domain.  And it runs to its end where no network is, or a resolver
+that lies.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import dns.message
+import dns.rcode
 import pytest
 from nbformat import NotebookNode
-from support_notebooks import code_cells, each_lesson, run_problems, tags
-from support_worlds import OTHER_WORLD, ServedWorld, served_world
+from support_dns import serving
+from support_notebooks import code_cells, each_converted_lesson, each_lesson, run_problems, tags
+from support_worlds import LOOPBACK_ONLY, OTHER_WORLD, ServedWorld, served_world
 
 from mailkit import workbook
 
@@ -41,6 +45,26 @@ def test_lesson_in_another_world(lesson: Path, other_world: ServedWorld, monkeyp
         monkeypatch.setenv(name, value)
     notebook = with_settings(workbook.read(lesson), DOMAIN=other_world.domain, NETWORK="internet")
     workbook.execute(notebook, lesson.parent)
+    assert run_problems(code_cells(notebook)) == []
+
+
+def lie(query: dns.message.Message, transport: str) -> dns.message.Message:
+    """Say of every name that it does not exist, as a resolver does that must not be used for this."""
+    response = dns.message.make_response(query)
+    response.set_rcode(dns.rcode.NXDOMAIN)
+    return response
+
+
+@each_converted_lesson
+@pytest.mark.parametrize("resolver", ["none", "lying"])
+def test_lesson_without_a_sound_network(lesson: Path, resolver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in LOOPBACK_ONLY.items():
+        monkeypatch.setenv(name, value)
+    with serving(lie) as port:
+        if resolver == "lying":
+            monkeypatch.setenv("MAILKIT_NAMESERVERS", f"127.0.0.1:{port}")
+        notebook = with_settings(workbook.read(lesson), DOMAIN="your-domain.net", NETWORK="internet")
+        workbook.execute(notebook, lesson.parent)
     assert run_problems(code_cells(notebook)) == []
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from email.message import Message
 
 from mailkit.results import Record, Rows
 
 __all__ = ["Shown", "as_shown"]
 
 _FIELDS = ("From", "To", "Cc", "Subject")
-_LONGEST = 2000  # characters of the text
+_LONGEST, _LARGEST = 2000, 1_000_000  # characters of a field or text that are shown; octets that are looked at
 
 
 @dataclass(frozen=True)
@@ -33,16 +35,32 @@ def as_shown(message: bytes) -> Rows[Shown]:
     """
     if not isinstance(message, bytes):
         raise TypeError("the message is bytes, as in the mailbox: as_shown(mail.message)")
-    parsed = message_from_bytes(message, policy=policy.default)
-    assert isinstance(parsed, EmailMessage)
-    lines = [Shown(name, str(parsed[name])) for name in _FIELDS if parsed[name] is not None]
-    return Rows(Shown, [*lines, Shown("text", _text(parsed))], caption="as a mail program shows it")
-
-
-def _text(message: EmailMessage) -> str:
-    """Return the plain text of *message*, as far as it can be read at all."""
-    part = message.get_body(("plain",))
     try:
-        return str(part.get_content()).strip()[:_LONGEST] if part else ""
-    except (LookupError, ValueError):  # a character set that nobody knows
-        return ""
+        parsed = message_from_bytes(message[:_LARGEST], policy=policy.compat32)
+        lines = [Shown(name, _decoded(parsed[name])) for name in _FIELDS if parsed[name] is not None]
+        text = _text(parsed)
+    except RecursionError:  # parts within parts within parts
+        lines, text = [], ""
+    return Rows(Shown, [*lines, Shown("text", text)], caption="as a mail program shows it")
+
+
+def _decoded(value: object) -> str:
+    """Return the value of a field with its encoded words (RFC 2047) read, as far as they can be."""
+    raw = str(value)[:_LONGEST]
+    try:
+        return str(make_header(decode_header(raw)))
+    except (HeaderParseError, LookupError, ValueError):
+        return raw
+
+
+def _text(message: Message) -> str:
+    """Return the first plain text in *message*; characters that cannot be read become question marks."""
+    for part in message.walk():
+        if part.get_content_type() == "text/plain":
+            octets = part.get_payload(decode=True)
+            assert isinstance(octets, bytes)
+            try:
+                return octets.decode(part.get_content_charset("utf-8"), "replace").strip()[:_LONGEST]
+            except (LookupError, ValueError):  # a character set that nobody knows
+                return octets.decode("ascii", "replace").strip()[:_LONGEST]
+    return ""
