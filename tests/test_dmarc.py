@@ -825,10 +825,6 @@ def test_bad_results(dns: DnsServer, spf: Any, dkim: Any, error: type[Exception]
 # The old way, beside the new one.
 
 
-def needs_the_list() -> None:
-    pytest.importorskip("publicsuffixlist", reason="the package publicsuffixlist is not installed")
-
-
 @pytest.mark.parametrize(
     ("records", "domain", "old", "differs"),
     [
@@ -874,18 +870,9 @@ def needs_the_list() -> None:
     ],
 )
 def test_old_way(dns: DnsServer, records: dict[str, Any], domain: str, old: Any, differs: tuple[str, ...]) -> None:
-    needs_the_list()
     publish(dns, records)
     found = dmarc.policy(domain, net=dns.net())
     was = found.old
     assert (was.status, was.where, was.organizational_domain, was.policy, len(was.queries)) == old
     assert len(found.differences) == len(differs)
     assert all(words in sentence for words, sentence in zip(differs, found.differences))
-
-
-def test_without_the_list_the_new_way_is_shown_alone(dns: DnsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailkit.dmarc.public_suffix._list", lambda: None)
-    publish(dns, R)
-    found = dmarc.policy("a.example.com", net=dns.net())
-    assert (found.status, found.old.status, found.differences) == ("found", "unknown", ())
-    assert "publicsuffixlist" in found.old.reason

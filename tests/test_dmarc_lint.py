@@ -212,7 +212,6 @@ def test_a_parked_domain_needs_no_reports(dns: DnsServer, record: str) -> None:
 
 
 def test_an_organization_that_a_registry_swallows(dns: DnsServer) -> None:
-    pytest.importorskip("publicsuffixlist", reason="the package publicsuffixlist is not installed")
     dns.publish("_dmarc.test", "TXT", "v=DMARC1; p=none")
     findings = lint(dns)
     assert faults(findings) == [("organizational domain", WARN)]

@@ -13,12 +13,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
-from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
 
 import pytest
+from publicsuffixlist import PSLFILE
 from support_spf_dns import SERVFAIL, DnsServer
 from test_dmarc import ALIGNMENT, publish
 
@@ -115,13 +114,6 @@ def running() -> Iterator[DnsServer]:
         yield server
 
 
-def suffixes() -> Path:
-    spec = find_spec("publicsuffixlist")
-    if spec is None or spec.origin is None:
-        pytest.skip("the package publicsuffixlist is not installed")
-    return Path(spec.origin).with_name("public_suffix_list.dat")
-
-
 @pytest.fixture(scope="module")
 def answers(running: DnsServer) -> dict[int, tuple[str, str]]:
     """Number of the case -> what OpenDMARC says and what the old way found."""
@@ -146,7 +138,7 @@ def answers(running: DnsServer) -> dict[int, tuple[str, str]]:
                 "spf": spf,
                 "dkim": signatures,
             }
-    command = [sys.executable, "-c", ASK, LIBRARY, str(suffixes())]
+    command = [sys.executable, "-c", ASK, LIBRARY, PSLFILE]
     done = subprocess.run(command, input=json.dumps(list(cases.values())), capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return {

@@ -212,8 +212,7 @@ def _removed(subject: Subject) -> Iterator[Finding]:
 def _organization(subject: Subject) -> Iterator[Finding]:
     """Yield whether the domain is taken for the organization that it is, by the new way and by the old."""
     domain, discovery, record = subject.domain, subject.discovery, subject.record
-    public = is_public_suffix(domain)
-    if record.psd == "y" and public is False:
+    if record.psd == "y" and not is_public_suffix(domain):
         evidence = "psd=y says that others register names below this domain: its subdomains are strangers to each other"
         advice = "Take it out, unless you run a registry."
         yield finding("organizational domain", domain, Verdict.WARN, evidence, "4.7", advice, subject.line(psd=None))

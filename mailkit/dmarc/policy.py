@@ -169,7 +169,7 @@ def _existence(domain: str, net: Network) -> tuple[bool | None, str]:
 
 def _differences(status: str, where: str, organizational: str, asked: Policy | None, old: OldWay) -> tuple[str, ...]:
     """Return in sentences where the tree walk and the old way part."""
-    if old.status == "unknown" or "temperror" in (status, old.status):
+    if "temperror" in (status, old.status):
         return ()
     found = []
     if (status, where) != (old.status, old.where):

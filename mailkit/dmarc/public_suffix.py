@@ -5,16 +5,18 @@ Many receivers still work so.  The list is the one that the package publicsuffix
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mailkit.dmarc.asking import Node, node
 from mailkit.dmarc.records import Policy
 from mailkit.dmarc.tree_walk import Query
 from mailkit.network import Network
 from mailkit.results import Record, Rows, hidden
+
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
 
 __all__ = ["OldWay", "is_public_suffix", "old_way", "registered_domain"]
 
@@ -23,8 +25,8 @@ __all__ = ["OldWay", "is_public_suffix", "old_way", "registered_domain"]
 class OldWay(Record):
     """What a receiver of RFC 7489 finds: ``record`` at ``where``, and by which ``queries``.
 
-    ``status`` is "found", "none" or "temperror", or "unknown" where the Public Suffix List is missing; ``policy`` is
-    the one that applies, after sp; ``sampled`` the share in percent of failing mail it applies to (pct).
+    ``status`` is "found", "none" or "temperror"; ``policy`` is the one that applies, after sp; ``sampled`` the share in
+    percent of failing mail it applies to (pct).
     """
 
     status: str
@@ -38,37 +40,26 @@ class OldWay(Record):
 
 
 @cache
-def _list() -> Any:
-    """Return the Public Suffix List, None when the package is not installed; reading it takes a moment."""
-    try:
-        return importlib.import_module("publicsuffixlist").PublicSuffixList()
-    except ImportError:
-        return None
+def _list() -> PublicSuffixList:
+    """Return the Public Suffix List; reading it takes a moment, so it is done when first needed."""
+    from publicsuffixlist import PublicSuffixList
+
+    return PublicSuffixList()
 
 
-def registered_domain(domain: str) -> str | None:
-    """Return the name of *domain* that is one label below a public suffix; itself for a public suffix.
-
-    None when the package publicsuffixlist is not installed.  *domain* is given with A-labels.
-    """
-    suffixes = _list()
-    if suffixes is None:
-        return None
-    return str(suffixes.privatesuffix(domain) or domain)
+def registered_domain(domain: str) -> str:
+    """Return the name of *domain*, given with A-labels, one label below a public suffix; a public suffix itself."""
+    return str(_list().privatesuffix(domain) or domain)
 
 
-def is_public_suffix(domain: str) -> bool | None:
-    """Return whether *domain* is a public suffix by the list; None when the list is missing."""
-    suffixes = _list()
-    return None if suffixes is None else bool(suffixes.is_public(domain))
+def is_public_suffix(domain: str) -> bool:
+    """Return whether *domain*, given with A-labels, is a public suffix by the list."""
+    return bool(_list().is_public(domain))
 
 
 def old_way(domain: str, net: Network) -> OldWay:
     """Return what policy discovery after RFC 7489 section 6.6.3 finds for *domain*."""
     organizational = registered_domain(domain)
-    if organizational is None:
-        reason = "the package publicsuffixlist is not installed, so the old way cannot be shown"
-        return OldWay("unknown", "", "", "", None, 100, reason, Rows(Query, []))
     nodes = [node(domain, net)]
     if not nodes[0].failed and not nodes[0].texts and organizational != domain:
         nodes.append(node(organizational, net))
