@@ -147,7 +147,8 @@ def _checked(table: dict[str, Any], where: str, known: Mapping[str, tuple[str, b
         if key not in known:
             raise ValueError(f"{where} has {key!r}, which means nothing; there are {', '.join(known)}")
         if not _of(known[key][0], value):
-            raise ValueError(f"{where}: {key} is {_WORDS.get(known[key][0], 'a list of tables')}, not {value!r}")
+            given = "" if key == "password" else f", not {value!r}"
+            raise ValueError(f"{where}: {key} is {_WORDS.get(known[key][0], 'a list of tables')}{given}")
     for key, (_, needed) in known.items():
         if needed and key not in table:
             raise ValueError(f"{where} lacks {key!r}")

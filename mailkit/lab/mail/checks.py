@@ -21,7 +21,7 @@ from mailkit.results import Rows, Verdict
 if TYPE_CHECKING:
     from mailkit import dkim, spf
 
-__all__ = ["CHECKS", "Checked", "Evidence", "Incoming", "MessageCheck"]
+__all__ = ["CHECKS", "Checked", "Evidence", "Incoming", "MessageCheck", "run"]
 
 
 @dataclass(frozen=True)
