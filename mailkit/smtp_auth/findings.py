@@ -12,6 +12,7 @@ from mailkit.network import Network
 from mailkit.network.endpoints import LeftOut, Purpose, Why, discover
 from mailkit.network.records import DnsRecord, paste
 from mailkit.results import Finding, Outcome, Rows, Stage, Verdict, visible
+from mailkit.smtp_auth.announcing import only_fit
 from mailkit.smtp_auth.ehlo import PLAINTEXT
 from mailkit.smtp_auth.survey import Door, look
 
@@ -30,13 +31,16 @@ _OLD = {
     "NTLM": "IANA registry of SASL mechanisms",
 }
 _BLAME = (Verdict.WARN, Verdict.FAIL)
+_SRV = "SRV record for submission"
 
 
 def findings(domain: str, *, net: Network) -> list[Finding]:
     """Return what can be said about logging in at the servers of *domain* from the place of *net*."""
     net = net.remembering()
     discovered = discover(domain, net=net, purposes=(Purpose.RELAY, Purpose.SUBMISSION))
-    return judge(domain, look(domain, discovered, net=net), discovered.left_out)
+    rows = look(domain, discovered, net=net)
+    found = judge(domain, rows, discovered.left_out)
+    return [only_fit(finding, rows, net=net) if finding.check == _SRV and finding.fix else finding for finding in found]
 
 
 def judge(domain: str, rows: Rows[Door], left_out: Rows[LeftOut]) -> list[Finding]:
@@ -194,7 +198,7 @@ def _implicit_tls(rows: Rows[Door]) -> list[Finding]:
 
 def _announced(domain: str, rows: Rows[Door], left_out: Rows[LeftOut]) -> list[Finding]:
     """A finding on the SRV records that announce where mail is handed in."""
-    check, reference = "SRV record for submission", "RFC 6186 section 3.1; RFC 8314 section 5.1"
+    check, reference = _SRV, "RFC 6186 section 3.1; RFC 8314 section 5.1"
     broken = [
         left
         for left in left_out
