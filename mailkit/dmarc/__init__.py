@@ -8,12 +8,12 @@ does all that a receiver does with a message, ``handle`` says what may follow, `
 """
 
 from mailkit.dmarc.alignment import Aligned, Identifier, Missed, align
+from mailkit.dmarc.discovery import Discovery, policy
 from mailkit.dmarc.disposition import Handling, handle
 from mailkit.dmarc.evaluating import Evaluation, evaluate
 from mailkit.dmarc.external import destinations
 from mailkit.dmarc.from_line import Author, Rule, rules
 from mailkit.dmarc.linting import findings, lint
-from mailkit.dmarc.policy import Discovery, policy
 from mailkit.dmarc.public_suffix import OldWay
 from mailkit.dmarc.records import DmarcRecord, Policy, ReportUri
 from mailkit.dmarc.report_reading import read_reports

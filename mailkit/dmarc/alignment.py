@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mailkit.dmarc.policy import TIMEOUT, Discovery, discover
+from mailkit.dmarc.discovery import TIMEOUT, Discovery, discover
 from mailkit.dmarc.records import Policy
 from mailkit.dmarc.tree_walk import walk
 from mailkit.network import Network

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from mailkit import dkim, spf
 from mailkit.dmarc.alignment import Aligned, Identifier, judge
+from mailkit.dmarc.discovery import TIMEOUT, Discovery
 from mailkit.dmarc.disposition import Handling, handle
 from mailkit.dmarc.from_line import RULES, Author, author
-from mailkit.dmarc.policy import TIMEOUT, Discovery
 from mailkit.dmarc.records import Policy
 from mailkit.message.authentication_results import AuthenticationResults, Result
 from mailkit.message.fields import MAX_OCTETS, MalformedMessage, Message, parse

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mailkit.dmarc.asking import ask
-from mailkit.dmarc.policy import TIMEOUT, Discovery
+from mailkit.dmarc.discovery import TIMEOUT, Discovery
 from mailkit.dmarc.records import is_policy_record, parse_record
 from mailkit.dmarc.tree_walk import walk
 from mailkit.network import Network, Status

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mailkit import spf
 from mailkit.dmarc.asking import ask
-from mailkit.dmarc.policy import Discovery, discover
+from mailkit.dmarc.discovery import Discovery, discover
 from mailkit.dmarc.public_suffix import is_public_suffix
 from mailkit.dmarc.records import Policy, is_policy_record, parse_record
 from mailkit.dmarc.report_addresses import report_addresses

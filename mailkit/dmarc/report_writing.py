@@ -13,8 +13,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
+from mailkit.dmarc.discovery import Discovery
 from mailkit.dmarc.evaluating import Evaluation
-from mailkit.dmarc.policy import Discovery
 from mailkit.dmarc.records import Policy
 from mailkit.results import Record, visible
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailkit.dmarc.asking import Node
-from mailkit.dmarc.policy import Discovery
+from mailkit.dmarc.discovery import Discovery
 from mailkit.dmarc.records import DmarcRecord, Policy
 from mailkit.network import DnsRecord, Network, Status, paste
 from mailkit.network.endpoints import mail_exchangers
