@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_spf_dns import SERVFAIL, DnsServer
 
@@ -101,6 +101,7 @@ def test_a_silent_dns_is_said_to_be_temporary(dns: DnsServer) -> None:
 
 
 @given(st.binary(max_size=300))
+@settings(deadline=None)
 def test_whatever_a_field_holds_is_a_result(running: DnsServer, noise: bytes) -> None:
     for name in (b"ARC-Seal", b"ARC-Message-Signature", b"ARC-Authentication-Results"):
         found = arc.verify(name + b": i=1; " + noise + b"\r\n" + REST, net=running.net())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from dns import rcode
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support_spf_dns import SERVFAIL, SILENCE, DnsServer
 
@@ -127,6 +127,7 @@ def test_what_only_looks_like_one() -> None:
 
 
 @given(st.text(max_size=300))
+@settings(deadline=None)
 @example("v=DMARC1;" + "p=none;" * 200)
 @example("v=DMARC1; rua=" + "mailto:a@b.test," * 200)
 @example("v=DMARC1; rua=mailto:" + "a" * 60_000)
@@ -174,6 +175,7 @@ def test_names_of_a_walk(domain: str, names: list[str]) -> None:
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=60))
+@settings(deadline=None)
 def test_a_walk_never_takes_more_than_eight(labels: list[str]) -> None:
     domain = ".".join(labels)
     names = targets(domain)
