@@ -16,6 +16,7 @@ from support_tls import DAY, HOST, NOW, Authority, network, serve, serve_tls
 
 from mailkit import tls
 from mailkit.lab import Lab
+from mailkit.network.parallel import each
 from mailkit.results import Outcome, Stage, Verdict
 from mailkit.tls.hello import VERSIONS
 from mailkit.tls.upgrading import protocol_of
@@ -253,6 +254,34 @@ def test_no_forward_secrecy(ca_file: Path) -> None:
     found = scan(ROOT.issue(HOST, key="rsa2048").pem(), ca_file, tune=tune)
     assert (found.cipher, found.forward_secrecy) == ("AES128-GCM-SHA256", False)
     assert found.versions == ("TLS 1.2",)
+
+
+def test_waiting_for_a_slot_is_no_fault_of_the_server(ca_file: Path) -> None:
+    """Attack 4: many scans of one address, two at a time; all together take longer than each may."""
+    pem = ca_file.parent / "server.pem"
+    pem.write_bytes(ROOT.issue(HOST).pem())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+
+    def slow(sock: socket.socket) -> None:
+        time.sleep(0.25)
+        with context.wrap_socket(sock, server_side=True) as secure:
+            stall(secure)
+
+    begun, seconds = time.monotonic(), 4.0
+    with serve(slow) as server:
+        net = network(ca_file, timeout=30)
+        rows = each(lambda _: tls.scan(HOST, server.port, net=net, timeout=seconds), range(14))
+    assert time.monotonic() - begun > seconds
+    assert [row.reason for row in rows if row.outcome is not Outcome.OPEN or row.unasked or row.reason] == []
+
+
+def test_a_scan_keeps_the_deadline_of_the_job_it_is_a_part_of() -> None:
+    with serve(stall) as server:
+        begun = time.monotonic()
+        found = tls.scan(HOST, server.port, net=network(timeout=30).remembering(1.0))
+        assert time.monotonic() - begun < 15
+    assert (found.outcome, found.stage) == (Outcome.TIMEOUT, Stage.TLS)
 
 
 # Servers that are no help.  Each takes the connection and then does what its name says.

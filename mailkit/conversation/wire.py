@@ -67,6 +67,7 @@ class Wire:
         self.incoming = Incoming()
         self._address = address or host
         self._allowed = timeout or 2 * net.timeout
+        self._since: float | None = None
         self._sock: BoundedSocket | None = None
         self._inside: TLSSocket | None = None
 
@@ -93,8 +94,16 @@ class Wire:
         Raises what :meth:`mailkit.network.Network.dial` raises.
         """
         plain = self.net.dial(self._address, self.port, timeout=min(self.net.timeout, self._allowed))
+        self._since = time.monotonic()
+        whole = self.net.deadline  # of the job that this conversation is a part of
+        seconds = self._allowed if whole is None else 0.0 if whole.over else whole.at_most(self._allowed)
         self._sock = BoundedSocket(fileno=plain.detach())
-        self._sock.deadline = time.monotonic() + self._allowed
+        self._sock.deadline = self._since + seconds
+
+    @property
+    def spent(self) -> float:
+        """How many seconds ago the connection was made; 0 when it was not."""
+        return 0.0 if self._since is None else time.monotonic() - self._since
 
     def allow(self, seconds: float, *, longer: bool = False) -> None:
         """Let what follows take *seconds* from now at most; with *longer*, even if the deadline was nearer."""

@@ -8,7 +8,6 @@ others are a hand-written ClientHello each, for the older versions.  Nothing is 
 from __future__ import annotations
 
 import ssl
-import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -67,8 +66,8 @@ def scan(host: str, port: int, *, starttls: str | None = None, net: Network, tim
     """Return what the TLS of *host*:*port* is like, one record whatever happens.
 
     *starttls* is the protocol to ask for TLS in ("smtp", "imap", "pop3"), "none" for TLS from the first octet, None
-    to go by the port.  *timeout* is the deadline of the whole in seconds (default: eight times the network's).
-    Raises ValueError for arguments that make no sense.
+    to go by the port.  *timeout* is the deadline of all connections together, in seconds (default: eight times the
+    network's).  Raises ValueError for arguments that make no sense.
     """
     if not isinstance(port, int) or not 0 < port < 65536:
         raise ValueError(f"a port is a number from 1 to 65535, not {port!r}")
@@ -88,6 +87,7 @@ class _Examination:
     protocol: str
     seconds: float
     connections: int = 0
+    spent: float = 0.0
     versions: set[str] = field(default_factory=set)
     trusted: bool | None = None
     distrust: str = ""
@@ -97,7 +97,6 @@ class _Examination:
 
     def result(self) -> Scan:
         """Connect as often as it takes, and say what was seen."""
-        self._deadline = time.monotonic() + self.seconds
         blank = Scan(self.host, self.port, self.protocol, Outcome.NOT_RUN, Stage.CONNECT)
         connection = self._connection()
         try:
@@ -126,8 +125,13 @@ class _Examination:
 
     def _connection(self) -> Connection:
         self.connections += 1
-        left = max(self._deadline - time.monotonic(), 0.001)
+        left = max(self.seconds - self.spent, 0.001)
         return Connection(self.net, self.host, self.port, self.protocol, min(2 * self.net.timeout, left))
+
+    def _close(self, connection: Connection) -> None:
+        """Close *connection* and count its time; waiting for one of the network's slots is no fault of the server."""
+        self.spent += connection.wire.spent
+        connection.close()
 
     def _shake(self, connection: Connection, context: ssl.SSLContext) -> Handshake:
         try:
@@ -140,7 +144,7 @@ class _Examination:
                     self._broke_off(error.reason)
                 return seen
         finally:
-            connection.close()
+            self._close(connection)
 
     def _broke_off(self, reason: str) -> None:
         """Note that a handshake did not come to a good end."""
@@ -164,7 +168,7 @@ class _Examination:
             with self.net.slot(self.host):
                 return say_hello(connection.open().plain, self.host, highest, certificates=certificates)
         finally:
-            connection.close()
+            self._close(connection)
 
     def _verify(self, version: str) -> None:
         """Find out whether the certificate is trusted and, after TLS 1.3, whether TLS 1.2 is spoken."""
@@ -218,7 +222,7 @@ class _Examination:
                 self.unasked = f"versions before {names[place]}: {_ended(error, connection).reason}"
                 return
             finally:
-                connection.close()
+                self._close(connection)
 
     # The conclusion -----------------------------------------------------------------------------------------------
 
