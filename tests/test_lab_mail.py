@@ -215,6 +215,17 @@ def test_a_message_whose_reply_was_lost_is_not_doubled(lab: Lab) -> None:
     assert lab._queue.waiting() == [] and not lab.inbox(HANAKO)
 
 
+def test_a_report_whose_reply_was_lost_is_not_doubled(lab: Lab) -> None:
+    with listening(lab, cutter(lab, cuts=1)) as port:  # type: ignore[arg-type]
+        lab.router.taps["smtp.kaisha.example"] = port
+        submit(lab, "nobody@bigmail.example")
+        lab.settle()
+        assert "mx.kaisha.example may have taken it" in events(lab)
+        lab.advance(900)
+    assert "accepted before, as Q" in events(lab)
+    assert len(lab.inbox(HANAKO)) == 1
+
+
 def test_the_same_letter_sent_twice_arrives_twice(lab: Lab) -> None:
     content = b"Message-ID: <same@kaisha.example>\r\n" + LETTER
     for _ in range(2):

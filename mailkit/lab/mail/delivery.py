@@ -240,8 +240,8 @@ class Queue:
         if received.count(item.content) >= MOST_HOPS:
             return Delivery("5.4.6", f"mail forwarding loop: this message has passed {MOST_HOPS} servers")
         queue_id, now = self.new_id(), self._clock.now()
-        trace = f"Received: by {item.host} id {queue_id};\r\n\t{format_datetime(now)}\r\n".encode()
-        self.accept(Item(queue_id, item.host, item.sender, [target], trace + item.content, now, item.era))
+        content = _traced(item.host, queue_id, now) + item.content
+        self.accept(Item(queue_id, item.host, item.sender, [target], content, now, item.era))
         return Delivery("2.0.0", f"forwarded to <{target}> as {queue_id}")
 
     def _bounce(self, item: Item, failures: list[Failure]) -> None:
@@ -260,4 +260,10 @@ class Queue:
             failures=failures,
         )
         self._note(item, f"sender non-delivery notification: {queue_id}")
-        self.accept(Item(queue_id, item.host, "", [item.sender], report, now, item.era))
+        content = _traced(item.host, queue_id, now) + report
+        self.accept(Item(queue_id, item.host, "", [item.sender], content, now, item.era))
+
+
+def _traced(host: str, queue_id: str, now: datetime) -> bytes:
+    """Return the trace of a message that *host* makes itself; by it the next server knows a second attempt."""
+    return f"Received: by {host} id {queue_id};\r\n\t{format_datetime(now)}\r\n".encode()
