@@ -22,6 +22,7 @@ from mailkit import report
 from mailkit.lab import Lab
 from mailkit.network import Network
 from mailkit.network.deadline import Deadline
+from mailkit.network.records import parse_paste
 from mailkit.report import checks
 from mailkit.results import Finding, Rows, Verdict
 
@@ -116,6 +117,30 @@ def test_one_lesson_runs_its_own_checks_only(net: Network) -> None:
 def test_an_unknown_lesson_is_told_which_there_are(net: Network, lessons: object) -> None:
     with pytest.raises(ValueError, match="01_op25b"):
         report.audit("kaisha.example", net=net, lessons=lessons)  # type: ignore[arg-type]
+
+
+BLAME = (Verdict.WARN, Verdict.FAIL)
+
+
+@pytest.mark.parametrize("domain", ["mistakes.example", "example.jp", "isp.example"])
+def test_what_is_offered_to_paste_mends_its_finding_and_makes_no_new_one(net: Network, domain: str) -> None:
+    """A key whose private half was published is the one that stays a finding: it can only be revoked."""
+    found = report.audit(domain, net=net, progress=False)
+    before = {(finding.check, finding.subject) for finding in found if finding.verdict in BLAME}
+    offered = 0
+    for finding in found:
+        try:
+            records = parse_paste(finding.fix)
+        except ValueError:
+            continue  # a setting of a mail server, or a command
+        if records:
+            offered += 1
+            after = report.audit(domain, net=net.overlay(records), progress=False)
+            blamed = {(f.check, f.subject): f.verdict for f in after if f.verdict in BLAME}
+            left = blamed.get((finding.check, finding.subject))
+            assert left is None or (left, finding.verdict) == (Verdict.WARN, Verdict.FAIL), finding.fix
+            assert blamed.keys() <= before, f"{finding.fix} makes new findings"
+    assert offered
 
 
 # Names.
