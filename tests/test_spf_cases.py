@@ -314,12 +314,22 @@ def test_an_almost_record_beside_a_record_is_mentioned(dns: DnsServer) -> None:
 
 
 def test_a_merge_that_would_stop_senders_over_ipv6_is_not_offered(dns: DnsServer) -> None:
-    dns.publish("ok.test", "A", "127.0.0.2")
-    records = ("v=spf1 mx -all", "v=spf1 a a:m.test exists:ok.test -all")
+    dns.publish("v6.test", "AAAA", "2001:db8::1")
+    records = ("v=spf1 mx -all", "v=spf1 a a:m.test a:v6.test -all")
     dns.publish("d.test", "TXT", records[1])
     assert spf.check("2001:db8::1", "d.test", "h.test", net=dns.net()).result == "pass"
     found = the(lint(dns, *records), "record")
     assert not found.fix and "over IPv6" in found.advice
+    # An include can stand before what finds nothing.
+    dns.publish("six.test", "TXT", "v=spf1 ip6:2001:db8::/32 ~all")
+    found = the(lint(dns, "v=spf1 mx -all", "v=spf1 a a:m.test include:six.test -all"), "record")
+    assert offered(found) == "v=spf1 include:six.test mx a a:m.test -all"
+
+
+def test_ptr_alone_is_not_taken_away(dns: DnsServer) -> None:
+    found = the(lint(dns, "v=spf1 ptr -all"), "ptr")
+    assert found.verdict is WARN and not found.fix
+    assert offered(the(lint(dns, "v=spf1 ptr mx -all"), "ptr")) == "v=spf1 mx -all"
 
 
 def test_ptr_terms_may_find_nothing_too(dns: DnsServer) -> None:

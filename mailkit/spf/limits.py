@@ -198,14 +198,16 @@ def _ptr(subject: Subject) -> Finding:
     if own:
         kept = [t for t in subject.terms if name_of(t) != "ptr"]
         here = [e for e in own if e.depth == 0]
+        # Where nothing else lets hosts in, the record without ptr would shut out all of them.
+        others = [e for walk in (subject.v4, subject.v6) for e in walk.senders() if e.kind != "ptr"]
         return finding(
             "ptr",
             subject.domain,
             Verdict.WARN,
             f"{shown(own[0].term)} of {shown(own[0].domain)}",
             "5.5",
-            "ptr is slow, burdens the reverse zones and should not be published. Name the hosts instead.",
-            joined(kept) if here else "",
+            "ptr is slow, burdens the reverse zones and should not be published. Name the hosts it lets in.",
+            joined(kept) if here and others else "",
         )
     if used:
         return finding("ptr", subject.domain, Verdict.INFO, f"ptr in the record of {shown(used[0].domain)}", "5.5")

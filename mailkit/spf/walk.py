@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mailkit.spf.entries import COUNTED, Entry
+from mailkit.spf.evaluation import MAX_VOID_LOOKUPS
 from mailkit.spf.trace import shown
 
 __all__ = ["Trouble", "Void", "Walk"]
@@ -89,6 +90,13 @@ class Walk:
             or e.kind == f"ip{self.version}"
             or (e.kind in ("a", "mx") and (e.seen or "%" in e.term))
         ]
+
+    def stopped(self) -> list[str]:
+        """Return the terms among :meth:`senders` that no client comes to: too many lookups found nothing before."""
+        numbers = sorted(void.entry.number for void in self.voids)
+        if len(numbers) <= MAX_VOID_LOOKUPS:
+            return []
+        return [shown(e.term, 80) for e in self.senders() if e.number >= numbers[MAX_VOID_LOOKUPS]]
 
     def own(self, entry: Entry) -> bool:
         """Return whether *entry* stands in the domain's own record or one it redirects to: the owner can change it."""
