@@ -67,6 +67,13 @@ def test_number_of_cells_that_are_not_compared(lesson: Path) -> None:
 
 
 @each_lesson
+def test_minutes_are_those_of_the_readme(lesson: Path, root: Path) -> None:
+    lines = (root / "README.md").read_text(encoding="utf-8").splitlines()
+    (row,) = (line for line in lines if f"(notebooks/{lesson.name})" in line and line.startswith("|"))
+    assert f"| Time | {row.split('|')[2].strip()} minutes to teach" in workbook.read(lesson).cells[0].source
+
+
+@each_lesson
 def test_links_to_other_lessons_lead_somewhere(lesson: Path) -> None:
     text = "\n".join(cell.source for cell in workbook.read(lesson).cells if cell.cell_type == "markdown")
     linked = set(re.findall(r"\]\(([^)#:]+)\)", text))

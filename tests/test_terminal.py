@@ -16,6 +16,7 @@ from support_notebooks import sections_of_text
 
 from mailkit import workbook
 from mailkit.lab import Lab
+from mailkit.lab.commands import answer
 
 # Lesson -> for each command in the order of the page: what it must show, and its exit status.
 EXPECTED = {
@@ -63,6 +64,15 @@ def lab() -> Iterator[Lab]:
 @pytest.mark.parametrize("lesson", EXPECTED)
 def test_every_command_has_a_test(lesson: str) -> None:
     assert len(command_lines(lesson)[1]) == len(EXPECTED[lesson])
+
+
+def test_the_mailbox_shows_what_arrived(lab: Lab, peer: Callable[[str, str], str]) -> None:
+    (command,) = re.findall(r"`(inbox [^`]+)`", command_lines("00_start_here")[0])
+    line = command_lines("00_start_here")[1][2].replace("SMTP_PORT", str(lab.listeners["mx.isp.example:25"]))
+    assert shlex.split(line)[0] == "swaks"
+    before = answer(lab, command)
+    subprocess.run([peer("swaks", PACKAGES["swaks"]), *shlex.split(line)[1:]], check=True, capture_output=True)
+    assert answer(lab, command) != before and "hanako@kaisha.example" in answer(lab, command)
 
 
 @pytest.mark.parametrize(("lesson", "number"), CASES)
