@@ -71,12 +71,13 @@ def old_way(domain: str, net: Network) -> OldWay:
     if last.record is None:
         reason = "several records: discovery ends" if last.texts else "no record at the domain or its registered domain"
         return OldWay("none", "", "", organizational, None, 100, reason, queries)
-    if not last.record.usable:
+    invalid = set(last.record.invalid) - {"np"}  # a tag that RFC 7489 does not know
+    if invalid and not last.record.rua:
         reason = "the policy is invalid and there is no valid rua"
         return OldWay("none", last.record.text, last.domain, organizational, None, 100, reason, queries)
     inherited = last.domain != domain
     asked = last.record.sp if inherited and last.record.sp else last.record.p
-    policy = Policy.NONE if last.record.invalid_policy or asked is None else asked
+    policy = Policy.NONE if invalid or asked is None else asked
     reason = "the record of the registered domain" if inherited else "the record of the domain itself"
     sampled = _sampled(last)
     return OldWay("found", last.record.text, last.domain, organizational, policy, sampled, reason, queries)

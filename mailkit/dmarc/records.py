@@ -60,7 +60,8 @@ class DmarcRecord(Record):
     ``p`` is None where it is missing or no policy; ``sp`` and ``np`` are None where they are not given.  ``usable`` is
     False for a record whose policy is invalid and that has no valid rua: no DMARC then (section 4.10.1).  With a
     valid rua such a record stands for p=none, which is what ``effective`` and the three policies above then say.
-    ``removed`` are tags of RFC 7489 that count no more, ``unknown`` are others, ``faults`` say what was left out.
+    ``invalid`` names the policy tags that say no policy.  ``removed`` are tags of RFC 7489 that count no more,
+    ``unknown`` are others, ``faults`` say what was left out.
     """
 
     text: str
@@ -77,7 +78,12 @@ class DmarcRecord(Record):
     removed: tuple[str, ...]
     unknown: tuple[str, ...]
     faults: tuple[str, ...]
-    invalid_policy: bool
+    invalid: tuple[str, ...]
+
+    @property
+    def invalid_policy(self) -> bool:
+        """True when p, sp or np says no policy, or p is missing."""
+        return bool(self.invalid)
 
     @property
     def usable(self) -> bool:
@@ -112,7 +118,8 @@ def parse_record(text: str) -> DmarcRecord:
     faults: list[str] = []
     tags = _tags(text[:_MAX_OCTETS], faults)
     p, sp, np = (_policy(tags, name, faults) for name in ("p", "sp", "np"))
-    invalid = p is None or (sp is None and "sp" in tags) or (np is None and "np" in tags)
+    policies = {"p": p, "sp": sp, "np": np}
+    invalid = tuple(name for name, said in policies.items() if said is None and (name in tags or name == "p"))
     if "p" not in tags:
         faults.append("p= is missing")
     rua, ruf = _uris(tags, "rua", faults), _uris(tags, "ruf", faults)
@@ -131,7 +138,7 @@ def parse_record(text: str) -> DmarcRecord:
         removed=tuple(f"{name}={visible(tags[name], 40)}" for name in _REMOVED if name in tags),
         unknown=tuple(name for name in tags if name not in _KNOWN),
         faults=tuple(faults),
-        invalid_policy=invalid,
+        invalid=invalid,
     )
 
 
