@@ -184,6 +184,7 @@ def fitted(text: str, width: float | None = None, *, size: float = 10.5, font: s
     return shown[:short].rstrip() + "…"
 
 
+@lru_cache(maxsize=4096)  # a matrix writes the same few words again and again
 def measured(text: str, *, size: float = 10.5, font: str = "regular") -> float:
     """Return how wide *text* is when drawn, in inches."""
     width, _, _ = text_to_path.get_text_width_height_descent(text, _properties(font, size), ismath=False)
