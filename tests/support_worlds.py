@@ -7,16 +7,29 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+
+from mailkit.network import Network
 
 ROOT = Path(__file__).resolve().parent.parent
 OTHER_WORLD = ROOT / "tests" / "worlds" / "other"
 START_SECONDS = 60.0
 # For a kernel in a test: nothing listens where it would find the real internet.
 LOOPBACK_ONLY = {"MAILKIT_VIA": "socks5://127.0.0.1:1", "MAILKIT_NAMESERVERS": "127.0.0.1:1"}
+
+
+def patient(net: Network, seconds: float = 30.0) -> Network:
+    """The same network, from every place, for what will come however busy this machine is."""
+
+    def more_patient(make: Callable[[], Network]) -> Network:
+        return patient(make(), seconds)
+
+    others = {name: partial(more_patient, make) for name, make in net.others.items()}
+    return replace(net, timeout=seconds, others=others)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from support_dns import dns_world
+from support_worlds import patient
 
 from mailkit import op25b
 from mailkit.lab import Lab
@@ -23,11 +24,22 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture
 def net(lab: Lab) -> Iterator[Network]:
+    """The network for what will come, however busy this machine is."""
     lab.reset()
-    yield lab.network()
+    yield patient(lab.network())
     lab.reset()
 
 
+SILENT = ("home", "cloud", "offline")  # places from which something is not answered
+
+
+def from_(vantage: str, net: Network) -> Network:
+    """The network seen from *vantage*, with little patience where silence is waited for."""
+    return patient(net.at(vantage), SHORT) if vantage in SILENT else net.at(vantage)
+
+
+SHORT = 2.5  # seconds
+BEFORE_IT_GREETS = 1.3  # mx.mistakes.example greets after 3 s, and a conversation may take twice this
 COLUMNS = ["vantage", "host", "address", "port", "outcome", "stage", "banner", "reason"]
 
 
@@ -58,13 +70,13 @@ def test_scan_has_one_row_for_each_port_of_each_address(net: Network) -> None:
     ],
 )
 def test_scan_tells_the_places_apart(net: Network, vantage: str, outcome: Outcome, stage: Stage) -> None:
-    (row,) = op25b.scan("mx.kaisha.example", (25,), net=net.at(vantage))
+    (row,) = op25b.scan("mx.kaisha.example", (25,), net=from_(vantage, net))
     assert (row.vantage, row.outcome, row.stage) == (vantage, outcome, stage)
     assert row.reason or outcome is Outcome.OPEN
 
 
 def test_a_host_that_is_down_and_a_slow_one_differ_in_the_stage(net: Network) -> None:
-    rows = op25b.scan(["down.mistakes.example", "mx.mistakes.example"], (25,), net=net)
+    rows = op25b.scan(["down.mistakes.example", "mx.mistakes.example"], (25,), net=patient(net, BEFORE_IT_GREETS))
     assert [(row.outcome, row.stage) for row in rows] == [
         (Outcome.TIMEOUT, Stage.CONNECT),
         (Outcome.TIMEOUT, Stage.GREETING),
@@ -73,12 +85,12 @@ def test_a_host_that_is_down_and_a_slow_one_differ_in_the_stage(net: Network) ->
 
 def test_an_address_where_nobody_lives_answers_nowhere_but_behind_an_interceptor(net: Network) -> None:
     for vantage in net.vantages:
-        (row,) = op25b.scan(net.nobody, (25,), net=net.at(vantage))
+        (row,) = op25b.scan(net.nobody, (25,), net=from_(vantage, net))
         assert (row.outcome is Outcome.INTERCEPTED) == (vantage == "intercepted"), vantage
 
 
 def test_survey_asks_from_every_place_and_says_so(net: Network) -> None:
-    rows = op25b.survey("smtp.kaisha.example", (587,), net=net)
+    rows = op25b.survey("smtp.kaisha.example", (587,), net=patient(net, SHORT))
     assert [row.vantage for row in rows] == list(net.vantages)
     assert rows.caption == "practice internet, seen from 6 places, 2026-11-24"
 
@@ -86,7 +98,9 @@ def test_survey_asks_from_every_place_and_says_so(net: Network) -> None:
 def test_in_words(net: Network) -> None:
     one = op25b.in_words(op25b.scan("mx.kaisha.example", (25, 587), net=net))
     assert one == "mx.kaisha.example, seen from office: open on port 25; refused on port 587."
-    several = op25b.in_words(op25b.survey("mx.kaisha.example", (25,), net=net, vantages=["home", "cloud", "hotel"]))
+    several = op25b.in_words(
+        op25b.survey("mx.kaisha.example", (25,), net=patient(net, SHORT), vantages=["home", "cloud", "hotel"])
+    )
     assert several == "Port 25 of mx.kaisha.example: timeout from home, cloud; refused from hotel."
 
 
@@ -108,7 +122,7 @@ def test_bad_arguments_are_told_what_to_pass(net: Network, arguments: tuple[obje
 
 
 def diagnosed(net: Network, vantage: str) -> Finding:
-    return op25b.diagnose(net=net.at(vantage))
+    return op25b.diagnose(net=from_(vantage, net))
 
 
 @pytest.mark.parametrize(
@@ -136,7 +150,7 @@ def test_diagnose_after_the_block_is_lifted(lab: Lab, net: Network) -> None:
 
 
 def test_one_dead_server_is_no_blocked_port(net: Network) -> None:
-    here = replace(net, probe_domains=())
+    here = replace(patient(net, BEFORE_IT_GREETS), probe_domains=())
     # Of the MX of mistakes.example one is down and one greets late.  A filter on the way may take a connection and
     # throw away what follows, so the late one does not prove that the port is open.
     finding = op25b.diagnose("mistakes.example", net=here)
@@ -145,7 +159,7 @@ def test_one_dead_server_is_no_blocked_port(net: Network) -> None:
 
 
 def test_one_silent_server_alone_proves_nothing(net: Network) -> None:
-    at_home = replace(net.at("home"), probe_domains=())
+    at_home = replace(from_("home", net), probe_domains=())
     finding = op25b.diagnose("kaisha.example", net=at_home)
     assert finding.verdict is Verdict.UNKNOWN
     assert "Too few servers" in finding.advice
@@ -157,7 +171,7 @@ def test_diagnose_needs_something_to_test_with(net: Network) -> None:
 
 
 def test_diagnose_all_has_one_finding_a_place(net: Network) -> None:
-    found = op25b.diagnose_all(net=net)
+    found = op25b.diagnose_all(net=patient(net, SHORT))
     assert [str(finding.verdict) for finding in found] == ["pass", "warn", "warn", "warn", "fail", "unknown"]
 
 
@@ -178,7 +192,7 @@ def test_reverse(net: Network, address: str, verdict: Verdict, confirmed: bool, 
 
 
 def test_reverse_without_an_answer_is_unknown(net: Network) -> None:
-    (row,) = op25b.reverse("192.0.2.25", net=net.at("offline"))
+    (row,) = op25b.reverse("192.0.2.25", net=from_("offline", net))
     assert (row.verdict, row.confirmed, row.generic) == (Verdict.UNKNOWN, None, None)
 
 
@@ -232,7 +246,7 @@ def test_submission_hosts_from_srv_or_the_usual_name(net: Network) -> None:
     ("vantage", "address"), [("office", "192.0.2.20"), ("home", "198.51.100.187"), ("offline", None)]
 )
 def test_public_address_is_what_servers_see(net: Network, vantage: str, address: str | None) -> None:
-    assert op25b.public_address(net=net.at(vantage)) == address
+    assert op25b.public_address(net=from_(vantage, net)) == address
 
 
 def verdicts(found: list[Finding]) -> dict[tuple[str, str], str]:
@@ -244,7 +258,7 @@ def test_findings_on_a_well_run_domain_are_all_pass(net: Network) -> None:
 
 
 def test_findings_on_every_mistake(net: Network) -> None:
-    assert verdicts(op25b.findings("mistakes.example", net=net)) == {
+    assert verdicts(op25b.findings("mistakes.example", net=patient(net, BEFORE_IT_GREETS))) == {
         ("MX", "mistakes.example"): "pass",
         ("MX name", "mx.mistakes.example"): "pass",
         ("MX name", "down.mistakes.example"): "pass",
@@ -259,7 +273,7 @@ def test_findings_on_every_mistake(net: Network) -> None:
 
 
 def test_findings_from_behind_a_block_are_unknown_not_fail(net: Network) -> None:
-    found = verdicts(op25b.findings("kaisha.example", net=net.at("home")))
+    found = verdicts(op25b.findings("kaisha.example", net=from_("home", net)))
     assert found["MX reachable", "mx.kaisha.example"] == "unknown"
     assert "fail" not in found.values()
 
@@ -279,5 +293,5 @@ def test_findings_without_an_mx(net: Network, domain: str, verdict: str, evidenc
 
 
 def test_findings_without_dns_are_unknown(net: Network) -> None:
-    (finding,) = op25b.findings("kaisha.example", net=net.at("offline"))
+    (finding,) = op25b.findings("kaisha.example", net=from_("offline", net))
     assert finding.verdict is Verdict.UNKNOWN
