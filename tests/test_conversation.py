@@ -584,6 +584,32 @@ def test_a_bare_cr_or_lf_is_refused_before_anything_is_said(message: bytes) -> N
     assert not heard
 
 
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_refusal_in_the_middle_of_a_message_is_heard(encrypted: bool, tmp_path: Path) -> None:
+    """The server says 552 and hangs up while the client still sends."""
+    context = server_context(_pem(tmp_path, "mx.test.example"))
+
+    def behave(connection: socket.socket) -> None:
+        if encrypted:
+            connection = context.wrap_socket(connection, server_side=True)
+        connection.sendall(HI)
+        lines = connection.makefile("rb")
+        for reply in (b"250 mx\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
+            lines.readline()
+            connection.sendall(reply)
+        lines.readline()
+        connection.sendall(b"552 5.3.4 too big\r\n")
+        lines.close()
+        connection.close()
+
+    with tcp_server(behave) as port:
+        sent = send(
+            ADDRESS, port, b"line\r\n" * 4_000_000, sender="", recipients=["a@b.example"],
+            net=loopback_network(PATIENT), implicit_tls=encrypted,
+        )  # fmt: skip
+    assert (sent.outcome, sent.reply, sent.maybe_taken) == (Outcome.REJECTED, "552 5.3.4 too big", False)
+
+
 @pytest.mark.parametrize("offered", [False, True])
 def test_an_address_that_is_not_ascii_needs_smtputf8(offered: bool) -> None:
     """Case N61: RFC 6531 sections 3.2 and 3.4."""

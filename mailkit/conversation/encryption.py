@@ -55,9 +55,13 @@ class TLSSocket:
         self._arrived, self._leaving = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._arrived, self._leaving, server_hostname=name)
         self.first = b""  # what the server sent first, as it came
+        self._unread = b""  # decrypted already
 
     def receive(self) -> bytes:
         """Return what has arrived, decrypted; nothing when the other side is done.  Raises HandshakeFailed."""
+        came, self._unread = self._unread, b""
+        if came:
+            return came
         try:
             return self._carry(self.tls.read, 16 * 1024)
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
@@ -78,9 +82,9 @@ class TLSSocket:
             raise
 
     def _read_last_words(self, error: OSError) -> None:
-        """Read the alert that a server may have sent before it hung up; raises HandshakeFailed when there is one."""
+        """Read what a server may have said before it hung up; raises HandshakeFailed when that was an alert."""
         try:
-            self.receive()
+            self._unread = self.receive()
         except HandshakeFailed as said:
             raise said from error
         except OSError:

@@ -49,7 +49,10 @@ def hand_over(smtp: SMTP, message: bytes, *, sender: str, recipients: Sequence[s
     go_on = smtp.say("DATA")
     if go_on.code != 354:
         raise Rejected(go_on)
-    smtp.wire.send(_on_the_wire(message))
+    try:
+        smtp.wire.send(_on_the_wire(message))
+    except (BrokenPipeError, ConnectionResetError):
+        return _good(smtp.read_reply())  # who refuses in the middle of a message says why before hanging up
     try:
         return _good(smtp.read_reply())
     except (OSError, EOFError, ReplyError) as error:
