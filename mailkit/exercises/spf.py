@@ -101,7 +101,8 @@ q1 = Question(
     ),
     hints=(
         "Which terms name hosts of your own, whose addresses you know? Which one names a service you left?",
-        "`ip4:` costs nothing. Keep the three includes of sender.example: they cost seven.",
+        "`ip4:` costs nothing, and your own hosts are 192.0.2.210 to 192.0.2.213, with strangers on both sides. Keep "
+        "the three includes of sender.example: they cost seven.",
     ),
     explanation="Your own hosts by `ip4`, the services by their includes, and nothing for the one you left: 7 lookups.",
     right=(
