@@ -15,7 +15,7 @@ from mailkit.conversation.wire import Line
 from mailkit.network import Network
 from mailkit.results import Outcome, Record, Rows, Stage, hidden
 
-__all__ = ["IMPLICIT_TLS_PORTS", "SMTP", "Credentials", "Line", "Sent", "greet", "send"]
+__all__ = ["IMPLICIT_TLS_PORTS", "SMTP", "Credentials", "Line", "Sent", "begins_with_tls", "greet", "send"]
 
 # Where TLS begins with the first octet unless the caller says otherwise: RFC 8314 section 3.3, and the usual others.
 IMPLICIT_TLS_PORTS = frozenset({443, 465, 993, 995, 2465, 8465})
@@ -41,7 +41,7 @@ def greet(
     smtp = SMTP(net, host, port, address=address, timeout=timeout)
     try:
         with net.slot(address or host):
-            smtp.open(context=unverified_context() if _implicit(port, implicit_tls) else None)
+            smtp.open(context=unverified_context() if begins_with_tls(port, implicit_tls) else None)
             smtp.introduce()
             stage = smtp.stage
             smtp.leave()
@@ -96,7 +96,7 @@ def send(
     bare CR or LF (RFC 5321 section 2.3.8) and for what is no address.
     """
     _check_arguments(message, sender, recipients, credentials)
-    implicit = _implicit(port, implicit_tls)
+    implicit = begins_with_tls(port, implicit_tls)
     delivery = _Delivery(net, host, port, message, sender, recipients, timeout or 4 * net.timeout)
     if credentials is not None:
         return delivery.attempt(credentials, implicit=implicit)
@@ -108,7 +108,8 @@ def send(
     return sent
 
 
-def _implicit(port: int, said: bool | None) -> bool:
+def begins_with_tls(port: int, said: bool | None) -> bool:
+    """Return what a caller *said* about implicit TLS, and where it said nothing, what is usual on *port*."""
     return port in IMPLICIT_TLS_PORTS if said is None else said
 
 

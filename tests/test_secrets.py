@@ -52,6 +52,19 @@ def everything_of(result: Sent | smtp_auth.Login) -> list[str]:
     ]  # fmt: skip
 
 
+def hears_secret(c: Conversation, mechanism: str) -> str:
+    """Be a server that offers *mechanism* inside TLS; return the line in which the client says the most."""
+    c.ehlo("STARTTLS")
+    c.starttls()
+    c.offer(f"AUTH {mechanism}")
+    said = c.hear()
+    if mechanism == "LOGIN":
+        for _ in range(2):
+            c.say("334 VXNlcm5hbWU6")
+            said = c.hear()
+    return said
+
+
 # Tables, copies, files.
 
 
@@ -101,14 +114,7 @@ ECHOES = {
 @pytest.mark.parametrize("echo", ECHOES)
 def test_a_server_that_says_it_back_shows_nothing(lab: Lab, mechanism: str, echo: str) -> None:
     def script(c: Conversation) -> None:
-        c.ehlo("STARTTLS")
-        c.starttls()
-        c.offer(f"AUTH {mechanism}")
-        said = c.hear()
-        if mechanism == "LOGIN":
-            for _ in range(2):
-                c.say("334 VXNlcm5hbWU6")
-                said = c.hear()
+        said = hears_secret(c, mechanism)
         decoded = base64.b64decode(said.split(" ")[-1] + "==").decode("utf-8", "replace") if " " in said else ""
         for form in (said.split(" ")[-1], decoded.rpartition("\0")[2] or SECRET, SECRET):
             text = ECHOES[echo].format(form)
@@ -171,14 +177,7 @@ def test_an_interrupt_with_verbose_tracebacks_shows_nothing(lab: Lab, client: st
         raise KeyboardInterrupt
 
     def script(c: Conversation) -> None:
-        c.ehlo("STARTTLS")
-        c.starttls()
-        c.offer(f"AUTH {mechanism}")
-        said = c.hear()
-        if mechanism == "LOGIN":
-            for _ in range(2):
-                c.say("334 VXNlcm5hbWU6")
-                said = c.hear()
+        said = hears_secret(c, mechanism)
         c.say(f"535-{said} {SECRET}\r\n535".encode())  # an echo, and half a line that is waited for
         signal.setitimer(signal.ITIMER_REAL, 0.2)
         c.hear()

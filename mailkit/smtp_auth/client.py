@@ -12,7 +12,7 @@ import os
 import warnings
 from dataclasses import dataclass, replace
 
-from mailkit.clients import IMPLICIT_TLS_PORTS, SMTP, Line
+from mailkit.clients import SMTP, Line, begins_with_tls
 from mailkit.conversation import FAILURES, Credentials, Password, Rejected, Unproved, explain
 from mailkit.conversation.mechanisms import MECHANISMS
 from mailkit.network import Network
@@ -84,7 +84,7 @@ def login(
     result = Login(host, port, user, Outcome.OPEN, Stage.AUTH)
     try:
         with net.slot(host):
-            implicit = port in IMPLICIT_TLS_PORTS if implicit_tls is None else implicit_tls
+            implicit = begins_with_tls(port, implicit_tls)
             smtp.enter(net.tls_context(), implicit_tls=implicit)
             used = smtp.login(account, MECHANISMS if mechanism is None else [mechanism])
             result = replace(result, server_proved=True if used.startswith("SCRAM") else None)

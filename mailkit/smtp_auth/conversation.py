@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from mailkit import datasets
-from mailkit.clients import IMPLICIT_TLS_PORTS, SMTP
+from mailkit.clients import SMTP, begins_with_tls
 from mailkit.conversation import FAILURES, explain
 from mailkit.network import Network
 from mailkit.results import Record, Rows, Stage, visible
@@ -60,7 +60,7 @@ def converse(
     rows: list[Reply] = []
     try:
         with net.slot(host):
-            implicit = port in IMPLICIT_TLS_PORTS if implicit_tls is None else implicit_tls
+            implicit = begins_with_tls(port, implicit_tls)
             if tls or implicit:
                 smtp.enter(net.tls_context(), implicit_tls=implicit)  # verified, since commands may log in
             else:

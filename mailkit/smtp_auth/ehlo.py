@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mailkit.clients import IMPLICIT_TLS_PORTS, SMTP
+from mailkit.clients import SMTP, begins_with_tls
 from mailkit.conversation import FAILURES, NotOffered, Offer, Rejected, explain, unverified_context
 from mailkit.network import Network
 from mailkit.results import Outcome, Record, Stage, hidden
@@ -49,7 +49,7 @@ def capabilities(
     """
     smtp = SMTP(net, host, port, timeout=timeout)
     offers: dict[bool, Offer | None] = {False: None, True: None}
-    implicit = port in IMPLICIT_TLS_PORTS if implicit_tls is None else implicit_tls
+    implicit = begins_with_tls(port, implicit_tls)
     context = unverified_context()
     try:
         with net.slot(host):

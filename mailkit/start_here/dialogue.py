@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass
 
-from mailkit.clients import IMPLICIT_TLS_PORTS, SMTP, Line
+from mailkit.clients import SMTP, Line, begins_with_tls
 from mailkit.conversation.attempts import FAILURES, Attempt, explain
 from mailkit.network import Network
 from mailkit.results import BADGES, Outcome, Record, Stage, hidden, visible
@@ -214,7 +214,7 @@ def open(
     *timeout* is the deadline of each turn, in seconds (default: twice the network's).  With *implicit_tls* (default:
     on port 465 and the like) the conversation is encrypted from the first octet and the certificate is verified.
     """
-    implicit = port in IMPLICIT_TLS_PORTS if implicit_tls is None else implicit_tls
+    implicit = begins_with_tls(port, implicit_tls)
     return Dialogue(host, port, net=net, timeout=timeout or 2 * net.timeout, implicit_tls=implicit)
 
 
