@@ -16,6 +16,7 @@ import pytest
 from support_dns import dns_world, serving
 
 from mailkit.network import DnsRecord, Network, Status
+from mailkit.network.memory import Memory
 
 Answerer = Callable[[dns.message.Message], dns.message.Message | None]
 
@@ -203,3 +204,20 @@ def test_an_overlay_uses_the_memory_below_it() -> None:
 def test_an_overlay_is_made_of_records(net: Network) -> None:
     with pytest.raises(TypeError, match="an overlay is made of DnsRecord"):
         net.overlay(["kaisha.example. IN MX 0 ."])  # type: ignore[list-item]
+
+
+def test_a_fact_is_found_out_once_and_again_after_an_interrupt() -> None:
+    memory, calls = Memory(), []
+
+    def interrupted() -> str:
+        calls.append("interrupted")
+        raise KeyboardInterrupt
+
+    def found() -> str:
+        calls.append("found")
+        return "so it is"
+
+    with pytest.raises(KeyboardInterrupt):
+        memory.fact("key", interrupted)
+    assert [memory.fact("key", found), memory.fact("key", found)] == ["so it is"] * 2
+    assert calls == ["interrupted", "found"]

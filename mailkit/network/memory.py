@@ -70,7 +70,12 @@ class Memory:
                 future: Future[Any] = Future()
                 self._facts[key] = future
         if known is None:
-            _settle(future, find_out)
+            try:
+                _settle(future, find_out)
+            except BaseException:  # an interrupt, say: the next one who asks tries again
+                with self._lock:
+                    self._facts.pop(key, None)
+                raise
             known = future
         found: _T = known.result()
         return found
