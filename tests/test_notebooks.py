@@ -159,6 +159,21 @@ def test_where_nobody_answers_nothing_raises_and_no_right_guess_is_called_wrong(
     assert sum(said.count(kind) for kind in kinds) == len(choices_of(lesson)), "every guess is answered"
 
 
+@each_converted_lesson
+def test_a_reset_at_any_time_raises_nothing_and_makes_no_right_guess_wrong(lesson: Path) -> None:
+    notebook = with_guesses(workbook.read(lesson))
+    cells = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and "experiment" in tags(cell) and "catch-up" not in tags(cell):
+            cells.append(new_code_cell("lab.reset()"))
+        cells.append(cell)
+    notebook.cells = cells
+    said = "\n".join(shown(cell) for cell in code_cells(workbook.execute(notebook, lesson.parent)))
+    assert "✗ not right" not in said
+    answered = said.count("✓ right: You guessed") + said.count("≠ cannot be compared")
+    assert answered == len(choices_of(lesson)), "every guess is answered"
+
+
 def notebook_with(source: str = "1 + 1", *, tagged: str = "", shown: str = "2", **changes: object) -> NotebookNode:
     """A notebook of a settings cell and one more, as if executed; *changes* go to the second cell."""
     output = new_output("execute_result", {"text/plain": shown, "image/png": "/tmp/"}, execution_count=2)

@@ -37,6 +37,11 @@ predictions, ``q1``, ``q2`` … the questions, in the order of the notebook, whi
 The first of ``right`` is what ``solution()`` shows (the source, if it is a function), so what the learner is shown is
 what was tested.  ``tests/test_exercises.py`` finds every question here and tries all its right and wrong answers.
 
+``p1.reveal(actual)`` lays the guess beside what was observed.  Give it None where nothing was: a message that was never
+taken, a server that hung up.  Then it says that the guess cannot be compared, and calls no right guess wrong::
+
+    p1.reveal(rows[0].outcome if rows else None)
+
 A checker is a plain function: it takes the answer and returns None if that is right, or a sentence that says what is
 wrong with it.  It may raise :class:`~mailkit.exercises.core.CannotCheck` with a sentence where this machine cannot
 tell.  ``checkers`` makes the common ones; where the lab is needed, write the function in the lesson's module.
