@@ -104,7 +104,7 @@ def test_implicit_tls_is_encrypted_from_the_first_line(net: Network, lab: Lab) -
 
 
 def test_the_message_arrives_octet_for_octet(net: Network, lab: Lab) -> None:
-    body = b"Subject: octets\r\n\r\n.a dot\r\n..two\r\n\xff\xfe 8 bit\r\n\ttab  \r\n"
+    body = b"From: x@sender.example\r\nSubject: octets\r\n\r\n.a dot\r\n..two\r\n\xff\xfe 8 bit\r\n\ttab  \r\n"
     sent = send("mx.kaisha.example", 25, body, sender="", recipients=["taro@kaisha.example"], net=net)
     assert sent.outcome is Outcome.OPEN and sent.encrypted
     (mail,) = lab.inbox("taro@kaisha.example")

@@ -76,7 +76,7 @@ def submit(lab: Lab, *recipients: str, sender: str = "hanako@kaisha.example", co
 
 def deliver(net: Network, host: str, recipient: str, sender: str = "somebody@sender.example") -> Sent:
     """Hand a message to port 25 of *host*, as a stranger."""
-    return send(host, 25, message(), sender=sender, recipients=[recipient], net=net)
+    return send(host, 25, message(sender=sender), sender=sender, recipients=[recipient], net=net)
 
 
 def events(lab: Lab) -> str:
@@ -615,7 +615,7 @@ def test_hostile_mail_is_shown_harmlessly(lab: Lab, net: Network) -> None:
         recipients=["taro@kaisha.example"],
         net=net,
     )
-    rows = lab.inbox("taro@kaisha.example")
+    rows = lab.inbox("taro@kaisha.example", "Junk")  # where mail without an author goes (RFC 9989 section 11.5)
     for page in (rows._repr_html_(), lab.log._repr_html_(), rows.frame.to_html(), rows[0]._repr_html_()):
         assert "<script>" not in page and "<img" not in page and "\x1b" not in page and "\u202e" not in page
 

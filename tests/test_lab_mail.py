@@ -32,6 +32,7 @@ from mailkit.results import Outcome
 
 HANAKO, TARO = "hanako@kaisha.example", "taro@kaisha.example"
 LETTER = b"From: hanako@kaisha.example\r\nSubject: greetings\r\n\r\nHello.\r\n"
+STRANGERS = LETTER.replace(b"hanako@kaisha.example", b"x@sender.example")  # DMARC has nothing against this one
 DAY = 86400
 
 
@@ -61,7 +62,7 @@ def submit(lab: Lab, *recipients: str, content: bytes = LETTER) -> Sent:
     )
 
 
-def deliver(lab: Lab, content: bytes = LETTER, recipient: str = TARO, host: str = "mx.kaisha.example") -> Sent:
+def deliver(lab: Lab, content: bytes = STRANGERS, recipient: str = TARO, host: str = "mx.kaisha.example") -> Sent:
     net = replace(lab.network(), timeout=60.0)
     return send(host, 25, content, sender="x@sender.example", recipients=[recipient], net=net)
 
@@ -227,10 +228,10 @@ def test_a_report_whose_reply_was_lost_is_not_doubled(lab: Lab) -> None:
 
 
 def test_the_same_letter_sent_twice_arrives_twice(lab: Lab) -> None:
-    content = b"Message-ID: <same@kaisha.example>\r\n" + LETTER
+    same = b"Message-ID: <same@kaisha.example>\r\n"
     for _ in range(2):
-        submit(lab, "alice@bigmail.example", content=content)
-        deliver(lab, content)
+        submit(lab, "alice@bigmail.example", content=same + LETTER)
+        deliver(lab, same + STRANGERS)
     assert len(lab.inbox("alice@bigmail.example")) == len(lab.inbox(TARO)) == 2
 
 
@@ -238,7 +239,7 @@ def test_a_forged_trace_does_not_make_a_letter_a_repetition(lab: Lab) -> None:
     submit(lab, TARO)
     lab.settle()
     forged = b"Received: from x by smtp.kaisha.example with ESMTPSA id Q00001; Tue, 24 Nov 2026 00:00:00 +0000\r\n"
-    assert deliver(lab, forged + LETTER).outcome is Outcome.OPEN
+    assert deliver(lab, forged + STRANGERS).outcome is Outcome.OPEN
     assert len(lab.inbox(TARO)) == 2
 
 
@@ -308,8 +309,8 @@ def test_forwarding_in_a_circle_ends(circle: Path, mailbox: str) -> None:
 
 def test_a_message_that_passed_a_hundred_servers_is_refused(lab: Lab) -> None:
     trace = b"Received: from x by y; Tue, 24 Nov 2026 00:00:00 +0000\r\n"
-    assert deliver(lab, 100 * trace + LETTER).reply[:9] == "554 5.4.6"
-    assert deliver(lab, 99 * trace + LETTER).outcome is Outcome.OPEN
+    assert deliver(lab, 100 * trace + STRANGERS).reply[:9] == "554 5.4.6"
+    assert deliver(lab, 99 * trace + STRANGERS).outcome is Outcome.OPEN
     (mail,) = lab.inbox(TARO)
     assert received.count(mail.message) == 100
 
@@ -518,7 +519,7 @@ FORGED = [
 @pytest.mark.parametrize("forged", FORGED)
 def test_results_in_the_servers_own_name_are_taken_away(lab: Lab, forged: bytes) -> None:
     others = b"Authentication-Results: mx.elsewhere.example; spf=pass\r\n"
-    deliver(lab, others + forged + LETTER)
+    deliver(lab, others + forged + STRANGERS)
     (mail,) = lab.inbox(TARO)
     assert b"forged.example" not in mail.message and others in mail.message
     assert str(mail.fields("Authentication-Results")).count("mx.kaisha.example") == 1
@@ -573,7 +574,12 @@ def test_mailboxes_have_folders_uids_and_flags() -> None:
 # A world that is not understood.
 
 WRONG = [
-    ("replace", 'checks = ["spf", "dkim"]', 'checks = ["spf", "dikm"]', r"no check 'dikm'; there are reverse_dns, spf"),
+    (
+        "replace",
+        'checks = ["spf", "dkim", "dmarc"]',
+        'checks = ["spf", "dikm"]',
+        r"no check 'dikm'; there are reverse_dns, spf",
+    ),
     ("replace", "ports = [587, 465]", "ports = [587, 26]", "nothing is known to listen on port 26; there are 25, 465"),
     ("replace", "accounts = [", "acounts = [", "host '.*' has 'acounts', which means nothing; there are name, addr"),
     ("replace", 'domain = "firma.example"', "", "the file lacks 'domain'"),

@@ -131,7 +131,7 @@ def test_two_labs_do_not_mix() -> None:
         one.advance(3600)
         one.lift("cloud")
         one.resolver.fault("example.jp", "servfail")
-        message = b"Subject: one\r\n\r\nx\r\n"
+        message = b"From: x@sender.example\r\nSubject: one\r\n\r\nx\r\n"
         send("mx.kaisha.example", 25, message, sender="", recipients=["taro@kaisha.example"], net=one.network())
         assert one.network().lookup("kaisha.example", "TXT").texts == (b"only in one",)
         assert two.network().lookup("kaisha.example", "TXT").texts != (b"only in one",)

@@ -10,7 +10,7 @@ does all that a receiver does with a message, ``handle`` says what may follow, `
 from mailkit.dmarc.alignment import Aligned, Identifier, Missed, align
 from mailkit.dmarc.discovery import Discovery, policy
 from mailkit.dmarc.disposition import Handling, handle
-from mailkit.dmarc.evaluating import Evaluation, evaluate
+from mailkit.dmarc.evaluating import Evaluation, conclude, evaluate
 from mailkit.dmarc.external import destinations
 from mailkit.dmarc.from_line import Author, Rule, rules
 from mailkit.dmarc.linting import findings, lint
@@ -36,6 +36,7 @@ __all__ = [
     "Rule",
     "Seen",
     "align",
+    "conclude",
     "destinations",
     "evaluate",
     "findings",

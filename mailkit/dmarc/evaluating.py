@@ -1,4 +1,7 @@
-"""``evaluate``: a message as it came in, judged as a receiver does (RFC 9989 section 5.3)."""
+"""``evaluate``: a message as it came in, judged as a receiver does (RFC 9989 section 5.3).
+
+``conclude`` is its second half, for a receiver who has SPF's and DKIM's answers at hand.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from mailkit.message.fields import MAX_OCTETS, MalformedMessage, Message, parse
 from mailkit.network import Network
 from mailkit.results import AuthResult, Record, Rows, hidden
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "conclude", "evaluate"]
 
 _STRICTNESS = list(Policy)
 
@@ -27,7 +30,8 @@ class Evaluation(Record):
     ``result`` is pass, fail, none (no DMARC record), temperror (the DNS did not say) or permerror (no author, see
     :mod:`mailkit.dmarc.from_line`).  ``policy`` is what the domain's owner asks for, after sp, np and t;
     ``disposition`` what the receiver should do, and ``handling`` why.  ``alignment`` has a row for each domain that SPF
-    or DKIM speaks for, with by how little it missed.  ``authentication_results`` is the whole field to add on top.
+    or DKIM speaks for, with by how little it missed.  ``authentication_results`` is the whole field to add on top,
+    ``said`` what DMARC has to say in it.
     """
 
     domain: str
@@ -44,6 +48,7 @@ class Evaluation(Record):
     dkim: Rows[dkim.Verification] = hidden(None)
     discovery: Discovery | None = hidden(None)
     others: tuple[Aligned, ...] = hidden(())
+    said: tuple[Result, ...] = hidden(())
 
 
 def evaluate(message: bytes, ip: str, sender: str, helo: str, *, net: Network) -> Evaluation:
@@ -58,7 +63,15 @@ def evaluate(message: bytes, ip: str, sender: str, helo: str, *, net: Network) -
     net = net.remembering()
     checked = spf.check(ip, sender, helo, net=net)
     signatures = dkim.verify(bytes(message), net=net)
-    who = author(_parsed(bytes(message)))
+    return conclude(bytes(message), checked, signatures, net=net)
+
+
+def conclude(message: bytes, checked: spf.Check, signatures: Rows[dkim.Verification], *, net: Network) -> Evaluation:
+    """Return what :func:`evaluate` does, from what SPF said of the envelope and DKIM of *message*; they are not asked.
+
+    *checked* is the answer of :func:`mailkit.spf.check`, *signatures* that of :func:`mailkit.dkim.verify`.
+    """
+    who = author(_parsed(message))
     pairs = [("spf", str(checked.result), checked.domain)]
     pairs += [("dkim", str(row.result), row.domain) for row in signatures if row.domain]
     net = net.remembering(TIMEOUT)
@@ -66,6 +79,7 @@ def evaluate(message: bytes, ip: str, sender: str, helo: str, *, net: Network) -
     if not found:
         return _without_author(who, checked, signatures, net)
     worst = _worst(found)
+    said = [_said(each) for each in found]
     testing = worst.discovery is not None and worst.discovery.testing
     handling = handle(worst.result, worst.policy, testing=testing)
     reason = worst.reason if len(found) == 1 else f"{worst.domain}: {worst.reason}"
@@ -77,13 +91,14 @@ def evaluate(message: bytes, ip: str, sender: str, helo: str, *, net: Network) -
         reason=f"{reason} ({who.note})" if who.note else reason,
         organizational_domain=worst.organizational_domain,
         alignment=worst.alignment,
-        authentication_results=_field(net, checked, signatures, [_said(each) for each in found]),
+        authentication_results=_field(net, checked, signatures, said),
         author=who,
         handling=handling,
         spf=checked,
         dkim=signatures,
         discovery=worst.discovery,
         others=tuple(each for each in found if each is not worst),
+        said=tuple(said),
     )
 
 
@@ -122,6 +137,7 @@ def _without_author(who: Author, checked: spf.Check, signatures: Rows[dkim.Verif
         handling=handling,
         spf=checked,
         dkim=signatures,
+        said=(said,),
     )
 
 

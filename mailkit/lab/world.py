@@ -78,6 +78,7 @@ class Host:
     greeting_delay: float = 0.0
     down: bool = False
     mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN")  # of SMTP AUTH, on its submission ports
+    may_reject: bool = False  # refuses what fails DMARC where p=reject is not all that is against it
     enforce_from: bool = False  # an account may send as itself only
     auth_in_clear: bool = False  # a mistake: AUTH without TLS
     accounts_down: bool = False  # nobody can log in, through no fault of theirs

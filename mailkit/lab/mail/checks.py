@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from mailkit.lab.mail.mailboxes import INBOX
+from mailkit.lab.mail.mailboxes import INBOX, JUNK
 from mailkit.lab.world import Host
 from mailkit.message.authentication_results import Result
 from mailkit.network import Network
@@ -20,6 +20,7 @@ from mailkit.results import Rows, Verdict
 
 if TYPE_CHECKING:
     from mailkit import dkim, spf
+    from mailkit.dmarc import Evaluation, Handling
 
 __all__ = ["CHECKS", "Checked", "Evidence", "Incoming", "MessageCheck", "run"]
 
@@ -58,6 +59,20 @@ class Evidence:
 
         return dkim.verify(self._incoming.content, net=self._net)
 
+    @cached_property
+    def dmarc(self) -> Evaluation:
+        """What DMARC makes of both (RFC 9989)."""
+        from mailkit import dmarc
+
+        return dmarc.conclude(self._incoming.content, self.spf, self.dkim, net=self._net)
+
+    @cached_property
+    def handling(self) -> Handling:
+        """What this host does with the message after DMARC."""
+        from mailkit.lab.mail import dmarc_handling
+
+        return dmarc_handling.handling(self._incoming.content, self.dmarc, self._incoming.host)
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -65,13 +80,14 @@ class Checked:
 
     ``results`` go into Authentication-Results (RFC 8601 section 2.2), ``fields`` are further header fields to stamp
     on the message, ``refusal`` is the SMTP reply to give instead of 250, ``folder`` the one to lay the message into
-    instead of the inbox ("Junk": quarantine); each may be empty.
+    instead of the inbox ("Junk": quarantine), ``note`` a line for the log; each may be empty.
     """
 
     results: tuple[Result, ...] = ()
     fields: tuple[str, ...] = ()
     refusal: str = ""
     folder: str = ""
+    note: str = ""
 
 
 MessageCheck = Callable[[Incoming, Network, Evidence], Checked]
@@ -122,7 +138,23 @@ def _dkim(incoming: Incoming, net: Network, evidence: Evidence) -> Checked:
     )
 
 
-CHECKS: Mapping[str, MessageCheck] = {"reverse_dns": _reverse_dns, "spf": _spf, "dkim": _dkim}
+def _dmarc(incoming: Incoming, net: Network, evidence: Evidence) -> Checked:
+    """Put what fails into Junk as its domain's policy asks, and refuse it where more than the policy is against it."""
+    from mailkit.dmarc import Policy
+    from mailkit.lab.mail import dmarc_handling
+
+    found, handled = evidence.dmarc, evidence.handling
+    asked = f", p={found.policy}" if found.policy is not None else ""
+    note = f"dmarc={found.result}, header.from={found.domain}{asked}, disposition={handled.disposition}"
+    return Checked(
+        found.said,
+        refusal=dmarc_handling.refusal(found, handled),
+        folder="" if handled.disposition is Policy.NONE else JUNK,
+        note=f"{note} ({found.reason if found.result != 'fail' else handled.reason})",
+    )
+
+
+CHECKS: Mapping[str, MessageCheck] = {"reverse_dns": _reverse_dns, "spf": _spf, "dkim": _dkim, "dmarc": _dmarc}
 
 
 def run(incoming: Incoming, net: Network) -> Checked:
@@ -130,12 +162,13 @@ def run(incoming: Incoming, net: Network) -> Checked:
     evidence = Evidence(incoming, net)
     results: list[Result] = []
     fields: list[str] = []
-    folder = ""
+    folder, notes = "", []
     for name in incoming.host.checks:
         found = CHECKS[name](incoming, net, evidence)
+        notes += [found.note] if found.note else []
         if found.refusal:
-            return found
+            return Checked(refusal=found.refusal, note="; ".join(notes))
         results += found.results
         fields += found.fields
         folder = folder or found.folder
-    return Checked(tuple(results), tuple(fields), folder=folder or INBOX)
+    return Checked(tuple(results), tuple(fields), folder=folder or INBOX, note="; ".join(notes))

@@ -102,6 +102,8 @@ class Decisions:
         judgement: Judgement = await asyncio.get_running_loop().run_in_executor(
             services.verification, receive, incoming, server.is_submission, server.account, services
         )
+        if judgement.note:
+            services.log.note(host.name, queue_id, judgement.note)
         if judgement.refusal:
             services.log.note(host.name, queue_id, f"refused: {judgement.refusal}")
             return judgement.refusal

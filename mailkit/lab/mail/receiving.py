@@ -28,11 +28,15 @@ _MAX_AUTHORS = 10_000  # characters of From lines that are looked through
 
 @dataclass(frozen=True)
 class Judgement:
-    """The message as it goes into the queue and the folder it is for, or the ``refusal`` to give instead of 250."""
+    """The message as it goes into the queue and the folder it is for, or the ``refusal`` to give instead of 250.
+
+    ``note`` is a line for the log, "" when there is nothing to say.
+    """
 
     content: bytes = b""
     folder: str = INBOX
     refusal: str = ""
+    note: str = ""
 
 
 def receive(incoming: Incoming, submission: bool, account: str, services: Services) -> Judgement:
@@ -58,13 +62,13 @@ def receive(incoming: Incoming, submission: bool, account: str, services: Servic
         return Judgement(trace + signed + without_claims(incoming.content, incoming.host.name))
     found = checks.run(incoming, net)
     if found.refusal:
-        return Judgement(refusal=found.refusal)
+        return Judgement(refusal=found.refusal, note=found.note)
     fields = list(found.fields)
     if found.results:
         fields.insert(0, AuthenticationResults(incoming.host.name, found.results).header)
     stamped = "".join(f"{field}\r\n" for field in fields) + _received(incoming, services, net)
     content = stamped.encode("utf-8", "surrogateescape") + without_claims(incoming.content, incoming.host.name)
-    return Judgement(content, found.folder)
+    return Judgement(content, found.folder, note=found.note)
 
 
 def handover(incoming: Incoming, world: World) -> Handover | None:

@@ -1,0 +1,51 @@
+"""What a receiver of the practice internet does with a message after DMARC (RFC 9989 sections 5.4 and 7.4).
+
+Nobody here refuses a message for p=reject alone.  A host that ``may_reject`` (``world.toml``) refuses where the policy
+asks for it *and* the message itself speaks against its author: it comes straight from a stranger, and there is nothing
+of the author's domain in it.  Mail that was forwarded, or went through a mailing list, is only put into Junk.
+"""
+
+from __future__ import annotations
+
+from mailkit import dmarc
+from mailkit.lab.mail.mailboxes import header_of
+from mailkit.lab.world import Host
+from mailkit.message import received
+
+__all__ = ["against", "handling", "refusal"]
+
+# What mailing lists (RFC 2919, RFC 2369), forwarders (RFC 8617) and people who send on (RFC 5322 3.6.6) leave behind.
+_DETOURS = ("List-Id", "List-Post", "List-Unsubscribe", "ARC-Seal", "Resent-From")
+
+
+def against(message: bytes, found: dmarc.Evaluation) -> str:
+    """Return what else speaks against *message*, whose evaluation is *found*, in a sentence; "" when nothing does.
+
+    A signature of the author's domain counts for the message even when it is broken: so looks honest mail that
+    somebody changed on its way.
+    """
+    theirs = [row for row in found.alignment if row.mechanism == "dkim" and _same_organization(row, found)]
+    head = header_of(message)
+    if theirs or received.count(message) or any(name in head for name in _DETOURS):
+        return ""
+    return f"it comes straight from [{found.spf.ip}], with no signature of {found.domain}, not even a broken one"
+
+
+def _same_organization(row: dmarc.Identifier, found: dmarc.Evaluation) -> bool:
+    return row.domain == found.domain or (
+        bool(row.organizational_domain) and row.organizational_domain == found.organizational_domain
+    )
+
+
+def handling(message: bytes, found: dmarc.Evaluation, host: Host) -> dmarc.Handling:
+    """Return what *host* does with *message*, whose evaluation is *found*."""
+    evidence = against(message, found) if host.may_reject else ""
+    testing = found.discovery is not None and found.discovery.testing
+    return dmarc.handle(found.result, found.policy, testing=testing, other_evidence=evidence)
+
+
+def refusal(found: dmarc.Evaluation, handled: dmarc.Handling) -> str:
+    """Return the SMTP reply that *handled* leads to, "" when the message is taken (its code: RFC 7372 section 3.3)."""
+    if handled.disposition is not dmarc.Policy.REJECT:
+        return ""
+    return f"550 5.7.26 DMARC of {found.domain} failed (p={found.policy}): {handled.reason}"

@@ -1,0 +1,223 @@
+"""DMARC in the practice internet: what its receivers do with honest, forged, forwarded and distributed mail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from email import message_from_bytes
+from email.policy import compat32
+
+import pytest
+from support_worlds import OTHER_WORLD
+
+from mailkit import dmarc
+from mailkit.clients import Sent, send
+from mailkit.lab import Lab
+from mailkit.lab.mail.checks import Evidence, Incoming
+from mailkit.lab.mail.mailboxes import Mail
+from mailkit.message.authentication_results import Result, parse
+from mailkit.results import Outcome
+
+HANAKO, TARO, ALICE = "hanako@kaisha.example", "taro@kaisha.example", "alice@bigmail.example"
+HONEST = (
+    b"From: Hanako <hanako@kaisha.example>\r\nTo: Alice <alice@bigmail.example>\r\nSubject: tea\r\n\r\nAt four?\r\n"
+)
+DAY = 86400
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Lab]:
+    with Lab() as practice:
+        yield practice
+
+
+@pytest.fixture
+def lab(running: Lab) -> Lab:
+    running.reset()
+    running._faults._lines.clear()
+    return running
+
+
+def submit(lab: Lab, *recipients: str, content: bytes = HONEST, sender: str = HANAKO) -> Sent:
+    """Hand *content* in at the server that the account *sender* has."""
+    net = replace(lab.network(), timeout=60.0)
+    server, account = f"smtp.{sender.rpartition('@')[2]}", lab.account(sender)
+    return send(server, 587, content, sender=sender, recipients=recipients, net=net, credentials=account, timeout=120)
+
+
+def stranger(lab: Lab, content: bytes, recipient: str = ALICE, *, sender: str = "x@spoof.example") -> Sent:
+    """Hand *content* to the door of the recipient's provider, from a rented machine that spoof.example may use."""
+    lab.lift("cloud")
+    server = {"bigmail.example": "mx1.bigmail.example", "kaisha.example": "mx.kaisha.example"}
+    net = replace(lab.network("cloud"), timeout=60.0)
+    host = server[recipient.rpartition("@")[2]]
+    # bigmail turns away generic reverse names before anything else.
+    lab.publish("77.113.0.203.in-addr.arpa", "PTR", "mail2.spoof.example.")
+    lab.publish("mail2.spoof.example", "A", "203.0.113.77")
+    return send(host, 25, content, sender=sender, recipients=[recipient], net=net)
+
+
+def results(mail: Mail) -> dict[str, Result]:
+    """The results that the last server wrote, by method."""
+    field = message_from_bytes(mail.message, policy=compat32)["Authentication-Results"]
+    read = parse(field)
+    assert read.problems == ()
+    return {result.method: result for result in read.results}
+
+
+def events(lab: Lab) -> str:
+    return "\n".join(entry.event for entry in lab.log)
+
+
+def test_honest_mail_passes(lab: Lab) -> None:
+    submit(lab, ALICE)
+    (mail,) = lab.inbox(ALICE)
+    said = results(mail)
+    assert (said["spf"].result, said["dkim"].result, said["dmarc"].result) == ("pass", "pass", "pass")
+    assert said["dmarc"].value("header.from") == "kaisha.example"
+    assert said["dmarc"].value("policy.dmarc") == "quarantine" and said["dmarc"].reason == ""
+    assert "dmarc=pass, header.from=kaisha.example, p=quarantine, disposition=none" in events(lab)
+    assert not lab.inbox(ALICE, "Junk") and lab.errors == []
+
+
+@pytest.mark.parametrize("recipient", [ALICE, TARO])
+def test_a_forgery_is_quarantined_as_its_domain_asks(lab: Lab, recipient: str) -> None:
+    assert stranger(lab, HONEST, recipient).reply.startswith("250")
+    assert not lab.inbox(recipient)
+    (mail,) = lab.inbox(recipient, "Junk")
+    said = results(mail)
+    assert (said["spf"].result, said["dmarc"].result) == ("pass", "fail")
+    assert "spoof.example" in said["dmarc"].reason
+    assert "dmarc=fail, header.from=kaisha.example, p=quarantine, disposition=quarantine" in events(lab)
+    assert "delivered to mailbox, folder Junk" in events(lab)
+
+
+def test_no_policy_and_none_ask_for_nothing(lab: Lab) -> None:
+    stranger(lab, HONEST.replace(b"kaisha.example", b"sender.example"))
+    lab.publish("_dmarc.kaisha.example", "TXT", "v=DMARC1; p=none")
+    stranger(lab, HONEST)
+    assert [results(mail)["dmarc"].result for mail in lab.inbox(ALICE)] == ["none", "fail"]
+
+
+def rejecting(lab: Lab, tags: str = "") -> None:
+    lab.publish("_dmarc.kaisha.example", "TXT", f"v=DMARC1; p=reject; {tags}rua=mailto:dmarc-reports@kaisha.example")
+
+
+def test_a_forgery_is_refused_where_more_than_the_policy_is_against_it(lab: Lab) -> None:
+    rejecting(lab)
+    sent = stranger(lab, HONEST)
+    assert sent.outcome is Outcome.REJECTED
+    assert sent.reply.startswith("550 5.7.26 DMARC of kaisha.example failed (p=reject): ")
+    assert "straight from [203.0.113.77]" in sent.reply
+    assert f"refused: {sent.reply}"[:200] in events(lab)
+    assert not lab.inbox(ALICE) and not lab.inbox(ALICE, "Junk")
+
+
+SIGNATURE = (
+    b"DKIM-Signature: v=1; a=rsa-sha256; d=kaisha.example; s=s2026; h=From:Subject;\r\n"
+    b"\tbh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"List-Id: <tea.list.example>\r\n",
+        b"ARC-Seal: i=1; a=rsa-sha256; cv=none; d=list.example; s=x; b=AAAA\r\n",
+        b"Received: from office.kaisha.example by mail.forward.example; Tue, 24 Nov 2026 00:00:00 +0000\r\n",
+        SIGNATURE,
+    ],
+)
+def test_what_may_have_come_a_long_way_round_is_not_refused(lab: Lab, before: bytes) -> None:
+    """RFC 9989 section 7.4: p=reject alone is carried out as quarantine."""
+    rejecting(lab)
+    assert stranger(lab, before + HONEST).reply.startswith("250")
+    (mail,) = lab.inbox(ALICE, "Junk")
+    assert results(mail)["dmarc"].value("policy.dmarc") == "reject"
+    assert "p=reject alone must not reject" in events(lab)
+
+
+def test_a_receiver_that_does_not_reject_quarantines(lab: Lab) -> None:
+    rejecting(lab)
+    assert stranger(lab, HONEST, TARO).reply.startswith("250")
+    assert len(lab.inbox(TARO, "Junk")) == 1
+
+
+def test_a_test_policy_is_one_level_lower(lab: Lab) -> None:
+    rejecting(lab, "t=y; ")
+    assert stranger(lab, HONEST).reply.startswith("250")
+    (mail,) = lab.inbox(ALICE, "Junk")
+    assert results(mail)["dmarc"].value("policy.dmarc") == "quarantine"
+
+
+def test_a_parked_domain_is_refused(lab: Lab) -> None:
+    sent = stranger(lab, HONEST.replace(b"kaisha.example", b"example.com"))
+    assert sent.reply.startswith("550 5.7.26 DMARC of example.com failed")
+
+
+@pytest.mark.parametrize("fault", ["servfail", "silence"])
+def test_a_dns_that_fails_never_refuses(lab: Lab, fault: str) -> None:
+    rejecting(lab)
+    lab.resolver.fault("_dmarc.kaisha.example", fault)
+    assert stranger(lab, HONEST).reply.startswith("250")
+    (mail,) = lab.inbox(ALICE)
+    assert results(mail)["dmarc"].result == "temperror"
+    lab.reset()
+
+
+@pytest.mark.parametrize("author", [b"", b"From:\r\n", b"From: a@kaisha.example\r\nFrom: b@spoof.example\r\n"])
+def test_mail_whose_author_cannot_be_told_is_junk(lab: Lab, author: bytes) -> None:
+    stranger(lab, author + b"Subject: hello\r\n\r\nHello.\r\n")
+    (mail,) = lab.inbox(ALICE, "Junk")
+    assert results(mail)["dmarc"].result == "permerror"
+
+
+def test_a_claim_in_the_receivers_name_is_taken_away(lab: Lab) -> None:
+    claim = b"Authentication-Results: mx1.bigmail.example; dmarc=pass header.from=kaisha.example\r\n"
+    stranger(lab, claim + HONEST)
+    (mail,) = lab.inbox(ALICE, "Junk")
+    fields = message_from_bytes(mail.message, policy=compat32).get_all("Authentication-Results", [])
+    assert len(fields) == 1 and "dmarc=pass" not in fields[0]
+
+
+def test_a_bounce_passes_by_the_name_in_ehlo(lab: Lab) -> None:
+    """A bounce has no sender: SPF, and DMARC with it, goes by HELO (RFC 9989 section 4.4.2)."""
+    submit(lab, HANAKO, content=HONEST.replace(HANAKO.encode(), ALICE.encode()), sender=ALICE)
+    lab.publish("kaisha.example", "MX", "10 mx1.bigmail.example.")
+    submit(lab, "nobody@kaisha.example", content=HONEST.replace(HANAKO.encode(), ALICE.encode()), sender=ALICE)
+    (report,) = lab.inbox(ALICE)
+    assert report.envelope_sender == "<>" and results(report)["dmarc"].result == "pass"
+
+
+def test_spf_and_dkim_are_not_evaluated_twice(lab: Lab) -> None:
+    host = lab.world.hosts["mx1.bigmail.example"]
+    incoming = Incoming(host, "Q1", "192.0.2.58", "smtp.kaisha.example", HANAKO, (ALICE,), HONEST, "ESMTP")
+    evidence = Evidence(incoming, lab.network())
+    assert evidence.dmarc.result == "pass"
+    assert evidence.dmarc.spf is evidence.spf and evidence.dmarc.dkim is evidence.dkim
+
+
+def test_what_is_concluded_is_what_evaluate_finds(lab: Lab) -> None:
+    net = replace(lab.network(), timeout=60.0, local_hostname="mx1.bigmail.example")
+    host = lab.world.hosts["mx1.bigmail.example"]
+    for client, sender in (("192.0.2.58", HANAKO), ("203.0.113.77", "x@spoof.example"), ("203.0.113.77", HANAKO)):
+        incoming = Incoming(host, "Q1", client, "c.example", sender, (ALICE,), HONEST, "ESMTP")
+        assert Evidence(incoming, net).dmarc == dmarc.evaluate(HONEST, client, sender, "c.example", net=net)
+
+
+@pytest.fixture(scope="module")
+def other() -> Iterator[Lab]:
+    with Lab(OTHER_WORLD) as running:
+        yield running
+
+
+def test_the_other_world_checks_too(other: Lab) -> None:
+    erika, otto = "erika@firma.example", "otto@post.example"
+    letter = b"From: erika@firma.example\r\nSubject: tea\r\n\r\nAt four?\r\n"
+    net = replace(other.network(), timeout=60.0)
+    account = other.account(erika)
+    send("submit.firma.example", 587, letter, sender=erika, recipients=[otto], net=net, credentials=account)
+    (mail,) = other.inbox(otto)
+    assert results(mail)["dmarc"].result == "pass"
+    sent = send("in.post.example", 25, letter, sender="anna@brief.example", recipients=[otto], net=net)
+    assert sent.reply.startswith("550 5.7.26 DMARC of firma.example failed (p=reject)")
