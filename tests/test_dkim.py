@@ -216,8 +216,17 @@ def test_signing_puts_one_field_on_top_and_changes_nothing_else():
     assert head.count(b"\n") == head.count(b"\r\n")
 
 
-def test_from_is_oversigned_by_default():
-    assert b"h=From:To:Subject:Date:Message-ID:From;" in signed().replace(b"\r\n ", b"")
+def test_what_a_reader_is_shown_is_oversigned_by_default(net):
+    names = b"h=From:To:Subject:Date:Message-ID:From:To:Cc:Subject:Reply-To:Date;"
+    assert names in signed().replace(b"\r\n ", b"")
+    for name in dkim.OVERSIGNED_HEADERS:  # there or not, none of them can be added, on top or at the bottom
+        line = f"{name}: somebody@else.example\r\n".encode()
+        for forged in (line + signed(), signed().replace(b"\r\n\r\n", b"\r\n" + line + b"\r\n", 1)):
+            assert only(dkim.verify(forged, net=net)).result == "fail"
+
+
+def test_the_headers_asked_for_are_signed_and_no_others():
+    assert b"h=From:To;" in signed(headers=["From", "To"]).replace(b"\r\n ", b"")
 
 
 def test_every_pair_of_canonicalizations_and_both_algorithms_verify(net):
@@ -305,7 +314,8 @@ def test_a_row_says_what_was_signed(net):
     row = only(dkim.verify(signed(expires_after=timedelta(days=7)), net=net))
     assert (row.domain, row.selector, row.algorithm, row.result) == (DOMAIN, "sel", "rsa-sha256", "pass")
     assert (row.identity, row.key_bits, row.testing, row.body_length) == (f"@{DOMAIN}", 2048, False, None)
-    assert row.signed_headers == ("from", "to", "subject", "date", "message-id", "from")
+    assert row.signed_headers[:5] == ("from", "to", "subject", "date", "message-id")
+    assert row.signed_headers[5:] == ("from", "to", "cc", "subject", "reply-to", "date")
     assert (row.signed_at, row.expires_at) == (NOW, NOW + timedelta(days=7))
 
 
@@ -758,6 +768,12 @@ def test_anatomy_shows_what_is_covered():
 def test_anatomy_of_a_second_from_added_above():
     parts = dkim.anatomy(b"From: evil@example.org\r\n" + signed(headers=["From"])).where(name="From")
     assert [str(part.coverage) for part in parts] == ["unsigned", "signed"]
+
+
+def test_anatomy_shows_a_folded_field_as_one_line():
+    message = MESSAGE.replace(b"Subject: Minutes", b"Subject: Minutes\r\n\tof the\r\n meeting\tof")
+    (part,) = dkim.anatomy(message).where(name="Subject")
+    assert part.content.startswith("Minutes of the meeting\\tof")
 
 
 def test_anatomy_takes_one_of_several_signatures():

@@ -218,19 +218,24 @@ def texts(picture: figures.Picture) -> list[str]:
     return [text.get_text() for text in picture.figure.axes[0].texts]
 
 
-def test_edits_shows_every_result_in_words() -> None:
+def test_side_by_side_shows_every_result_in_words() -> None:
     results = {("a word changed", "simple/simple"): "fail", ("nothing", "relaxed/relaxed"): AuthResult.PASS}
-    picture = figures.edits(results)
+    picture = figures.side_by_side(results, title="Which edits does it survive?")
     assert texts(picture).count("✗ fail") == texts(picture).count("✓ pass") == 1
     assert sum("not tried" in text for text in texts(picture)) == 2
     assert "nothing, relaxed/relaxed: pass" in picture.alt.splitlines()
+    assert picture.alt.startswith("Which edits does it survive?\n")
     assert picture.png()[:4] == b"\x89PNG"
 
 
-def test_edits_refuses_what_is_no_result() -> None:
+def test_side_by_side_of_nothing() -> None:
+    assert "No cases." in texts(figures.side_by_side({}, title="Nothing"))
+
+
+def test_side_by_side_refuses_what_is_no_result() -> None:
     for word in ("splendid", "softfail"):  # the second is a result, but of SPF
         with pytest.raises(ValueError, match=word):
-            figures.edits({("a", "b"): word})
+            figures.side_by_side({("a", "b"): word}, title="x")
 
 
 def test_key_sizes_stand_in_order_on_the_scale(net: Network) -> None:

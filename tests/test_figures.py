@@ -169,12 +169,14 @@ def matrices() -> dict[str, style.Picture]:
         "doors": capabilities.matrix(Rows(smtp_auth_lesson.Door, [door] * 20), title="Doors"),
         "tls": tls.matrix(Rows(tls_lesson.Scan, [scan_row] * 20)),
         "leaks": tls.who_leaks(trials),
-        "edits": dkim.edits({("e" * 200, "relaxed/relaxed"): "permerror", ("e" * 200, "simple/simple"): "temperror"}),
+        "signatures": dkim.side_by_side(
+            {("e" * 200, "s" * 200): "permerror", ("e" * 200, "simple/simple"): "temperror"}, title="T" * 200
+        ),
         "spf": spf.matrix(checks, names={"2001:db8::1": "n" * 200}),
     }
 
 
-@pytest.mark.parametrize("name", ["Ports", "Talk", "World", "ports", "doors", "tls", "leaks", "edits", "spf"])
+@pytest.mark.parametrize("name", ["Ports", "Talk", "World", "ports", "doors", "tls", "leaks", "signatures", "spf"])
 def test_everything_is_large_enough_and_stays_on_the_sheet(name: str) -> None:
     first = ("Ports", "Talk", "World")
     picture = one_of_each()[first.index(name)] if name in first else matrices()[name]

@@ -10,7 +10,7 @@ from mailkit.dkim.findings import findings
 from mailkit.dkim.keypair import KeyPair, WebForm, generate
 from mailkit.dkim.keys import Key, key
 from mailkit.dkim.selector_search import SelectorTrial, Trial, selectors
-from mailkit.dkim.signer import DEFAULT_HEADERS, sign
+from mailkit.dkim.signer import DEFAULT_HEADERS, OVERSIGNED_HEADERS, sign
 from mailkit.dkim.survey import in_words, survey
 from mailkit.dkim.verification import Verification
 from mailkit.dkim.verifier import MAX_SIGNATURES, verify
@@ -18,6 +18,7 @@ from mailkit.dkim.verifier import MAX_SIGNATURES, verify
 __all__ = [
     "DEFAULT_HEADERS",
     "MAX_SIGNATURES",
+    "OVERSIGNED_HEADERS",
     "Coverage",
     "Key",
     "KeyPair",

@@ -93,7 +93,8 @@ def _parts(message: Message, own: Field | None, signature: Signature | None, not
 
 
 def _field_part(field: Field, coverage: Coverage, note: str) -> Part:
-    content = visible(field.value.replace(b"\r\n", b"").decode(errors="replace").strip(), 120)
+    unfolded = field.value.replace(b"\r\n\t", b" ").replace(b"\r\n", b"")  # a tab that only continues a line
+    content = visible(unfolded.decode(errors="replace").strip(), 120)
     octets = len(field.name) + 1 + len(field.value)
     return Part("header", visible(field.name.decode().strip(), 80), coverage, content, octets, note)
 

@@ -23,7 +23,7 @@ from mailkit.dkim.records import PublicKey, is_right
 from mailkit.dkim.signature import signed_data
 from mailkit.message.fields import Field, Message, parse, select
 
-__all__ = ["DEFAULT_HEADERS", "sign"]
+__all__ = ["DEFAULT_HEADERS", "OVERSIGNED_HEADERS", "sign"]
 
 # RFC 6376 section 5.4.1, and the two fields that RFC 8058 section 4 wants signed for one-click unsubscribing.
 DEFAULT_HEADERS = (
@@ -33,6 +33,10 @@ DEFAULT_HEADERS = (
     *("List-Owner", "List-Archive", "Resent-Date", "Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc"),
     "Resent-Message-ID",
 )
+
+# What a reader is shown, and where an answer goes.  Many programs show the topmost of two fields, a signature covers
+# the lowest: so each of these is named once more than it occurs (sections 5.4.2 and 8.15).
+OVERSIGNED_HEADERS = ("From", "To", "Cc", "Subject", "Reply-To", "Date")
 
 _SIGNED = {name.lower().encode(): name for name in DEFAULT_HEADERS}
 _CANONICALIZATIONS = tuple(f"{header}/{body}" for header in ("relaxed", "simple") for body in ("relaxed", "simple"))
@@ -56,12 +60,11 @@ def sign(
 
     *key* is a private key as PEM text, or a KeyPair; its type decides the algorithm.  *headers* are the names to
     sign: one named more often than it occurs is oversigned, so that no further one can be added (RFC 6376 section
-    8.15).  By default every field of DEFAULT_HEADERS that the message has is signed, and From is oversigned; Subject,
-    To, Cc, Reply-To, Date and Content-Type are worth it too, since many programs show the topmost of two fields.
-    *canonicalization* is header/body.  *body_length* (l=) signs only that many octets of the body, which is
-    dangerous (section 8.2).  *now*, by default this machine's clock, is the time written into the signature (t=),
-    *expires_after* how long it holds (x=); verifiers may ignore that, and it is no defence against replay (section
-    3.5).
+    8.15).  By default every field of DEFAULT_HEADERS that the message has is signed, and those of OVERSIGNED_HEADERS
+    are oversigned, whether it has them or not.  *canonicalization* is header/body.  *body_length* (l=) signs only that
+    many octets of the body, which is dangerous (section 8.2).  *now*, by default this machine's clock, is the time
+    written into the signature (t=), *expires_after* how long it holds (x=); verifiers may ignore that, and it is no
+    defence against replay (section 3.5).
 
     Raises ValueError or TypeError with a sentence that says what to pass.
     """
@@ -128,7 +131,7 @@ def _names(message: Message, headers: Sequence[str] | None) -> list[str]:
     if not any(field.key == b"from" for field in message.fields):
         raise ValueError("the message has no From field, and every signature must cover it (RFC 6376 section 5.4)")
     if headers is None:
-        return [*(_SIGNED[field.key] for field in message.fields if field.key in _SIGNED), "From"]
+        return [*(_SIGNED[field.key] for field in message.fields if field.key in _SIGNED), *OVERSIGNED_HEADERS]
     if isinstance(headers, (str, bytes)):
         raise TypeError("headers is a list of names: headers=['From', 'To', 'Subject']")
     names = list(headers)

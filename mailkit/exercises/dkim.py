@@ -8,19 +8,52 @@ from mailkit.dkim.records import KeyRecordProblem, parse_record
 from mailkit.exercises.checkers import choice, number, results_of, text
 from mailkit.exercises.core import Prediction, Question
 
-__all__ = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "q1", "q2", "q3", "q4", "q5"]
+__all__ = [
+    "p1",
+    "p2",
+    "p3",
+    "p4",
+    "p5",
+    "p6",
+    "p7",
+    "p8",
+    "p9",
+    "p10",
+    "p11",
+    "p12",
+    "q1",
+    "q2",
+    "q3",
+    "q4",
+    "q5",
+    "q6",
+]
 
 _YES_NO = ("yes", "no")
-_SURVIVORS = ("0", "1", "2", "3", "4")
+_RESULTS = ("pass", "fail", "none")
+_EDITS = tuple(str(number) for number in range(5))
+_FIELDS = tuple(str(number) for number in range(7))
 
 p1 = Prediction("Which header field will the signature leave out?", choices=("From", "Subject", "Date", "Received"))
-p2 = Prediction("How many of the four edits does simple/simple survive?", choices=_SURVIVORS)
-p3 = Prediction("How many of the four edits does relaxed/relaxed survive?", choices=_SURVIVORS)
-p4 = Prediction("A second Subject is put on top. Does the signature still fit?", choices=_YES_NO)
-p5 = Prediction("Signed with the note's key: which result does the receiver reach?", choices=("pass", "fail", "none"))
-p6 = Prediction("The key was withdrawn a moment ago. Does the letter still verify?", choices=_YES_NO)
-p7 = Prediction("After the mailing list: does the author's signature still fit?", choices=_YES_NO)
-p8 = Prediction("From: the president; signed by the service. The result?", choices=("pass", "fail", "none"))
+p2 = Prediction(
+    "One word of the body was changed: which value of the signature no longer fits?",
+    choices=("bh", "b", "both"),
+    also={"bh": ("bh=", "the body hash"), "b": ("b=", "the signature"), "both": ("bh and b", "both of them")},
+)
+p3 = Prediction("How many of the four edits does simple/simple survive?", choices=_EDITS)
+p4 = Prediction("How many of the four edits does relaxed/relaxed survive?", choices=_EDITS)
+p5 = Prediction(
+    "Six fields, one at a time, are put on top. How many of the six does the signature survive?",
+    choices=_FIELDS,
+    also={"6": ("six", "all", "all six"), "5": ("five",)},
+)
+p6 = Prediction("Signed with the key of 2020: which result does the receiver reach?", choices=_RESULTS)
+p7 = Prediction("Which is the shortest of the keys that a verifier may accept?", choices=("512", "1024", "2048"))
+p8 = Prediction("The key was withdrawn a moment ago. Does the letter still verify?", choices=_YES_NO)
+p9 = Prediction("The new key was published a moment ago. Does a letter signed with it verify?", choices=_YES_NO)
+p10 = Prediction("After the mailing list: does the author's signature still fit?", choices=_YES_NO)
+p11 = Prediction("From: the president; signed by the service. The result?", choices=_RESULTS)
+p12 = Prediction("The copy of a signed message, sent on by a stranger: the result?", choices=_RESULTS)
 
 q1 = Question(
     "Which statement does the header prove? Choose A, B or C.",
@@ -51,13 +84,14 @@ q2 = Question(
 )
 
 q3 = Question(
-    "A message has two Reply-To fields, one more than RFC 5322 section 3.6 allows. How often must h= name Reply-To "
-    "to forbid a third?",
+    "A message has two Reply-To fields, one more than RFC 5322 section 3.6 allows. How often must h= name Reply-To, "
+    "so that no third can be added?",
     number(3, reasons={1: "One mention covers one field, the lowest.", 2: "That covers the two, and allows a third."}),
     hints=("Each mention covers one field, from the bottom upwards.", "The last mention must find nothing."),
-    explanation="Two mentions cover the two fields; the third covers the absence of another (RFC 6376 section 5.4.2).",
+    explanation="Two mentions cover the two fields; the third covers the absence of another (RFC 6376 section 5.4.2). "
+    "The message stays malformed: a signer may also refuse it.",
     right=(3, "3"),
-    wrong=(1, 2, 4, "many"),
+    wrong=(0, 1, 2, 4, "many", "two"),
 )
 
 
@@ -109,4 +143,19 @@ q5 = Question(
     explanation="An empty `p=` says: there was a key, and it no longer counts. Verifiers answer with permerror.",
     right=("v=DKIM1; p=", "v=DKIM1; k=rsa; p=;", "p="),
     wrong=("v=DKIM1", "v=DKIM1; p=OC5XWq1EZ29jCbWUwi+rfkQpEMT4tDguOx01IBaXyDc=; k=ed25519", "revoked", 5),
+)
+
+q6 = Question(
+    "When may the record of the old selector go? Choose A, B or C.",
+    choice(
+        "C",
+        {
+            "A": "Letters signed with the old key a minute ago are still in queues.",
+            "B": "The TTL says how long caches keep the old record, not how long letters are under way.",
+        },
+    ),
+    hints=("Who still needs the record, once nobody signs with the key?", "How long does a server try to deliver?"),
+    explanation="A letter needs the record until the last server has verified it, and queues hold letters for days.",
+    right=("C", "c", "c."),
+    wrong=("A", "B", "D", "five minutes", 3),
 )

@@ -1,4 +1,4 @@
-"""DKIM in pictures: what a signature covers, which edits it survives, and how strong keys are."""
+"""DKIM in pictures: what a signature covers, what became of signatures side by side, and how strong keys are."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mailkit.figures.style import (
 )
 from mailkit.results import AuthResult, Verdict
 
-__all__ = ["anatomy", "edits", "key_sizes"]
+__all__ = ["anatomy", "key_sizes", "side_by_side"]
 
 # Mark, colour and meaning of each kind of coverage.
 _KINDS = {
@@ -92,26 +92,27 @@ def _alt(parts: Sequence[Part], title: str) -> str:
     return "\n".join([title, *(fitted(line) for line in lines)])
 
 
-_EDITS, _COLUMN = 4.5, 1.9  # inches: the names of edits, and a column of results
+_CASES, _COLUMN = 4.5, 1.9  # inches: the names of the cases, and a column of results
 
 
-def edits(results: Mapping[tuple[str, str], str], *, title: str = "Which edits does the signature survive?") -> Picture:
-    """Return what became of a signature after each edit (rows) in each canonicalization (columns).
+def side_by_side(results: Mapping[tuple[str, str], str], *, title: str) -> Picture:
+    """Return what became of several signatures (columns) in each of several cases (rows).
 
-    *results* maps (edit, canonicalization) to a result such as "pass"; a pair that is missing was not tried.  Raises
-    ValueError for what is no DKIM result.
+    *results* maps (case, signature) to a result such as "pass": cases are edits, added fields or moments, signatures
+    are named by what tells them apart.  A pair that is missing was not tried.  Raises ValueError for what is no DKIM
+    result.
     """
     verdicts = {key: _verdict(result) for key, result in results.items()}
     rows, columns = (list(dict.fromkeys(key[place] for key in results)) for place in (0, 1))
     lines = []
-    for edit in rows:
+    for case in rows:
         cells = [
-            Cell(str(results.get((edit, c), "not tried")), str(verdicts.get((edit, c), "not_run"))) for c in columns
+            Cell(str(results.get((case, c), "not tried")), str(verdicts.get((case, c), "not_run"))) for c in columns
         ]
-        said = "\n".join(f"{fitted(edit)}, {fitted(c)}: {cell.text}" for c, cell in zip(columns, cells))
-        lines.append(Row(edit, "", cells, said))
+        said = "\n".join(f"{fitted(case)}, {fitted(c)}: {cell.text}" for c, cell in zip(columns, cells))
+        lines.append(Row(case, "", cells, said))
     heads = [Column(name) for name in columns]
-    return grid([Block(lines)], heads, {}, title=title, said=title, names=_EDITS, widest=_COLUMN, nothing="No edits.")
+    return grid([Block(lines)], heads, {}, title=title, said=title, names=_CASES, widest=_COLUMN, nothing="No cases.")
 
 
 def _verdict(result: str) -> Verdict:
