@@ -27,8 +27,9 @@ from mailkit.lab.mail import auth, checks, servers, services
 from mailkit.lab.mail.checks import CHECKS, Checked, Evidence, Incoming
 from mailkit.lab.mail.delivery import Item
 from mailkit.lab.mail.mailboxes import Mailboxes, header_of
+from mailkit.lab.mail.routing import judge
 from mailkit.message import received
-from mailkit.results import Outcome
+from mailkit.results import Outcome, Stage
 
 HANAKO, TARO = "hanako@kaisha.example", "taro@kaisha.example"
 LETTER = b"From: hanako@kaisha.example\r\nSubject: greetings\r\n\r\nHello.\r\n"
@@ -125,6 +126,42 @@ def test_an_address_that_cannot_be_sent_on_comes_back(lab: Lab, recipient: str) 
     (report,) = lab.inbox(HANAKO)
     assert "multipart/report" in str(report.fields("Content-Type"))
     assert "status=bounced" in events(lab)
+
+
+async def plain_server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A mail server of the old kind: it takes what it gets, and offers no extension at all."""
+    replies = {b"DATA": b"354 Go ahead", b"QUIT": b"221 Bye"}
+    writer.write(b"220 mx1.bigmail.example ESMTP\r\n")
+    while line := await reader.readline():
+        verb = line.strip().upper()
+        writer.write(replies.get(verb, b"250 Ok") + b"\r\n")
+        if verb == b"DATA":
+            await reader.readuntil(b"\r\n.\r\n")
+            writer.write(b"250 Ok\r\n")
+
+
+@pytest.mark.parametrize("recipient", ["太郎@bigmail.example", "alice@bigmail.example"])
+def test_without_smtputf8_an_address_that_needs_it_comes_back_at_once(lab: Lab, recipient: str) -> None:
+    """RFC 6531 section 3.2: rejected, not kept for five days; section 3.5 has the code."""
+    servers = [(lab.network().addresses(f"mx{number}.bigmail.example")[0], 25) for number in (1, 2)]
+    before = dict(lab.router.listeners)
+    with listening(lab, plain_server) as port:
+        try:
+            lab.router.listeners.update(dict.fromkeys(servers, port))
+            submit(lab, recipient)
+            lab.settle()
+        finally:
+            lab.router.listeners.update({server: before[server] for server in servers})
+    if recipient.isascii():
+        assert "status=sent (250 Ok)" in events(lab) and not lab.inbox(HANAKO)
+        return
+    assert "dsn=5.6.7, status=bounced (mx1.bigmail.example: an address is not ASCII" in events(lab)
+    assert [mail.envelope_sender for mail in lab.inbox(HANAKO)] == ["<>"] and lab._queue.waiting() == []
+    assert lab.errors == []
+
+
+def test_a_server_that_answers_mail_with_nonsense_is_asked_again() -> None:
+    assert judge("mx", Sent(Outcome.REJECTED, Stage.MAIL, "354 Go ahead", False)).status == "4.4.1"
 
 
 def test_a_fault_in_a_delivery_defers_and_is_noted(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mailkit.clients import Sent
 from mailkit.network import Network, Status
-from mailkit.results import Outcome
+from mailkit.results import Outcome, Stage
 
 __all__ = ["Delivery", "judge", "mail_exchangers"]
 
@@ -57,6 +57,9 @@ def judge(target: str, sent: Sent) -> Delivery:
         enhanced = re.match(r"\d{3}[ -]([45]\.\d{1,3}\.\d{1,3})", sent.reply)
         status = enhanced.group(1) if enhanced else f"{sent.reply[0]}.0.0"
         return Delivery(status, f"{sent.reply} (said {target})")
+    if sent.outcome is Outcome.REJECTED and sent.stage is Stage.MAIL and sent.reply.startswith("2"):
+        # Its last word was yes: it was not asked, since it does not offer SMTPUTF8 (RFC 6531 sections 3.2 and 3.5).
+        return Delivery("5.6.7", f"{target}: {sent.reason}")
     if sent.outcome is Outcome.DNS_FAILURE:
         return Delivery("4.4.3", f"no address for {target}")
     if sent.maybe_taken:  # RFC 1047: between the final dot and the reply nobody knows who has the message
