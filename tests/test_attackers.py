@@ -13,8 +13,8 @@ from mailkit.clients import SMTP, send
 from mailkit.lab import Lab
 from mailkit.lab.attacks.attackers import KINDS, VICTIM, Attacker, attack
 from mailkit.lab.attacks.careless import BufferingClient, Trial, deaf_server, greet_inside, submit, trials
-from mailkit.results import Outcome, Rows, Stage
-from mailkit.smtp_auth import encode
+from mailkit.results import Outcome, Rows, Stage, Verdict
+from mailkit.smtp_auth import encode, login
 
 SERVER = "smtp.kaisha.example"
 MESSAGE = b"From: hanako@kaisha.example\r\nTo: taro@kaisha.example\r\nSubject: hello\r\n\r\nhello\r\n"
@@ -123,6 +123,20 @@ def test_his_certificate_is_what_a_scan_sees(lab: Lab) -> None:
         )
         assert tls.scan(SERVER, 465, net=net).trusted is True
     assert tls.scan(SERVER, 587, net=net).trusted is True, "he has gone"
+
+
+@pytest.mark.parametrize("port", [465, 587])
+def test_a_name_in_the_common_name_only_gets_no_password(port: int, lab: Lab) -> None:
+    """RFC 9525 section 2: only subjectAltName counts, whoever signed it."""
+    host, net = "common-name.mistakes.example", lab.network()
+    account = lab.account("carol@mistakes.example")
+    tried = login(host, port, account.user, password=account.password, net=net)
+    assert (tried.outcome, tried.mechanism) == (Outcome.TLS_FAILURE, "")
+    assert not any("AUTH PLAIN" in line.text for line in tried.dialogue)
+    seen = tls.scan(host, port, net=net)
+    assert (seen.names, seen.name_ok, seen.trusted) == ((), False, True)
+    assert [certificate.subject for certificate in seen.chain] == [f"CN={host}"]
+    assert [found.verdict for found in tls.judge(seen) if found.check == "certificate"] == [Verdict.FAIL]
 
 
 def test_he_sits_in_one_place_only(lab: Lab) -> None:

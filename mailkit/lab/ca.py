@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from mailkit.lab.world import World, load
+from mailkit.lab.world import CERTIFICATES, World, load
 
 __all__ = ["issue", "make"]
 
@@ -86,18 +86,20 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
 def issue(world: World, host: str, kind: str) -> bytes:
     """Return a new key and certificate for the name *host* as PEM.
 
-    *kind* is "good", "expired", "wrong_name" (good, but for another name) or "self_signed"; another is a ValueError.
+    *kind* is "good", "expired", "wrong_name" (good, but for another name), "self_signed" or "common_name" (good, but
+    the name stands in the subject's common name only); another is a ValueError.
     """
     signer, root = _authority(world)
     key = ec.generate_private_key(ec.SECP256R1())
-    if kind not in ("good", "expired", "wrong_name", "self_signed"):
+    if kind not in CERTIFICATES:
         raise ValueError(f"{host}: there is no certificate of kind {kind!r}")
     name = f"other.{host}" if kind == "wrong_name" else host
     issuer = name if kind == "self_signed" else root.subject.rfc4514_string().removeprefix("CN=")
+    builder = _builder(name, issuer, key, _EXPIRED if kind == "expired" else _VALID)
+    if kind != "common_name":
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
     certificate = (
-        _builder(name, issuer, key, _EXPIRED if kind == "expired" else _VALID)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

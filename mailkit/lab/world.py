@@ -17,7 +17,7 @@ from mailkit.datasets import DATA
 __all__ = ["CERTIFICATES", "MECHANISMS", "PRACTICE", "Action", "Host", "Rule", "VantagePoint", "World", "load"]
 
 PRACTICE = DATA / "lab"
-CERTIFICATES = ("good", "expired", "wrong_name", "self_signed")
+CERTIFICATES = ("good", "expired", "wrong_name", "self_signed", "common_name")
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256")  # of SMTP AUTH
 
 
