@@ -13,6 +13,7 @@ from support_worlds import OTHER_WORLD
 from mailkit import dmarc
 from mailkit.clients import Sent, send
 from mailkit.lab import Lab
+from mailkit.lab.attacks import spoofing
 from mailkit.lab.mail.checks import Evidence, Incoming
 from mailkit.lab.mail.mailboxes import Mail
 from mailkit.message.authentication_results import Result, parse
@@ -203,6 +204,43 @@ def test_what_is_concluded_is_what_evaluate_finds(lab: Lab) -> None:
     for client, sender in (("192.0.2.58", HANAKO), ("203.0.113.77", "x@spoof.example"), ("203.0.113.77", HANAKO)):
         incoming = Incoming(host, "Q1", client, "c.example", sender, (ALICE,), HONEST, "ESMTP")
         assert Evidence(incoming, net).dmarc == dmarc.evaluate(HONEST, client, sender, "c.example", net=net)
+
+
+# The spoofer.
+
+FOOLED = {"display name": "INBOX", "lookalike": "INBOX"}  # DMARC speaks of domains, not of what looks like one
+NOBODY = {"two fields", "space before colon", "encoded", "group", "no author"}
+CAREFUL = {"forged list", "forged trace", "forged signature"}  # what may have come a long way round
+
+
+@pytest.mark.parametrize("policy", ["none", "quarantine", "reject"])
+def test_every_trick_of_the_spoofer(lab: Lab, policy: str) -> None:
+    lab.publish("_dmarc.kaisha.example", "TXT", f"v=DMARC1; p={policy}; rua=mailto:dmarc-reports@kaisha.example")
+    expected = {"none": "INBOX", "quarantine": "Junk", "reject": "refused"}[policy]
+    rows = spoofing.campaign(lab)
+    assert [row.trick for row in rows] == list(spoofing.TRICKS)
+    for row in rows:
+        junk = row.trick in NOBODY or (row.trick in CAREFUL and policy == "reject")
+        assert row.fate == FOOLED.get(row.trick, "Junk" if junk else expected), row
+        if row.fate != "refused":
+            assert ("permerror" in row.dmarc) == (row.trick in NOBODY), row
+            assert ("fail" in row.dmarc) == (row.trick not in {*NOBODY, *FOOLED}), row
+    assert lab.errors == []
+
+
+def test_all_of_the_spoofers_own_is_in_order(lab: Lab) -> None:
+    spoofed = spoofing.spoof(lab)
+    assert (spoofed.spf, spoofed.dkim, spoofed.dmarc, spoofed.fate) == ("pass", "pass", "fail", "Junk")
+    assert spoofed.mail is not None and results(spoofed.mail)["iprev"].result == "pass"
+    assert "the From line is of kaisha.example" in spoofed.reason
+    with pytest.raises(ValueError, match="no trick 'magic'; there are plain"):
+        spoofing.spoof(lab, "magic")
+    with pytest.raises(ValueError, match="an address is a text"):
+        spoofing.spoof(lab, author="kaisha.example")
+    with pytest.raises(ValueError, match=r"no host 'x\.example'"):
+        spoofing.spoof(lab, host="x.example")
+    with pytest.raises(ValueError, match="nobody takes mail"):
+        spoofing.spoof(lab, recipient="x@example.com")
 
 
 @pytest.fixture(scope="module")

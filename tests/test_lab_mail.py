@@ -280,6 +280,15 @@ def test_a_forged_trace_does_not_make_a_letter_a_repetition(lab: Lab) -> None:
     assert len(lab.inbox(TARO)) == 2
 
 
+def test_a_trace_without_an_identifier_names_no_message(lab: Lab) -> None:
+    """Any two letters with such a trace would be one and the same."""
+    net = lab.host_network("mail.spoof.example")
+    trace = b"Received: from x by mail.spoof.example; Tue, 24 Nov 2026 00:00:00 +0000\r\n"
+    for _ in range(2):
+        send("mx.kaisha.example", 25, trace + STRANGERS, sender="", recipients=[TARO], net=net)
+    assert len(lab.inbox(TARO)) == 2
+
+
 # A reset is a reset.
 
 

@@ -71,7 +71,7 @@ class Lab:
             log=self._log,
             mailboxes=self.mailboxes,
             faults=self._faults,
-            network_of=self._host_network,
+            network_of=self.host_network,
             towards=self._towards,
             is_local=self._is_local,
             forwards=self.world.forwards,
@@ -137,7 +137,7 @@ class Lab:
             faults=self._faults,
             queue=self._queue,
             verification=self._verification,
-            network_of=self._host_network,
+            network_of=self.host_network,
             client_address=self._client_address,
         )
         self._dns = await dns_server.serve(self.resolver.answer)
@@ -234,7 +234,13 @@ class Lab:
             _slots=self._slots,
         )
 
-    def _host_network(self, host: str) -> Network:
+    def host_network(self, host: str) -> Network:
+        """Return this internet as the mail server *host* sees it, which sends mail from there.
+
+        Raises ValueError for a host that is not of this world.
+        """
+        if host not in self.world.hosts:
+            raise ValueError(f"no host {host!r}; there are {', '.join(self.world.hosts)}")
         proxy = Proxy("127.0.0.1", self.socks_port, user=host)
         patience = _SILENCE if self.resolver.is_silent_somewhere else _PATIENCE
         return replace(self.network(), vantage=host, proxy=proxy, local_hostname=host, timeout=patience)

@@ -80,7 +80,7 @@ def handover(incoming: Incoming, world: World) -> Handover | None:
     top = next(received.fields(incoming.content), "")
     hop = received.parse(top)
     server = world.hosts.get(hop.by)
-    if server is None or incoming.client not in server.addresses:
+    if server is None or not hop.queue_id or incoming.client not in server.addresses:
         return None
     return hop.by, hop.queue_id, incoming.recipients
 
