@@ -16,10 +16,10 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 import pytest
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support_dns import Clock, World, dns_parts, serving, write_zones
+from support_signed import signed
 
 from mailkit.lab.dns.authority import KEYS, Authority
 from mailkit.lab.dns.resolver import CachingResolver
@@ -89,7 +89,7 @@ def response_to(world: World, name: str, rdtype: str) -> dns.message.Message:
 def judged(world: World, response: dns.message.Message, net: Network | None = None) -> bool | None:
     """Judge *response* as the wire brings it, since a parsed message keeps an index of what it was parsed from."""
     query = dns.message.make_query(response.question[0].name, response.question[0].rdtype, want_dnssec=True)
-    return (net or world.net).validate(query, dns.message.from_wire(response.to_wire()))
+    return (net or world.net).validate(query, dns.message.from_wire(response.to_wire())).trusted
 
 
 # What is so
@@ -250,12 +250,7 @@ def test_failures_are_not_judged(world):
     assert (answer.status, answer.secure) == (Status.SERVFAIL, None)
 
 
-def test_nsec3_dname_and_any_are_not_followed(steady):
-    response = response_to(steady, "nosuch.kaisha.example", "A")
-    nsec3 = "1 0 0 - 2T7B4G4VSA5SMI47K61MV5BV1A22BOJR NS"
-    response.authority = [r for r in response.authority if dns.rdatatype.NSEC not in (r.rdtype, r.covers)]
-    response.authority.append(dns.rrset.from_text("0p9.kaisha.example.", 60, "IN", "NSEC3", nsec3))
-    assert judged(steady, response) is None
+def test_dname_and_any_are_not_followed(steady):
     response = response_to(steady, "kaisha.example", "MX")
     response.answer.append(dns.rrset.from_text("example.", 60, "IN", "DNAME", "test."))
     assert judged(steady, response) is None
@@ -341,15 +336,6 @@ def test_a_wildcard_must_not_stand_in_for_a_name_that_exists(steady):
         for proofs in (real.authority, absent.authority):
             response.authority = proofs
             assert judged(steady, response) is False
-
-
-def signed(rrset: dns.rrset.RRset, signer: str) -> list[dns.rrset.RRset]:
-    """*rrset* and its signature by the key that all zones of the practice internet share."""
-    private = load_pem_private_key((KEYS / "dnssec.pem").read_bytes(), None)
-    key = dns.dnssec.make_dnskey(private.public_key(), "ECDSAP256SHA256", flags=257)
-    zone = dns.name.from_text(signer)
-    signature = dns.dnssec.sign(rrset, private, zone, key, inception="20200101000000", expiration="20491231000000")
-    return [rrset, dns.rrset.from_rdata(rrset.name, rrset.ttl, signature)]
 
 
 def test_a_zone_cannot_deny_names_outside_it(steady):
@@ -463,7 +449,7 @@ def test_no_changed_octet_is_believed_or_raises(steady, data):
     try:
         response = dns.message.from_wire(bytes(wire))
         query = question(name, rdtype)
-        verdict = steady.net.validate(query, response)
+        verdict = steady.net.validate(query, response).trusted
     except dns.exception.DNSException:
         return  # what cannot be read is a failed lookup long before it is judged
     if verdict:

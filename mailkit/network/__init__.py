@@ -6,6 +6,7 @@ from mailkit.network.dns_lookup import Answer, Status
 from mailkit.network.names import is_host_name, same_name, to_ascii
 from mailkit.network.place import Network
 from mailkit.network.records import DnsRecord, parse_paste, paste
+from mailkit.network.security import Security
 from mailkit.network.settings import internet
 from mailkit.network.slots import Slots
 from mailkit.network.socks import NotConnected, ProxyError
@@ -18,6 +19,7 @@ __all__ = [
     "Network",
     "NotConnected",
     "ProxyError",
+    "Security",
     "Slots",
     "Status",
     "check_port",

@@ -24,11 +24,12 @@ from dns.rdtypes.txtbase import TXTBase
 from mailkit.network.deadline import Deadline
 from mailkit.network.exchange import BadResponse, Nameserver, ask
 from mailkit.network.names import to_ascii
+from mailkit.network.security import Security, worst
 from mailkit.results import Record, hidden
 
 __all__ = ["Answer", "Status", "parse_nameserver", "parse_question", "read", "resolve", "system_nameservers"]
 
-Judge = Callable[[dns.message.Message, dns.message.Message], bool | None]
+Judge = Callable[[dns.message.Message, dns.message.Message], Security]
 
 _MOST_QUESTIONS = 8  # for one lookup, when every answer is an alias alone
 _PAYLOAD = 1232  # octets over UDP, the size agreed on the DNS flag day of 2020
@@ -50,7 +51,8 @@ class Answer(Record):
 
     ``records`` is the presentation text of each record and ``rdata`` the same as dnspython objects; ``ttl`` is
     in seconds; ``chain`` the aliases (CNAME) followed on the way; ``secure`` is True for an answer validated by
-    DNSSEC, False for one that could not be, None where nobody trustworthy has tried.
+    DNSSEC, False for one that could not be, None where nobody trustworthy has tried; ``dnssec`` says which of the
+    four it is: secure, insecure (proven to be unsigned), bogus (forged or broken) or unknown; None when not asked.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Answer(Record):
     reason: str = ""
     rdata: tuple[dns.rdata.Rdata, ...] = hidden(())
     detail: str = hidden()
+    dnssec: Security | None = hidden(None)
 
     def __bool__(self) -> bool:
         """True when there are records to read."""
@@ -122,13 +125,13 @@ def resolve(
     """Return the answer of *servers* to *name*, *rdtype* within *timeout* seconds, following aliases to their end.
 
     A server that answers with the alias alone is asked again about its target (RFC 1034 section 5.3.3).  With *judge*
-    each response is asked for with its signatures (DO) and judged; ``secure`` is the worst that was heard.  Raises
+    each response is asked for with its signatures (DO) and judged; ``dnssec`` is the worst that was heard.  Raises
     ValueError for what is no question.
     """
     qname, qtype = parse_question(name, rdtype)
     deadline = Deadline(timeout)
     chain: tuple[str, ...] = ()
-    heard: list[bool | None] = []
+    heard: list[Security] = []
     for _ in range(_MOST_QUESTIONS):
         query = dns.message.make_query(qname, qtype, use_edns=0, payload=_PAYLOAD, want_dnssec=judge is not None)
         try:
@@ -142,8 +145,8 @@ def resolve(
         heard += [judge(query, response)] if judge else []
         chain += answer.chain
         if not _stops_at_alias(answer, response):
-            secure = (False if False in heard else None if None in heard else True) if heard else None
-            return replace(answer, chain=chain, secure=secure)
+            dnssec = worst(heard) if heard else None
+            return replace(answer, chain=chain, secure=dnssec.trusted if dnssec else None, dnssec=dnssec)
         qname = dns.name.from_text(chain[-1])
     reason = "the aliases (CNAME) lead in a circle, or are too many"
     return Answer(name, rdtype, Status.SERVFAIL, chain=chain, reason=reason)

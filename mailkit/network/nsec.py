@@ -14,7 +14,9 @@ import dns.rdatatype
 import dns.rrset
 from dns.rdtypes.ANY.NSEC import NSEC
 
-__all__ = ["proves_no_closer_name", "proves_no_name", "proves_no_type"]
+__all__ = ["has_type", "is_delegation", "proves_no_closer_name", "proves_no_name", "proves_no_type"]
+
+Windows = Sequence[tuple[int, bytes]]
 
 _CNAME, _DNAME, _DS = dns.rdatatype.CNAME, dns.rdatatype.DNAME, dns.rdatatype.DS
 _NS, _SOA = dns.rdatatype.NS, dns.rdatatype.SOA
@@ -49,6 +51,18 @@ def proves_no_closer_name(proofs: Sequence[dns.rrset.RRset], name: dns.name.Name
     return covering is not None and not _next(covering).is_subdomain(next_closer)
 
 
+def is_delegation(proofs: Sequence[dns.rrset.RRset], name: dns.name.Name) -> bool:
+    """Return whether *name* has name servers of its own, as its parent says."""
+    return any(proof.name == name and _has(proof, _NS) and not _has(proof, _SOA) for proof in proofs)
+
+
+def has_type(windows: Windows, rdtype: dns.rdatatype.RdataType) -> bool:
+    """Return whether *rdtype* is in the type bit maps *windows* (RFC 4034 section 4.1.2)."""
+    window, place = divmod(rdtype, 256)
+    octet, bit = divmod(place, 8)
+    return any(w == window and len(bits) > octet and bits[octet] & (0x80 >> bit) for w, bits in windows)
+
+
 def _record(proof: dns.rrset.RRset) -> NSEC:
     record = proof[0]
     assert isinstance(record, NSEC)
@@ -62,9 +76,7 @@ def _next(proof: dns.rrset.RRset) -> dns.name.Name:
 
 
 def _has(proof: dns.rrset.RRset, rdtype: dns.rdatatype.RdataType) -> bool:
-    window, place = divmod(rdtype, 256)
-    octet, bit = divmod(place, 8)
-    return any(w == window and len(bits) > octet and bits[octet] & (0x80 >> bit) for w, bits in _record(proof).windows)
+    return has_type(_record(proof).windows, rdtype)
 
 
 def _lacks(proof: dns.rrset.RRset, rdtype: dns.rdatatype.RdataType) -> bool:

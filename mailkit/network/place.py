@@ -28,6 +28,7 @@ from mailkit.network.memory import Memory
 from mailkit.network.overlay import Overlay
 from mailkit.network.parallel import each, meanwhile
 from mailkit.network.records import DnsRecord
+from mailkit.network.security import Security
 from mailkit.network.slots import Slots
 from mailkit.network.socks import Proxy
 
@@ -143,7 +144,7 @@ class Network:
 
         The questions go to the name servers directly, over UDP and TCP; a SOCKS proxy does not carry them.
         It ends within *timeout* seconds (default: the network's).  With *dnssec* the answer is validated, which may
-        take as long again, and ``secure`` says with what result.  Raises ValueError for what is no domain name or
+        take as long again, and ``dnssec`` says with what result.  Raises ValueError for what is no domain name or
         record type.
         """
         dns_lookup.parse_question(name, rdtype)
@@ -172,7 +173,7 @@ class Network:
             answer = replace(answer, reason=hint)
         return answer
 
-    def validate(self, query: dns.message.Message, response: dns.message.Message) -> bool | None:
+    def validate(self, query: dns.message.Message, response: dns.message.Message) -> Security:
         """Return what :func:`mailkit.network.dnssec.judge` says of *response* to *query*, asked with DO set."""
         from mailkit.network import dnssec  # it needs cryptography, which is slow to import
 
