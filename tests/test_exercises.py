@@ -342,12 +342,17 @@ def test_a_learner_may_forget_the_quotes_in_a_notebook(tmp_path: Path) -> None:
         "p1.guess(“Refused”)",
         "p1.guess(5xx)",
         "q1.check(B)",
+        "mine = 'A'\nq1.check(mine)",
+        "def answer():\n    return 'C'\n\nq1.check(answer)",
+        "one, two = 'A', ...\nq1.check(two)",
     ]
     notebook = workbook.execute(new_notebook(cells=[new_code_cell(cell) for cell in cells]), tmp_path)
     shown = [output.data["text/plain"] for cell in notebook.cells for output in cell.outputs]
     assert shown[:2] == [f"✎ noted: {word}. Run the next cell and compare." for word in ("timeout", "refused")]
     assert shown[2].startswith("… not attempted: `5xx` is none of the choices")
     assert shown[3].startswith("✗ not right")
+    # A name that the same cell defines is that name, and no word without quotes.
+    assert [text.partition(":")[0] for text in shown[4:]] == ["✓ right", "✗ not right", "… not attempted"]
 
 
 def test_learners_code_that_raises_is_told_apart() -> None:

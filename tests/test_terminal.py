@@ -29,6 +29,12 @@ EXPECTED = {
         ("250 PIPELINING", 0),
         ("235 2.7.0 Authentication successful", 0),
     ],
+    "04_spf": [
+        ('300\tIN\tTXT\t"v=spf1 mx a:smtp.kaisha.example -all"', 0),
+        ("v=spf1 include:_a._spf.sender.example include:_b._spf.sender.example ~all", 0),
+        ("ANSWER: 0,", 0),
+        ("v=spf1 ip4:192.0.2.1 -all", 0),
+    ],
     "05_dkim": [
         ('"v=DKIM1; k=rsa; p=MII', 0),
         ("s1._domainkey.sender.example.", 0),

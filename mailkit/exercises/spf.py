@@ -1,31 +1,94 @@
 """Predictions and questions of lesson 04, SPF.
 
-Two questions ask for a record.  Their checker publishes it in the practice internet, where it stays, and asks SPF
-about each sender.
+Two questions ask for a record.  Their checker asks SPF about each sender as if the record were published; nothing in
+the practice internet changes, so there is nothing that a rerun or a reset could take away.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from mailkit import lab, spf
 from mailkit.exercises.checkers import number, results_of, text
 from mailkit.exercises.core import CannotCheck, Checker, Prediction, Question
+from mailkit.network import DnsRecord, Network
+from mailkit.spf.entries import Entry
+from mailkit.spf.resolver import Resolver
+from mailkit.spf.survey import survey
 
-__all__ = ["SENDERS", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "q1", "q2", "q3", "q4", "q5"]
+__all__ = [
+    "SENDERS",
+    "p1",
+    "p2",
+    "p3",
+    "p4",
+    "p5",
+    "p6",
+    "p7",
+    "p8",
+    "p9",
+    "p10",
+    "p11",
+    "p12",
+    "p13",
+    "p14",
+    "p15",
+    "q1",
+    "q2",
+    "q3",
+    "q4",
+    "q5",
+]
 
 _RESULTS = ("none", "neutral", "pass", "fail", "softfail", "temperror", "permerror")
-_LONGEST = 450  # octets; section 3.4 means name and record together
+_LONGEST = 2_000  # characters of a record that is tried
 
-p1 = Prediction("The letter with Hanako's name, brought by a stranger: what does SPF say?", choices=_RESULTS)
-p2 = Prediction("Mail of example.jp from the address in its record: what does SPF say?", choices=_RESULTS)
-p3 = Prediction("The first include says fail, the second pass: what is the result?", choices=_RESULTS)
-p4 = Prediction("The invoices, sent by the last service in the record: what is the result?", choices=_RESULTS)
-p5 = Prediction("A stranger sends as news.kaisha.example, where nothing is published: the result?", choices=_RESULTS)
-p6 = Prediction("Hanako's letter arrives by way of forward.example: what does SPF say at the end?", choices=_RESULTS)
-p7 = Prediction("The new record is published, and a receiver checks at once: the result?", choices=_RESULTS)
+p1 = Prediction(
+    "The letter with Hanako's name, brought by a stranger: what does SPF say?", choices=("pass", "fail", "none")
+)
+p2 = Prediction(
+    "Mail of example.jp from the address in its record: what does SPF say?",
+    choices=("pass", "fail", "none", "permerror"),
+)
+p3 = Prediction("The sending service behind two includes: what does it get?", choices=("pass", "fail", "permerror"))
+p4 = Prediction(
+    "A stranger sends for the same domain: what does he get?", choices=("fail", "softfail", "neutral", "none")
+)
+p5 = Prediction(
+    "The invoices, sent by the last service in the record: what is the result?", choices=("pass", "fail", "permerror")
+)
+p6 = Prediction("A stranger sends as news.kaisha.example: what is the result?", choices=("pass", "fail", "none"))
+p7 = Prediction(
+    "The company's server returns a message, with no sender on the envelope: the result?",
+    choices=("pass", "fail", "none"),
+)
+p8 = Prediction(
+    "Hanako's letter arrives by way of forward.example: what does SPF say at the end?",
+    choices=("pass", "fail", "softfail", "none"),
+)
+p9 = Prediction(
+    "The new record is published, and a receiver checks at once: the result?", choices=("pass", "fail", "temperror")
+)
+p10 = Prediction(
+    "Two records stand side by side, each right in itself: the result?", choices=("pass", "neutral", "permerror")
+)
+p11 = Prediction("The address your mail leaves from, for your own domain: what does it get?", choices=_RESULTS)
+p12 = Prediction("How many lookups does your own record cost?", choices=("under 5", "5 to 10", "over 10"))
+p13 = Prediction(
+    "A stranger chooses the name that the record asks about: what does he get?", choices=("pass", "fail", "permerror")
+)
+p14 = Prediction(
+    "A stranger rents a machine at the same provider: what does he get?", choices=("pass", "fail", "softfail")
+)
+p15 = Prediction(
+    "A stranger registers the name that an old include leads to: what does he get?",
+    choices=("pass", "fail", "none", "permerror"),
+)
 
 # Who sends for many.mistakes.example, as the lesson lists them.
 SENDERS: Mapping[str, str] = {
@@ -65,11 +128,13 @@ def _record_for(
         if not isinstance(answer, str) or not re.match(r"v=spf1(?: |$)", answer.strip(), re.IGNORECASE):
             return "The answer is the text of one record, between quotes. It begins with `v=spf1`."
         record = answer.strip()
-        if len(record) > _LONGEST or not record.isascii():
-            return "A record is ASCII text, and of no more than 450 characters (RFC 7208 sections 3.1 and 3.4)."
-        world = lab.start()
-        world.publish(domain, "TXT", record)
-        net = world.network()
+        if not record.isascii() or not record.isprintable():
+            return "A record is one line of ASCII text (RFC 7208 section 3.1)."
+        if len(record) > _LONGEST:
+            return (
+                "That is longer than it need be: RFC 7208 section 3.4 advises to stay below 450 octets, name included."
+            )
+        net = lab.start().network().overlay([DnsRecord(domain, "TXT", record)])
         for address, who in {**senders, **outsiders}.items():
             found = spf.check(address, domain, f"client.{domain}", net=net)
             if found.result == "temperror":
@@ -80,15 +145,43 @@ def _record_for(
             refused = ("fail", "softfail", "permerror") if ":" in address else ("fail", "softfail")
             if address in outsiders and found.result not in refused:
                 return f"`{address}` ({who}) gets {found.result}: {found.reason}. It is no sender, so it should fail."
+        own = list(_own_terms(domain, net))
+        named = {entry.target.lower().rstrip(".") for entry in own if entry.kind in ("include", "redirect")}
         for name in includes:
-            if f"include:{name}" not in record.lower():
+            if name not in named:
                 return (
                     f"Everyone passes today. But the addresses at `{name}` are another company's: when it moves, "
                     "only an include moves with it."
                 )
-        return None
+        return next((wrong for entry in own if (wrong := _lets_in(entry, senders, includes))), None)
 
     return check
+
+
+def _own_terms(domain: str, net: Network) -> Iterator[Entry]:
+    """Return the terms of the record of *domain* itself by which a client over IPv4 or IPv6 may pass."""
+    for version in (4, 6):
+        walk = survey(domain, version, Resolver(net, time.monotonic() + 30))
+        if walk.temporary or walk.failed:
+            raise CannotCheck("The DNS did not answer all that the record asks. Check again.")
+        yield from (e for e in walk.entries if e.parent is None and (e.verb == "pass" or e.kind == "redirect"))
+
+
+def _lets_in(entry: Entry, senders: Mapping[str, str], includes: Sequence[str]) -> str | None:
+    """Say whom *entry*, a term of the answer, lets in who is none of *senders* nor behind *includes*."""
+    term = f"`{entry.term}`"
+    if entry.kind in ("include", "redirect"):
+        known = entry.target.lower().rstrip(".") in includes
+        return None if known else f"{term} lets in the hosts of others, and none of your senders."
+    if entry.kind in ("exists", "ptr"):
+        return f"Whom {term} lets in depends on names that others choose. Name your senders."
+    addresses = [entry.target] if entry.kind in ("ip4", "ip6") else entry.seen
+    for address in addresses:
+        network = ipaddress.ip_network(f"{address}/{entry.prefix}", strict=False)
+        for host in islice(network, len(senders) + 1):
+            if str(host) not in senders:
+                return f"{term} lets `{host}` in too, which is none of your senders."
+    return None
 
 
 q1 = Question(
@@ -114,6 +207,8 @@ q1 = Question(
         "include:_spf.sender.example -all",
         "V=SPF1 a mx IP4:192.0.2.212/31 include:_spf.sender.example include:_crm.sender.example "
         "include:_BILL.sender.example  -all ",
+        "v=spf1 -ip4:192.0.2.209 ip4:192.0.2.210/31 ip4:192.0.2.212/31 include:_spf.sender.example "
+        "include:_crm.sender.example redirect=_bill.sender.example",
     ),
     wrong=(
         *(
@@ -129,6 +224,14 @@ q1 = Question(
                 "ip4:192.0.2.210/31 ip4:192.0.2.212/31 ip6:::/0",
                 "ip4:192.0.2.210/31 ip4:192.0.2.212/31 ip4:0.0.0.0/0",
                 "a:www.many.mistakes.example mx/24 ip4:192.0.2.212/31",
+                "ip4:192.0.2.210/31 ip4:192.0.2.212/31 ip4:10.0.0.0/8",
+                "ip4:192.0.2.210/31 ip4:192.0.2.212/31 ip4:192.0.2.230",
+                "ip4:192.0.2.210/31 ip4:192.0.2.212/31 ip6:2001:db8:7::/64",
+                "ip4:192.0.2.210/31 ip4:192.0.2.212/31 a:mx.kaisha.example",
+                "ip4:192.0.2.210/31 ip4:192.0.2.212/31 a:fax.many.mistakes.example/29",
+                "ip4:192.0.2.210/31 ip4:192.0.2.212/31 include:example.net",
+                "ip4:192.0.2.210/31 ip4:192.0.2.212/31 ptr",
+                "ip4:192.0.2.210/31 ip4:192.0.2.212/31 exists:%{i}.ok.example.net",
             )
         ),
         "v=spf1 a mx a:www.many.mistakes.example a:app.many.mistakes.example a:fax.many.mistakes.example "
@@ -144,6 +247,7 @@ q1 = Question(
         "ip4:192.0.2.208/29 -all",
         "v=spf1 " + "ip4:192.0.2.208/29 " * 200,
         "v=spf1 \ud800 -all",
+        "v=spf1 a mx\nip4:192.0.2.212/31 -all",
         10,
     ),
 )
@@ -200,7 +304,7 @@ q3 = Question(
     ),
     hints=(
         "`ip4`, `ip6` and `all` cost nothing; the others cost one each.",
-        "Look at the tree of section 4 for what the include costs.",
+        "The tree of section 4 shows what `include:_spf.sender.example` costs.",
     ),
     explanation="mx 1, a 1, exists 1, and the include 3: itself and the two inside it (RFC 7208 section 4.6.4).",
     right=(6, "6"),
@@ -232,6 +336,8 @@ q4 = Question(
         "v=spf1 ip4:192.0.2.201/24 include:_spf.sender.example -all",
         "v=spf1 ip4:192.0.2.200/31 include:_spf.sender.example -all",
         "v=spf1 ip4:192.0.2.201 include:_spf.sender.example +all",
+        "v=spf1 ip4:192.0.2.201 include:_spf.sender.example include:_crm.sender.example -all",
+        "v=spf1 ip4:192.0.2.201 a:mx.kaisha.example include:_spf.sender.example -all",
     ),
 )
 

@@ -13,6 +13,7 @@ import ast
 import builtins
 import re
 import sys
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ __all__ = ["install", "with_quotes"]
 
 _CALL = re.compile(r"\b(?P<name>[pq]\d+)\.(?P<verb>guess|check)\((?P<inside>[^()\n]*)\)")
 _QUOTES = "\"'`“”‘’「」"
+# A line that defines a function or gives a value to names: the call may stand below it in the same cell.
+_BINDS = re.compile(r"[ \t]*(?:def[ \t]+(\w+)|(\w+(?:[ \t]*,[ \t]*\w+)*)[ \t]*=(?!=))")
 _NO_ANSWER = frozenset({"", "...", "…", "?", "None"})
 
 
@@ -55,6 +58,12 @@ def _is_python(text: str, names: Mapping[str, Any]) -> bool:
     return not used or any(name in names or hasattr(builtins, name) for name in used)
 
 
+def _bound(lines: list[str]) -> dict[str, Any]:
+    """Return the names that *lines*, those of a cell, are about to define."""
+    found = [bound for line in lines if (bound := _BINDS.match(line))]
+    return {name: None for bound in found for name in re.findall(r"\w+", bound[1] or bound[2])}
+
+
 def install(prediction: type, question: type) -> None:
     """In a notebook, let the cells pass :func:`with_quotes` from now on; elsewhere do nothing."""
     ipython = sys.modules.get("IPython")
@@ -63,7 +72,8 @@ def install(prediction: type, question: type) -> None:
         return
 
     def quote_bare_words(lines: list[str]) -> list[str]:
-        return [with_quotes(line, shell.user_ns, prediction, question) for line in lines]
+        names = ChainMap(shell.user_ns, _bound(lines))
+        return [with_quotes(line, names, prediction, question) for line in lines]
 
     transforms: list[Callable[[list[str]], list[str]]] = shell.input_transformers_cleanup
     others = [known for known in transforms if getattr(known, "__name__", "") != quote_bare_words.__name__]

@@ -204,7 +204,7 @@ def _ptr(subject: Subject) -> Finding:
             "ptr",
             subject.domain,
             Verdict.WARN,
-            f"{shown(own[0].term)} of {shown(own[0].domain)}",
+            f"{shown(own[0].term)} of {shown(own[0].domain)}: every check asks for the client's reverse name",
             "5.5",
             "ptr is slow, burdens the reverse zones and should not be published. Name the hosts it lets in.",
             joined(kept) if here and others else "",

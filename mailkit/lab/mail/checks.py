@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKS", "Checked", "Evidence", "Incoming", "MessageCheck", "run"]
 
+_LINE = 78  # characters that a line of a message should not exceed (RFC 5322 section 2.1.1)
+
 
 @dataclass(frozen=True)
 class Incoming:
@@ -121,7 +123,15 @@ def _spf(incoming: Incoming, net: Network, evidence: Evidence) -> Checked:
 
 def _folded(field: str) -> str:
     """Return a Received-SPF field on several lines, broken where it has a space already (RFC 5322 section 2.2.3)."""
-    return field.replace(") client-ip=", ")\r\n client-ip=").replace("; ", ";\r\n ")
+    said, between, facts = field.partition(") client-ip=")
+    lines, line = [], ""
+    for word in said.split(" "):
+        longer = f"{line} {word}" if line else word
+        if word and line.strip() and len(longer) > _LINE:
+            lines.append(line)
+            longer = f" {word}"
+        line = longer
+    return "\r\n".join([*lines, line]) + between.replace(" ", "\r\n ") + facts.replace("; ", ";\r\n ")
 
 
 def _dkim(incoming: Incoming, net: Network, evidence: Evidence) -> Checked:
