@@ -172,7 +172,7 @@ def _lets_in(entry: Entry, senders: Mapping[str, str], includes: Sequence[str]) 
     term = f"`{entry.term}`"
     if entry.kind in ("include", "redirect"):
         known = entry.target.lower().rstrip(".") in includes
-        return None if known else f"{term} lets in the hosts of others, and none of your senders."
+        return None if known else f"{term} lets in hosts of others that none of your senders needs."
     if entry.kind in ("exists", "ptr"):
         return f"Whom {term} lets in depends on names that others choose. Name your senders."
     addresses = [entry.target] if entry.kind in ("ip4", "ip6") else entry.seen
