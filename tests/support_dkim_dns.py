@@ -66,7 +66,7 @@ def respond(zone: Zone, wire: bytes, *, compact_denial: bool = False) -> bytes |
     if held == SERVFAIL:
         response.set_rcode(dns.rcode.SERVFAIL)
     elif held is None:
-        below = any(other.endswith(f".{name}") for other in zone)
+        below = any(name == "." or other.endswith(f".{name}") for other in zone)  # without records all is denied
         if not below and not compact_denial:
             response.set_rcode(dns.rcode.NXDOMAIN)
     elif question.rdtype == dns.rdatatype.TXT and not isinstance(held, Mapping):

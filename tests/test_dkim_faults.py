@@ -417,3 +417,20 @@ def test_advice_to_delete_is_never_given_outright():
     with serving(records) as net:
         advice = [f.advice for f in dkim.findings(DOMAIN, net=net)]
     assert advice and not [text for text in advice if "elete" in text]
+
+
+# A resolver that denies every name ----------------------------------------------------------------------------------
+
+
+def test_a_resolver_that_denies_every_name_is_not_believed():
+    with serving({}) as lying:
+        key = dkim.key(DOMAIN, "sel", net=lying)
+        [named] = dkim.survey(DOMAIN, ["sel"], net=lying)
+        [rest] = dkim.selectors(DOMAIN, net=lying)
+        [row] = dkim.verify(signed(), net=lying)
+        found = [*dkim.findings(DOMAIN, net=lying), *dkim.findings(DOMAIN, net=lying, selectors=["sel"])]
+    for verdict in (key.verdict, named.verdict, rest.verdict, row.verdict, *(finding.verdict for finding in found)):
+        assert verdict is Verdict.UNKNOWN
+    assert row.result == "temperror" and not any(finding.fix for finding in found)
+    for said in (key.reason, named.reason, rest.reason, row.reason, *(finding.evidence for finding in found)):
+        assert "the resolver that is asked from here says of names that must exist that they do not" in said

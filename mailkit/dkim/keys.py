@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from mailkit.dkim.names import ascii_name, record_name
 from mailkit.dkim.records import KeyRecord, KeyRecordProblem, parse_record
-from mailkit.network import Answer, Network, Status
+from mailkit.network import Answer, Network, Status, health
 from mailkit.results import Record, Verdict, hidden, visible
 
 __all__ = ["Key", "judge", "key"]
@@ -47,10 +47,14 @@ class Key(Record):
 def key(domain: str, selector: str, *, net: Network) -> Key:
     """Return the key of *selector* at *domain*, looked up through *net* and judged.
 
+    Where the resolver denies names that must exist too, its word that there is no key counts for nothing: ``unknown``.
     Raises ValueError or TypeError when the two cannot make a domain name.
     """
-    name = record_name(selector, domain)
-    return judge(ascii_name(domain, "domain"), ascii_name(selector, "selector"), net.lookup(name, "TXT"))
+    answer = net.lookup(record_name(selector, domain), "TXT")
+    found = judge(ascii_name(domain, "domain"), ascii_name(selector, "selector"), answer)
+    if answer.status is Status.NXDOMAIN and (trouble := health.trouble(net)):
+        return replace(found, verdict=Verdict.UNKNOWN, reason=trouble, advice="Ask through another resolver.")
+    return found
 
 
 def judge(domain: str, selector: str, answer: Answer) -> Key:

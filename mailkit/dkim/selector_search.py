@@ -13,7 +13,7 @@ from enum import StrEnum
 from mailkit import datasets
 from mailkit.dkim.keys import Key, judge
 from mailkit.dkim.names import ascii_name, record_name
-from mailkit.network import Answer, Network, Status
+from mailkit.network import Answer, Network, Status, health
 from mailkit.results import Record, Rows, Verdict
 
 __all__ = ["SelectorTrial", "Trial", "selectors"]
@@ -119,6 +119,8 @@ def _last_row(rows: list[SelectorTrial], made_up: Answer, domain: str, net: Netw
         reason = "the zone says “no data” even for a made-up name (compact denial or a wildcard), so nothing follows"
         return _rest(Verdict.UNKNOWN, f"{reason}; {look}")
     if net.lookup(f"_domainkey.{domain}", "TXT").status is Status.NXDOMAIN:
+        if trouble := health.trouble(net):
+            return _rest(Verdict.UNKNOWN, trouble)
         reason = f"there is no name _domainkey.{domain}, so nothing exists below it: no selector at all (RFC 8020)"
         return _rest(Verdict.WARN, reason)
     return _rest(Verdict.UNKNOWN, f"none of the usual selectors has a key; {look}")

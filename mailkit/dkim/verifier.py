@@ -17,7 +17,7 @@ from mailkit.dkim.records import KeyRecord, KeyRecordProblem, PublicKey, is_righ
 from mailkit.dkim.signature import Signature, SignatureProblem, parse_signature, parse_tags
 from mailkit.dkim.verification import VERDICTS, Verification, moment
 from mailkit.message.fields import MAX_OCTETS, Field, MalformedMessage, parse
-from mailkit.network import Network, Status
+from mailkit.network import Network, Status, health
 from mailkit.results import AuthResult, Rows, Verdict, visible
 
 __all__ = ["MAX_SIGNATURES", "verify"]
@@ -98,6 +98,9 @@ def _evaluate(signature_field: Field, job: Job) -> Verification:
     if answer.status in (Status.TIMEOUT, Status.SERVFAIL):
         row = replace(row, result=AuthResult.TEMPERROR, reference="RFC 6376 §6.1.2", detail=answer.detail)
         return replace(row, reason=f"the key could not be looked up: {answer.reason}")
+    if answer.status is Status.NXDOMAIN and (trouble := health.trouble(job.net)):
+        reason = f"the key could not be looked up: {trouble}"
+        return replace(row, result=AuthResult.TEMPERROR, reason=reason, reference="RFC 6376 §6.1.2")
     if not answer.texts:
         reason = f"there is no key at {visible(answer.name)} ({answer.status})"
         return replace(row, reason=reason, reference="RFC 6376 §6.1.2")
