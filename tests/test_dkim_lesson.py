@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_dkim_dns import NOW, SERVFAIL, free_port, serving
 
-from mailkit import clients, dkim, report
+from mailkit import clients, dkim, report, workbook
 from mailkit.figures import dkim as figures
 from mailkit.lab import Lab
 from mailkit.lab.mail.signing import signatures
@@ -120,6 +120,59 @@ def test_every_key_that_a_host_signs_with_is_there_labelled_and_published(net: N
         load_pem_private_key(pem, None)
         selector, _, domain = name.partition("._domainkey.")
         assert dkim.key(domain, selector, net=net).verdict in (Verdict.PASS, Verdict.WARN)
+
+
+# What the lesson shows and says.
+
+
+def test_two_selectors_side_by_side_while_a_key_is_changed(lab: Lab, net: Network) -> None:
+    pair = dkim.generate()
+    letter = dkim.sign(MESSAGE, domain="kaisha.example", selector="s2027", key=pair, now=net.now())
+    old = arrived(lab, net, "smtp.kaisha.example", "hanako@kaisha.example", MESSAGE, "bob@example.org")
+
+    def results() -> tuple[str, str]:
+        return dkim.verify(old, net=net)[0].result, dkim.verify(letter, net=net)[0].result
+
+    assert dkim.key("kaisha.example", "s2027", net=net).verdict is Verdict.FAIL  # and a cache remembers that
+    lab.publish("s2027._domainkey.kaisha.example", "TXT", pair.record, wait=False)
+    assert results() == ("pass", "permerror")
+    lab.advance(300)
+    assert results() == ("pass", "pass")
+    lab.advance(3 * 86400)
+    assert results() == ("pass", "pass")  # the overlap
+    lab.withdraw("s2026._domainkey.kaisha.example", "TXT", wait=False)
+    assert results() == ("pass", "pass")  # from a cache
+    lab.advance(300)
+    assert results() == ("permerror", "pass")
+
+
+def the_lesson() -> str:
+    """The lesson's text and code, without line breaks."""
+    (path,) = (path for path in workbook.lessons() if path.stem == "05_dkim")
+    return " ".join(" ".join(cell.source for cell in workbook.read(path).cells).split())
+
+
+def test_the_lesson_adds_each_of_the_fields_that_are_oversigned() -> None:
+    source = the_lesson()
+    assert len(dkim.OVERSIGNED_HEADERS) == 6 and "how many of the six" in source
+    for name in dkim.OVERSIGNED_HEADERS:
+        assert f'"{name}: ' in source, name
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "does not name the *envelope* recipient (RFC 6376 section 8.6)",
+        '"not intended as an anti-replay defense", and verifiers may ignore it (section 3.5)',
+        "two Reply-To fields: malformed (RFC 5322 section 3.6 allows one)",
+        "at least four to five days (RFC 5321 section 4.5.4.1)",
+        "in June 2026 Gmail noted a failure for that signature",
+        "It guesses, and tries again",
+        "selector `sls.dkim`, `k=rsa; t=y`",
+    ],
+)
+def test_what_was_wrong_or_vague_in_an_earlier_lesson_stays_right(said: str) -> None:
+    assert said in the_lesson()
 
 
 # What a report says.
