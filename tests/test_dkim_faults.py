@@ -60,6 +60,8 @@ SPKI = base64.b64encode(bytes.fromhex("302a300506032b6570032100") + base64.b64de
         (f"v=DKIM1; k=ed25519; p={SPKI}", "before it 12 octets", "last 32 octets"),
         (f"v=DKIM1; k=ed25519; p={ED_P[:20]}", "32 bare octets, but p= holds 15", "generate"),
     ],
+    # The keys are new each time, and the processes that share the tests must call them alike.
+    ids=["Ed25519 as RSA", "Ed25519 without k", "RSA as Ed25519", "SPKI as RSA", "SPKI as Ed25519", "a piece"],
 )
 def test_a_key_under_the_wrong_type(record, says, advice):
     """RFC 8463 section 4: k=ed25519 has the 32 octets alone, k=rsa a SubjectPublicKeyInfo."""
@@ -71,7 +73,9 @@ def test_a_key_under_the_wrong_type(record, says, advice):
 
 
 @pytest.mark.parametrize(
-    "record", [f"v=DKIM1; k=rsa; p={ED_P}", f"v=DKIM1; p={ED_P}", f"v=DKIM1; k=ed25519; p={RSA_P}"]
+    "record",
+    [f"v=DKIM1; k=rsa; p={ED_P}", f"v=DKIM1; p={ED_P}", f"v=DKIM1; k=ed25519; p={RSA_P}"],
+    ids=["Ed25519 as RSA", "Ed25519 without k", "RSA as Ed25519"],
 )
 def test_the_right_type_is_offered_and_mends_the_record(record):
     with serving(zone(sel=[record])) as net:
