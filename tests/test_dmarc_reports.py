@@ -148,6 +148,19 @@ def test_a_folder_of_reports(tmp_path: Path) -> None:
     assert set(frame["file"].map(lambda name: Path(name).name)) == {"a.xml", "b.xml.gz", "c.zip, 1.xml"}
 
 
+def test_the_octets_of_mails(tmp_path: Path) -> None:
+    """As they lie in a mailbox: one that is no report does not spoil the others."""
+    first, second = (mailed(("r.xml.gz", "application/gzip", gzip.compress(report(report_id=n)))) for n in "12")
+    one = dmarc.read_reports(first)
+    assert one.equals(read(tmp_path, "r.eml", first).assign(file=one["file"]))
+    several = dmarc.read_reports([first, b"Subject: lunch?\r\n\r\nAt one?\r\n", second, first])
+    assert list(several["report_id"]) == ["1", "2"]
+    assert [(name, "it is no report" in why) for name, why in several.attrs["problems"]] == [("message 2", True)]
+    assert several.attrs["repeated"] == ("message 4, r.xml.gz",)
+    with pytest.raises(ValueError, match=r"it is no report.*message 1"):
+        dmarc.read_reports(b"Subject: lunch?\r\n\r\nAt one?\r\n")
+
+
 def test_several_paths(tmp_path: Path) -> None:
     paths = [tmp_path / "1.xml", tmp_path / "2.xml"]
     for number, path in enumerate(paths):

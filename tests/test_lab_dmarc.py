@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from email import message_from_bytes
 from email.policy import compat32
+from typing import Any
 
 import pytest
 from support_worlds import OTHER_WORLD
@@ -243,6 +244,116 @@ def test_all_of_the_spoofers_own_is_in_order(lab: Lab) -> None:
         spoofing.spoof(lab, recipient="x@example.com")
 
 
+# Aggregate reports.
+
+REPORTS = "dmarc-reports@kaisha.example"
+
+
+def read(lab: Lab, address: str = REPORTS) -> Any:
+    return dmarc.read_reports([mail.message for mail in lab.inbox(address)])
+
+
+def test_a_receiver_reports_when_its_day_is_over(lab: Lab) -> None:
+    for number in range(3):
+        submit(lab, ALICE, content=HONEST.replace(b"tea", b"tea %d" % number))
+    spoofing.spoof(lab)
+    assert lab.advance(DAY - 1) and not lab.inbox(REPORTS)
+    lab.advance(1)
+    (mail,) = lab.inbox(REPORTS)
+    assert (mail.header_from, mail.envelope_sender) == ("postmaster@bigmail.example", "<postmaster@bigmail.example>")
+    assert mail.subject.startswith("Report Domain: kaisha.example Submitter: bigmail.example Report-ID: <20261124.1@")
+    said = results(mail)
+    assert [said[method].result for method in ("spf", "dkim", "dmarc")] == ["pass"] * 3
+    found = dmarc.read_reports(mail.message)
+    assert found.attrs["problems"] == ()
+    assert sorted(zip(found["source_ip"], found["count"], found["disposition"], found["aligned"], strict=True)) == [
+        ("192.0.2.58", 3, "pass", True),
+        ("203.0.113.150", 1, "quarantine", False),
+    ]
+    assert set(found["org_name"]) == {"bigmail.example"} and set(found["domain"]) == {"kaisha.example"}
+    assert str(found["begin"][0]) == "2026-11-24 00:00:00+00:00" and set(found["p"]) == {"quarantine"}
+    assert "aggregate report on kaisha.example of 2026-11-24 (4 messages) to <dmarc-reports@" in events(lab)
+    assert lab.errors == []
+
+
+def test_reports_over_days_sum_up_to_what_was_sent(lab: Lab) -> None:
+    sent = [(2, 1), (0, 3), (4, 0), (0, 0), (1, 1)]  # honest and forged, day by day
+    for honest, forged in sent:
+        for _ in range(honest):
+            submit(lab, ALICE)
+        for _ in range(forged):
+            spoofing.spoof(lab)
+        lab.advance(DAY)
+    lab.advance(3 * DAY)
+    found = read(lab)
+    assert found["count"].sum() == sum(map(sum, sent)) == 12
+    by_day = found.groupby([found["begin"].dt.day, "aligned"])["count"].sum()
+    assert by_day.to_dict() == {
+        (24 + day, good): count for day, pair in enumerate(sent) for good, count in zip((True, False), pair) if count
+    }
+    assert len(lab.inbox(REPORTS)) == 4, "no day without mail has a report, and reports are not reported on"
+    assert not lab.inbox("postmaster@bigmail.example")
+    assert lab.errors == []
+
+
+def test_each_step_of_a_policy_is_in_its_own_report(lab: Lab) -> None:
+    expected = {"none": "none", "quarantine": "quarantine", "reject": "reject"}
+    for policy in expected:
+        lab.publish("_dmarc.kaisha.example", "TXT", f"v=DMARC1; p={policy}; rua=mailto:{REPORTS}")
+        spoofing.spoof(lab)
+        spoofing.spoof(lab, "forged list")
+    lab.advance(DAY)
+    found = read(lab)
+    assert found["report_id"].nunique() == 3 and found["count"].sum() == 6
+    plain = found[found["comment"] == ""]
+    assert dict(zip(plain["p"], plain["disposition"], strict=True)) == expected
+    (careful,) = found[found["comment"] != ""].to_dict("records")
+    assert (careful["p"], careful["disposition"], careful["reason"]) == ("reject", "quarantine", "local_policy")
+
+
+def test_the_company_reports_too(lab: Lab) -> None:
+    submit(lab, TARO, content=HONEST.replace(b"hanako@kaisha", b"alice@bigmail"), sender=ALICE)
+    stranger(lab, HONEST.replace(b"hanako@kaisha.example", b"alice@bigmail.example"), TARO)
+    lab.advance(DAY)
+    found = read(lab, "postmaster@bigmail.example")
+    assert set(found["org_name"]) == {"kaisha.example"}
+    assert sorted(zip(found["count"], found["dkim"], found["disposition"], strict=True)) == [
+        (1, "fail", "quarantine"),
+        (1, "pass", "pass"),
+    ]
+
+
+def test_reports_go_elsewhere_only_where_that_agrees(lab: Lab) -> None:
+    shop = "shop@sender.example"
+    lab.publish("_dmarc.kaisha.example", "TXT", f"v=DMARC1; p=none; rua=mailto:{shop}")
+    submit(lab, ALICE)
+    lab.advance(DAY)
+    assert not lab.inbox(shop)
+    assert "aggregate report on kaisha.example of 2026-11-24 (1 messages): nobody to send it to" in events(lab)
+    lab.publish("kaisha.example._report._dmarc.sender.example", "TXT", "v=DMARC1")
+    submit(lab, ALICE)
+    lab.advance(DAY)
+    assert read(lab, shop)["count"].sum() == 1
+
+
+def test_a_reset_forgets_what_was_seen(lab: Lab) -> None:
+    submit(lab, ALICE)
+    lab.settle()
+    lab.reset()
+    lab.advance(DAY)
+    assert not lab.inbox(REPORTS)
+
+
+def test_what_is_handed_over_twice_is_counted_once(lab: Lab) -> None:
+    """RFC 1047: the reply was lost and the sender tries again; the receiver recognises the message."""
+    net = lab.host_network("smtp.kaisha.example")
+    trace = b"Received: from x by smtp.kaisha.example with ESMTPSA id Q00077; Tue, 24 Nov 2026 00:00:00 +0000\r\n"
+    for _ in range(2):
+        send("mx1.bigmail.example", 25, trace + HONEST, sender=HANAKO, recipients=[ALICE], net=net)
+    lab.advance(DAY)
+    assert read(lab)["count"].sum() == 1
+
+
 @pytest.fixture(scope="module")
 def other() -> Iterator[Lab]:
     with Lab(OTHER_WORLD) as running:
@@ -259,3 +370,15 @@ def test_the_other_world_checks_too(other: Lab) -> None:
     assert results(mail)["dmarc"].result == "pass"
     sent = send("in.post.example", 25, letter, sender="anna@brief.example", recipients=[otto], net=net)
     assert sent.reply.startswith("550 5.7.26 DMARC of firma.example failed (p=reject)")
+
+
+def test_the_other_world_reports(other: Lab) -> None:
+    other.reset()
+    erika, otto = "erika@firma.example", "otto@post.example"
+    letter = b"From: erika@firma.example\r\nSubject: tea\r\n\r\nAt four?\r\n"
+    net, account = replace(other.network(), timeout=60.0), other.account(erika)
+    send("submit.firma.example", 587, letter, sender=erika, recipients=[otto], net=net, credentials=account)
+    send("in.post.example", 25, letter, sender="anna@brief.example", recipients=[otto], net=net)
+    other.advance(DAY)
+    found = read(other, "postmaster@firma.example")
+    assert sorted(zip(found["count"], found["disposition"], strict=True)) == [(1, "pass"), (1, "reject")]

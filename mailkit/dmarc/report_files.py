@@ -19,7 +19,7 @@ from typing import IO, Protocol
 
 from mailkit.results import visible
 
-__all__ = ["Bounded", "ReportProblem", "documents", "report_paths"]
+__all__ = ["Bounded", "ReportProblem", "documents", "documents_in", "report_paths"]
 
 _MAX_OCTETS = 1 << 30  # of one report, unpacked
 _FREE_OCTETS = 16 << 20  # unpacked, before the ratio is looked at
@@ -86,12 +86,23 @@ def documents(path: Path) -> Iterator[tuple[str, Bounded | ReportProblem]]:
     Raises ReportProblem when the file as a whole is nothing that holds reports, OSError when it cannot be read.
     """
     with path.open("rb") as file:
-        head = file.read(512)
-        file.seek(0)
-        if head.startswith(b"From ") or path.suffix.lower() == ".mbox":
-            yield from _mailbox(path.name, file)
-        else:
-            yield from _document(path.name, file, head, path.stat().st_size)
+        yield from _documents(path.name, file, path.stat().st_size, is_mailbox=path.suffix.lower() == ".mbox")
+
+
+def documents_in(name: str, octets: bytes) -> Iterator[tuple[str, Bounded | ReportProblem]]:
+    """Yield what *octets*, called *name*, hold, as :func:`documents` does for a file."""
+    return _documents(name, io.BytesIO(octets), len(octets), is_mailbox=False)
+
+
+def _documents(
+    name: str, file: IO[bytes], size: int, *, is_mailbox: bool
+) -> Iterator[tuple[str, Bounded | ReportProblem]]:
+    head = file.read(512)
+    file.seek(0)
+    if is_mailbox or head.startswith(b"From "):
+        yield from _mailbox(name, file)
+    else:
+        yield from _document(name, file, head, size)
 
 
 def _mailbox(name: str, file: IO[bytes]) -> Iterator[tuple[str, Bounded | ReportProblem]]:

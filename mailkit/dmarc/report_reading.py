@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mailkit.dmarc.report_files import ReportProblem, documents, report_paths
+from mailkit.dmarc.report_files import Bounded, ReportProblem, documents, documents_in, report_paths
 from mailkit.dmarc.report_rows import SHAPE, Header, Shape
 from mailkit.dmarc.report_xml import Batch, Known, read_xml
 from mailkit.results import visible
@@ -31,40 +31,56 @@ _CATEGORIES = frozenset(
 ) | {"p", "sp", "np", "adkim", "aspf", "testing", "discovery_method", "format", "email"}
 _MAX_ROWS = 20_000_000
 
-Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+Paths = str | os.PathLike[str] | bytes | Iterable[str | os.PathLike[str] | bytes]
 
 
 def read_reports(paths: Paths) -> pd.DataFrame:
     """Return the records of aggregate reports, one row for each, in the columns COLUMNS.
 
     *paths* is a file, a folder, or several of them: XML as it is, in gzip or zip, mails (.eml) or mailboxes with such
-    attachments; of a folder all files with these endings, also in folders below.  A report that comes twice, by sender,
-    id, domain and time, is read once.  ``aligned`` is whether a message passed by SPF or DKIM, ``begin`` and ``end``
+    attachments; of a folder all files with these endings, also in folders below.  Bytes are what such a file holds, a
+    mail for instance.  A report that comes twice, by sender, id, domain and time, is read once.  ``aligned`` is whether
+    a message passed by SPF or DKIM, ``begin`` and ``end``
     are moments in UTC, several DKIM results stand in one text.
 
-    In a folder, an archive of several files or a mailbox one bad report does not spoil the others:
+    In a folder, an archive of several files, a mailbox or among several bytes one bad report does not spoil the others:
     ``.attrs["problems"]`` names those that were left out, with the reason, and ``.attrs["repeated"]`` those that came
     twice.  Raises ValueError for a path that is no report or holds none, FileNotFoundError for one that is not there.
     """
-    listed = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-    if not listed or not all(isinstance(path, (str, os.PathLike)) for path in listed):
+    listed = [paths] if isinstance(paths, (str, os.PathLike, bytes)) else list(paths)
+    if not listed or not all(isinstance(path, (str, os.PathLike, bytes)) for path in listed):
         raise TypeError("paths is a file or a folder of reports, or a list of them: read_reports('reports')")
     collected = _Collected()
-    for each in map(Path, listed):
-        before = collected.reports
-        several = each.is_dir()
-        for path in report_paths(each):
-            _read_file(path, str(path.relative_to(each)) if several else path.name, collected)
-        if collected.reports == before:
-            name, reason = collected.problems[-1] if collected.problems else ("", "the folder holds no reports")
-            raise ValueError(f"{visible(str(each), 200)}: {reason}" + (f" ({name})" if several and name else ""))
+    octets = [each for each in listed if isinstance(each, bytes)]
+    for number, each in enumerate(octets, start=1):
+        name = f"message {number}"
+        _read_documents(documents_in(name, each), name, name, collected)
+    if octets and not collected.reports:
+        name, reason = collected.problems[-1]
+        raise ValueError(f"{reason} ({name})")
+    for path in [Path(each) for each in listed if not isinstance(each, bytes)]:
+        _read_path(path, collected)
     return collected.frame()
 
 
-def _read_file(path: Path, name: str, collected: _Collected) -> None:
+def _read_path(path: Path, collected: _Collected) -> None:
+    before = collected.reports
+    several = path.is_dir()
+    for file in report_paths(path):
+        name = str(file.relative_to(path)) if several else file.name
+        _read_documents(documents(file), file.name, name, collected)
+    if collected.reports == before:
+        name, reason = collected.problems[-1] if collected.problems else ("", "the folder holds no reports")
+        raise ValueError(f"{visible(str(path), 200)}: {reason}" + (f" ({name})" if several and name else ""))
+
+
+def _read_documents(
+    found: Iterator[tuple[str, Bounded | ReportProblem]], file: str, name: str, collected: _Collected
+) -> None:
+    """Read what was *found* in *file*, which is to be called *name*."""
     try:
-        for inner, stream in documents(path):
-            label = name + inner.removeprefix(path.name)
+        for inner, stream in found:
+            label = name + inner.removeprefix(file)
             if isinstance(stream, ReportProblem):
                 collected.problems.append((label, str(stream)))
                 continue

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from mailkit.lab.dns.authority import KEYS, Authority
 from mailkit.lab.dns.resolver import CachingResolver
 from mailkit.lab.faults import Faults
 from mailkit.lab.loop import LoopThread
-from mailkit.lab.mail import servers
+from mailkit.lab.mail import dmarc_reports, servers
 from mailkit.lab.mail.delivery import Queue
 from mailkit.lab.mail.log import Log, LogEntry
 from mailkit.lab.mail.mailboxes import INBOX, Mail, Mailboxes
@@ -76,6 +77,7 @@ class Lab:
             is_local=self._is_local,
             forwards=self.world.forwards,
         )
+        self._observations = dmarc_reports.Observations()
         self._verification = ThreadPoolExecutor(_VERIFIERS, thread_name_prefix="lab-verification")
         self._servers: list[asyncio.Server] = []
         self._dns: dns_server.DnsServer | None = None
@@ -136,6 +138,7 @@ class Lab:
             mailboxes=self.mailboxes,
             faults=self._faults,
             queue=self._queue,
+            observations=self._observations,
             verification=self._verification,
             network_of=self.host_network,
             client_address=self._client_address,
@@ -321,12 +324,26 @@ class Lab:
             self._queue.settle()
 
     def advance(self, seconds: float) -> Sentence:
-        """Move the clock on by *seconds*: caches forget, and queues try again what is due."""
+        """Move the clock on by *seconds*: caches forget, and queues try again what is due.
+
+        Where a day ends (UTC), the receivers send their DMARC reports on it.
+        """
         self.settle()
         now = self.clock.advance(seconds)
+        self._report(now)
         self._queue.run_due()
         self.settle()
         return Sentence(f"{duration(seconds).capitalize()} later: it is {now:%Y-%m-%d %H:%M} UTC.")
+
+    def _report(self, now: datetime) -> None:
+        dmarc_reports.send_due(
+            self._observations,
+            now=now,
+            world=self.world,
+            queue=self._queue,
+            log=self._log,
+            network_of=self.host_network,
+        )
 
     def lift(self, vantage: str) -> Sentence:
         """Have the provider of *vantage* open port 25, as a customer may ask some of them to."""
@@ -340,6 +357,7 @@ class Lab:
         """Go back to the beginning: zones, caches, mailboxes, queues, filters and the clock."""
         self.settle()
         self._queue.reset()
+        self._observations.reset()
         self.mailboxes.reset()
         self._log.reset()
         self._authority.reset()

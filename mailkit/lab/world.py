@@ -78,6 +78,7 @@ class Host:
     greeting_delay: float = 0.0
     down: bool = False
     mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN")  # of SMTP AUTH, on its submission ports
+    reports_through: str = ""  # the host that sends DMARC's aggregate reports on what this one saw
     may_reject: bool = False  # refuses what fails DMARC where p=reject is not all that is against it
     enforce_from: bool = False  # an account may send as itself only
     auth_in_clear: bool = False  # a mistake: AUTH without TLS
@@ -232,6 +233,9 @@ def _world(table: dict[str, Any], root: Path) -> World:
     for rule in (rule for point in points for rule in point.rules if rule.action is Action.INTERCEPT):
         _one_of(rule.host, names[1], "a rule that intercepts", "host")
     for host in hosts:
+        _one_of(host.reports_through, ("", *names[1]), f"host {host.name!r}, which reports through it", "host")
+        if host.reports_through and not host.domains:
+            raise ValueError(f"host {host.name!r} reports, but takes mail for no domain that it could report as")
         _one_of(host.behind, ("", *names[0]), f"host {host.name!r}, which sits behind it", "vantage_point")
     return World(
         folder=root,

@@ -21,6 +21,7 @@ from mailkit.results import Rows, Verdict
 if TYPE_CHECKING:
     from mailkit import dkim, spf
     from mailkit.dmarc import Evaluation, Handling
+    from mailkit.lab.mail.dmarc_reports import Observed
 
 __all__ = ["CHECKS", "Checked", "Evidence", "Incoming", "MessageCheck", "run"]
 
@@ -82,7 +83,8 @@ class Checked:
 
     ``results`` go into Authentication-Results (RFC 8601 section 2.2), ``fields`` are further header fields to stamp
     on the message, ``refusal`` is the SMTP reply to give instead of 250, ``folder`` the one to lay the message into
-    instead of the inbox ("Junk": quarantine), ``note`` a line for the log; each may be empty.
+    instead of the inbox ("Junk": quarantine), ``note`` a line for the log, ``observed`` what to report to the domain's
+    owner; each may be empty.
     """
 
     results: tuple[Result, ...] = ()
@@ -90,6 +92,7 @@ class Checked:
     refusal: str = ""
     folder: str = ""
     note: str = ""
+    observed: Observed | None = None
 
 
 MessageCheck = Callable[[Incoming, Network, Evidence], Checked]
@@ -151,7 +154,7 @@ def _dkim(incoming: Incoming, net: Network, evidence: Evidence) -> Checked:
 def _dmarc(incoming: Incoming, net: Network, evidence: Evidence) -> Checked:
     """Put what fails into Junk as its domain's policy asks, and refuse it where more than the policy is against it."""
     from mailkit.dmarc import Policy
-    from mailkit.lab.mail import dmarc_handling
+    from mailkit.lab.mail import dmarc_handling, dmarc_reports
 
     found, handled = evidence.dmarc, evidence.handling
     asked = f", p={found.policy}" if found.policy is not None else ""
@@ -160,6 +163,7 @@ def _dmarc(incoming: Incoming, net: Network, evidence: Evidence) -> Checked:
         found.said,
         refusal=dmarc_handling.refusal(found, handled),
         folder="" if handled.disposition is Policy.NONE else JUNK,
+        observed=dmarc_reports.observe(incoming.host, incoming.recipients, found, handled, net),
         note=f"{note} ({found.reason if found.result != 'fail' else handled.reason})",
     )
 
@@ -172,13 +176,14 @@ def run(incoming: Incoming, net: Network) -> Checked:
     evidence = Evidence(incoming, net)
     results: list[Result] = []
     fields: list[str] = []
-    folder, notes = "", []
+    folder, notes, observed = "", [], None
     for name in incoming.host.checks:
         found = CHECKS[name](incoming, net, evidence)
         notes += [found.note] if found.note else []
+        observed = observed or found.observed
         if found.refusal:
-            return Checked(refusal=found.refusal, note="; ".join(notes))
+            return Checked(refusal=found.refusal, note="; ".join(notes), observed=observed)
         results += found.results
         fields += found.fields
         folder = folder or found.folder
-    return Checked(tuple(results), tuple(fields), folder=folder or INBOX, note="; ".join(notes))
+    return Checked(tuple(results), tuple(fields), folder=folder or INBOX, note="; ".join(notes), observed=observed)

@@ -106,6 +106,8 @@ class Decisions:
             services.log.note(host.name, queue_id, judgement.note)
         if judgement.refusal:
             services.log.note(host.name, queue_id, f"refused: {judgement.refusal}")
+            if judgement.observed and envelope.era == services.queue.era:
+                services.observations.note(judgement.observed, services.clock.now())
             return judgement.refusal
         item = Item(
             queue_id=queue_id,
@@ -120,6 +122,8 @@ class Decisions:
         taken_as = services.queue.accept(item, handover(incoming, services.world))
         if not taken_as:
             return "451 4.3.2 This world was reset since you said MAIL, try again"
+        if judgement.observed and taken_as == queue_id:  # what was taken before is counted already
+            services.observations.note(judgement.observed, services.clock.now())
         account = f", sasl_username={server.account}" if server.account else ""
         again = "" if taken_as == queue_id else f" before, as {taken_as}"
         event = f"client=[{server.client}]{account}, from=<{incoming.sender}>, accepted{again}"

@@ -111,6 +111,18 @@ class Queue:
             self._pool.submit(self._attempt, item)
         return item.queue_id
 
+    def originate(self, host: str, sender: str, recipients: list[str], content: bytes, era: int | None = None) -> str:
+        """Send *content*, a message that *host* makes itself, and return its queue identifier.
+
+        Like Postfix the host leaves a trace: by it the next server knows a second attempt, and a loop comes to an end.
+        *era* is that of the message it comes from, by default the present one.
+        """
+        queue_id, now = self.new_id(), self._clock.now()
+        trace = f"Received: by {host} id {queue_id};\r\n\t{format_datetime(now)}\r\n".encode()
+        era = self.era if era is None else era
+        self.accept(Item(queue_id, host, sender, recipients, trace + content, now, era))
+        return queue_id
+
     def settle(self) -> None:
         """Wait until nothing is under way; each attempt ends by itself, since every conversation has a deadline."""
         with self._changed:
@@ -233,15 +245,10 @@ class Queue:
         return Delivery("2.0.0", f"delivered to mailbox{where}")
 
     def _forward(self, item: Item, target: str) -> Delivery:
-        """Send *item* on to *target* under the sender it came with (RFC 5321 section 3.9.1).
-
-        Like Postfix it leaves a trace, or two mailboxes of one host could send a message round for ever.
-        """
+        """Send *item* on to *target* under the sender it came with (RFC 5321 section 3.9.1)."""
         if received.count(item.content) >= MOST_HOPS:
             return Delivery("5.4.6", f"mail forwarding loop: this message has passed {MOST_HOPS} servers")
-        queue_id, now = self.new_id(), self._clock.now()
-        content = _traced(item.host, queue_id, now) + item.content
-        self.accept(Item(queue_id, item.host, item.sender, [target], content, now, item.era))
+        queue_id = self.originate(item.host, item.sender, [target], item.content, item.era)
         return Delivery("2.0.0", f"forwarded to <{target}> as {queue_id}")
 
     def _bounce(self, item: Item, failures: list[Failure]) -> None:
@@ -249,21 +256,14 @@ class Queue:
             # A bounce that bounces ends here, or two servers would write to each other for ever (section 6.1).
             self._note(item, "double bounce, dropped")
             return
-        queue_id, now = self.new_id(), self._clock.now()
         report = bounce(
             host=item.host,
             queue_id=item.queue_id,
             sender=item.sender,
             content=item.content,
             arrived=item.arrived,
-            now=now,
+            now=self._clock.now(),
             failures=failures,
         )
+        queue_id = self.originate(item.host, "", [item.sender], report, item.era)
         self._note(item, f"sender non-delivery notification: {queue_id}")
-        content = _traced(item.host, queue_id, now) + report
-        self.accept(Item(queue_id, item.host, "", [item.sender], content, now, item.era))
-
-
-def _traced(host: str, queue_id: str, now: datetime) -> bytes:
-    """Return the trace of a message that *host* makes itself; by it the next server knows a second attempt."""
-    return f"Received: by {host} id {queue_id};\r\n\t{format_datetime(now)}\r\n".encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ __all__ = ["INBOX", "JUNK", "Mail", "Mailboxes", "header_of"]
 
 INBOX, JUNK = "INBOX", "Junk"
 _DELETED = "\\Deleted"
+_FOLD = re.compile(r"\r?\n(?=[ \t])")
 _MAX_HEADER = 256 * 1024  # octets of a header that are looked at
 
 
@@ -48,7 +50,8 @@ class Mail(Record):
     def of(cls, received: datetime, mailbox: str, sender: str, content: bytes, folder: str = INBOX) -> Mail:
         """Return *content*, addressed from *sender* in the envelope, as it lies in *mailbox*."""
         head = header_of(content)
-        header_from, subject = (visible(str(head.get(name, "")), 200) for name in ("From", "Subject"))
+        unfolded = (_FOLD.sub("", str(head.get(name, ""))) for name in ("From", "Subject"))  # RFC 5322 section 2.2.3
+        header_from, subject = (visible(text, 200) for text in unfolded)
         return cls(received, mailbox, f"<{visible(sender, 200)}>", header_from, subject, content, folder)
 
     def fields(self, name: str) -> Sentence:

@@ -10,6 +10,7 @@ from email.utils import format_datetime, getaddresses
 from mailkit.lab.mail import auth, checks
 from mailkit.lab.mail.checks import Incoming
 from mailkit.lab.mail.delivery import MOST_HOPS, Handover
+from mailkit.lab.mail.dmarc_reports import Observed
 from mailkit.lab.mail.mailboxes import INBOX, header_of
 from mailkit.lab.mail.services import Services
 from mailkit.lab.mail.signing import signatures
@@ -30,13 +31,14 @@ _MAX_AUTHORS = 10_000  # characters of From lines that are looked through
 class Judgement:
     """The message as it goes into the queue and the folder it is for, or the ``refusal`` to give instead of 250.
 
-    ``note`` is a line for the log, "" when there is nothing to say.
+    ``note`` is a line for the log, "" when there is nothing to say; ``observed`` is what to report on it.
     """
 
     content: bytes = b""
     folder: str = INBOX
     refusal: str = ""
     note: str = ""
+    observed: Observed | None = None
 
 
 def receive(incoming: Incoming, submission: bool, account: str, services: Services) -> Judgement:
@@ -62,13 +64,13 @@ def receive(incoming: Incoming, submission: bool, account: str, services: Servic
         return Judgement(trace + signed + without_claims(incoming.content, incoming.host.name))
     found = checks.run(incoming, net)
     if found.refusal:
-        return Judgement(refusal=found.refusal, note=found.note)
+        return Judgement(refusal=found.refusal, note=found.note, observed=found.observed)
     fields = list(found.fields)
     if found.results:
         fields.insert(0, AuthenticationResults(incoming.host.name, found.results).header)
     stamped = "".join(f"{field}\r\n" for field in fields) + _received(incoming, services, net)
     content = stamped.encode("utf-8", "surrogateescape") + without_claims(incoming.content, incoming.host.name)
-    return Judgement(content, found.folder, note=found.note)
+    return Judgement(content, found.folder, note=found.note, observed=found.observed)
 
 
 def handover(incoming: Incoming, world: World) -> Handover | None:

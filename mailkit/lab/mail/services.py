@@ -12,6 +12,7 @@ from typing import Protocol
 from mailkit.lab.clock import Clock
 from mailkit.lab.faults import Faults
 from mailkit.lab.mail.delivery import Queue
+from mailkit.lab.mail.dmarc_reports import Observations
 from mailkit.lab.mail.log import Log
 from mailkit.lab.mail.mailboxes import Mailboxes
 from mailkit.lab.world import World
@@ -80,6 +81,7 @@ class Services:
     mailboxes: Mailboxes
     faults: Faults
     queue: Queue
+    observations: Observations
     verification: Executor
     network_of: Callable[[str], Network]
     client_address: Callable[[int], str]
