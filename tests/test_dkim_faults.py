@@ -438,3 +438,10 @@ def test_a_resolver_that_denies_every_name_is_not_believed():
     assert row.result == "temperror" and not any(finding.fix for finding in found)
     for said in (key.reason, named.reason, rest.reason, row.reason, *(finding.evidence for finding in found)):
         assert "the resolver that is asked from here says of names that must exist that they do not" in said
+
+
+def test_a_revoked_key_under_a_guessed_name_is_no_warning():
+    """Nobody said that the domain signs with it; under a name that its user gives, it is one."""
+    with serving(zone(sel=[RSA.record], k1=["v=DKIM1; p="], google=[RSA.record])) as net:
+        assert of(dkim.findings(DOMAIN, net=net), "k1").verdict is Verdict.INFO
+        assert of(dkim.findings(DOMAIN, net=net, selectors=["sel", "k1"]), "k1").verdict is Verdict.WARN

@@ -702,5 +702,6 @@ def test_tables_are_whole(name: str, root: Path) -> None:
     with (root / "data" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     assert len({len(row) for row in rows}) == 1 and len(rows) > 4
-    keys = [tuple(row[:2]) for row in rows]
+    # Receivers use one pair of codes for several things: there the receiver and its words are part of the key.
+    keys = [tuple(row[: 4 if name == "smtp_replies" else 2]) for row in rows]
     assert len(set(keys)) == len(keys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mailkit import spf
 from mailkit.dkim.keys import Key, key
@@ -37,7 +38,7 @@ def findings(domain: str, *, net: Network, selectors: Sequence[str] | None = Non
     found = [
         _about_alias(trial, domain)
         if trial.status in (Trial.DANGLING, Trial.SPARE)
-        else _about_key(key(domain, trial.selector, net=net), net)
+        else _about_guessed(key(domain, trial.selector, net=net), net)
         for trial in trials
     ]
     return [*found, _about_others(rest, domain, net)]
@@ -67,6 +68,12 @@ def _about_key(k: Key, net: Network) -> Finding:
     where = f" (an alias of {k.alias[-1]})" if k.alias else ""
     reference = k.reference.replace("§", "section ")
     return Finding("DKIM key", k.name, k.verdict, k.reason + where, k.advice, _fix(k, net), reference, _LESSON)
+
+
+def _about_guessed(k: Key, net: Network) -> Finding:
+    """Return a finding on a key under a usual name: whether the domain still signs with it, nobody said."""
+    found = _about_key(k, net)
+    return replace(found, verdict=Verdict.INFO) if k.revoked and k.verdict is Verdict.WARN else found
 
 
 def _about_alias(trial: SelectorTrial, domain: str) -> Finding:

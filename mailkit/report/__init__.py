@@ -3,10 +3,11 @@
 from mailkit.report.auditing import audit
 from mailkit.report.checks import CHECKS
 from mailkit.report.files import write_csv, write_json
+from mailkit.report.refusals import Refusal, explain_refusal
 from mailkit.report.subject import Subject
 from mailkit.report.wording import summary
 
-__all__ = ["CHECKS", "Subject", "audit", "summary", "write_csv", "write_json"]
+__all__ = ["CHECKS", "Refusal", "Subject", "audit", "explain_refusal", "summary", "write_csv", "write_json"]
 
 
 def __dir__() -> list[str]:

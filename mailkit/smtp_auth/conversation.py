@@ -92,9 +92,9 @@ def _last_command(smtp: SMTP) -> str:
 
 @cache
 def _meanings() -> dict[tuple[str, str], str]:
-    table = datasets.load("smtp_replies")
+    table = datasets.load("smtp_replies").query("receiver == ''")  # what a large receiver means by it is its own
     meanings = dict(zip(table["code"], table["meaning"]))
-    known = {(code, ""): meaning for code, meaning in meanings.items()}
+    known = {(code, ""): meaning for code, meaning in meanings.items()}  # one with a row of its own comes next
     return known | dict(zip(zip(table["code"], table["enhanced"]), table["meaning"]))
 
 
