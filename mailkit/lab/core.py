@@ -75,7 +75,7 @@ class Lab:
             network_of=self.host_network,
             towards=self._towards,
             is_local=self._is_local,
-            forwards=self.world.forwards,
+            world=self.world,
         )
         self._observations = dmarc_reports.Observations()
         self._verification = ThreadPoolExecutor(_VERIFIERS, thread_name_prefix="lab-verification")

@@ -14,7 +14,18 @@ from typing import Any
 from mailkit.clients import Credentials
 from mailkit.datasets import DATA
 
-__all__ = ["CERTIFICATES", "MECHANISMS", "PRACTICE", "Action", "Host", "Rule", "VantagePoint", "World", "load"]
+__all__ = [
+    "CERTIFICATES",
+    "MECHANISMS",
+    "PRACTICE",
+    "Action",
+    "Host",
+    "MailingList",
+    "Rule",
+    "VantagePoint",
+    "World",
+    "load",
+]
 
 PRACTICE = DATA / "lab"
 CERTIFICATES = ("good", "expired", "wrong_name", "self_signed", "common_name")
@@ -86,6 +97,28 @@ class Host:
 
 
 @dataclass(frozen=True)
+class MailingList:
+    """A mailing list: mail to ``address`` goes to all ``members``, bounces and requests to its ``owner``."""
+
+    address: str
+    name: str
+    owner: str
+    members: tuple[str, ...]
+    munge_from: bool = False  # puts its own address into From, so that DMARC passes
+
+    @property
+    def list_id(self) -> str:
+        """What it is called in List-Id (RFC 2919 section 3)."""
+        return self.address.replace("@", ".")
+
+    @property
+    def bounces(self) -> str:
+        """The sender on the envelope of what it sends out: so bounces come back to the list, not to the author."""
+        name, _, domain = self.address.rpartition("@")
+        return f"{name}-bounces@{domain}"
+
+
+@dataclass(frozen=True)
 class World:
     """A whole practice internet as its files describe it."""
 
@@ -101,6 +134,8 @@ class World:
     hosts: Mapping[str, Host]
     mailboxes: Mapping[str, Credentials] = field(repr=False)
     forwards: Mapping[str, str]  # mailbox -> where its mail is sent on to
+    rewriting: frozenset[str]  # of these mailboxes, those that send on under a sender of their own (SRS)
+    lists: Mapping[str, MailingList]
 
     @property
     def ca_file(self) -> Path:
@@ -200,7 +235,12 @@ def _host(table: dict[str, Any], where: str, keys: Path) -> Host:
     return host
 
 
-_MAILBOX = {"address": ("str", True), "password": ("str", True), "forward_to": ("str", False)}
+_MAILBOX = {
+    "address": ("str", True),
+    "password": ("str", True),
+    "forward_to": ("str", False),
+    "srs": ("bool", False),
+}
 _WORLD = {
     "name": ("str", True),
     "domain": ("str", True),
@@ -212,7 +252,18 @@ _WORLD = {
     "vantage_point": ("tables", True),
     "host": ("tables", True),
     "mailbox": ("tables", True),
+    "mailing_list": ("tables", False),
 }
+
+
+def _list(table: dict[str, Any], where: str, people: list[dict[str, Any]]) -> MailingList:
+    found = MailingList(**_checked(table, where, _keys(MailingList)))
+    if found.address != found.address.lower() or found.address.count("@") != 1:
+        raise ValueError(f"{where}: its address is in lower case, and has one @")
+    if not found.members:
+        raise ValueError(f"{where} has no members")
+    _one_of(found.owner, [person["address"] for person in people], where, "mailbox")
+    return found
 
 
 def _named(table: Any, kind: str, key: str) -> str:
@@ -225,8 +276,10 @@ def _world(table: dict[str, Any], root: Path) -> World:
     points = [_vantage_point(t, _named(t, "vantage_point", "name")) for t in found["vantage_point"]]
     hosts = [_host(t, _named(t, "host", "name"), root / "keys") for t in found["host"]]
     people = [_checked(t, _named(t, "mailbox", "address"), _MAILBOX) for t in found["mailbox"]]
+    lists = [_list(t, _named(t, "mailing_list", "address"), people) for t in found.get("mailing_list", ())]
     names = [point.name for point in points], [host.name for host in hosts]
-    for each in (*names, [person["address"] for person in people]):
+    addresses = [person["address"] for person in people] + [each.address for each in lists]
+    for each in (*names, addresses + [each.bounces for each in lists]):
         if doubled := {name for name in each if each.count(name) > 1}:
             raise ValueError(f"{', '.join(sorted(doubled))}: named twice")
     _one_of(found["vantage"], names[0], "the file", "vantage_point")
@@ -250,6 +303,8 @@ def _world(table: dict[str, Any], root: Path) -> World:
         hosts={host.name: host for host in hosts},
         mailboxes={t["address"]: Credentials(t["address"], t["password"]) for t in people},
         forwards={t["address"].lower(): t["forward_to"] for t in people if "forward_to" in t},
+        rewriting=frozenset(t["address"].lower() for t in people if t.get("srs")),
+        lists={each.address: each for each in lists},
     )
 
 

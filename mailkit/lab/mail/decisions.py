@@ -9,7 +9,7 @@ import asyncio
 import ipaddress
 from typing import Any, Protocol
 
-from mailkit.lab.mail import auth
+from mailkit.lab.mail import auth, local
 from mailkit.lab.mail.checks import Incoming
 from mailkit.lab.mail.delivery import Item
 from mailkit.lab.mail.receiving import Judgement, handover, receive
@@ -78,8 +78,8 @@ class Decisions:
             return refusal
         domain = address.rpartition("@")[2].lower()
         if domain in server.host.domains:
-            if address.lower() not in server.services.world.mailboxes:
-                return f"550 5.1.1 <{address}>: there is no such mailbox"
+            if why := local.unknown(address, server.services.world, server.services.clock.now()):
+                return f"550 5.1.1 <{address}>: {why}"
         elif not server.is_submission and not _relays_for(server.host, server.client):
             return f"554 5.7.1 <{address}>: Relay access denied"
         envelope.rcpt_tos.append(address)

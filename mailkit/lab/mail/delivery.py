@@ -8,7 +8,7 @@ relay that waits for a receiver that waits for a thread.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,10 +17,12 @@ from email.utils import format_datetime
 from mailkit.clients import send
 from mailkit.lab.clock import Clock
 from mailkit.lab.faults import Faults
+from mailkit.lab.mail import lists, local, srs
 from mailkit.lab.mail.dsn import Failure, bounce
 from mailkit.lab.mail.log import Log
 from mailkit.lab.mail.mailboxes import INBOX, Mailboxes
 from mailkit.lab.mail.routing import Delivery, judge, mail_exchangers
+from mailkit.lab.world import MailingList, World
 from mailkit.message import received
 from mailkit.network import Network
 
@@ -60,7 +62,7 @@ class Queue:
     """All the queues of a world.
 
     *network_of* gives the network that a host sends from, and *towards* the same with the patience that a target
-    deserves; *forwards* says where the mail of some mailboxes goes on to.  ``era`` counts the resets: what was handed
+    deserves; *world* says where the mail of some addresses goes on to.  ``era`` counts the resets: what was handed
     in before the last one has no place in the world any more.
     """
 
@@ -73,10 +75,10 @@ class Queue:
         network_of: Callable[[str], Network],
         towards: Callable[[Network, str], Network],
         is_local: Callable[[str, str], bool],
-        forwards: Mapping[str, str],
+        world: World,
     ) -> None:
         self._clock, self._log, self._mailboxes, self._faults = clock, log, mailboxes, faults
-        self._network_of, self._towards, self._is_local, self._forwards = network_of, towards, is_local, forwards
+        self._network_of, self._towards, self._is_local, self._world = network_of, towards, is_local, world
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="lab-delivery")
         self._changed = threading.Condition(threading.RLock())
         self._running = 0
@@ -218,7 +220,7 @@ class Queue:
     def _to(self, item: Item, recipient: str) -> Delivery:
         domain = recipient.rpartition("@")[2].lower()
         if self._is_local(item.host, domain):
-            return self._into_mailbox(item, recipient.lower())
+            return self._locally(item, recipient)
         net = self._network_of(item.host).remembering()
         try:
             targets, problem = mail_exchangers(domain, net)
@@ -235,21 +237,56 @@ class Queue:
                 break
         return result
 
+    def _locally(self, item: Item, recipient: str) -> Delivery:
+        """Deliver *item* to a *recipient* of its own host: a mailbox, a list, or somewhere that it goes on from."""
+        address, world = recipient.lower(), self._world
+        if mailing_list := world.lists.get(address):
+            return self._distribute(item, mailing_list)
+        if srs.is_rewritten(address):
+            try:
+                target = srs.reverse(recipient, secret=local.secret(address), now=self._clock.now())
+            except ValueError as error:
+                return Delivery("5.1.1", f"this address leads nowhere: {error}")
+            return self._forward(item, target, item.sender)
+        if target := world.forwards.get(address, ""):
+            sender, domain = item.sender, address.rpartition("@")[2]
+            if address in world.rewriting:
+                sender = srs.rewrite(sender, domain, secret=local.secret(address), now=self._clock.now())
+            return self._forward(item, target, sender)
+        return self._into_mailbox(item, local.owner(address, world) or address)
+
     def _into_mailbox(self, item: Item, address: str) -> Delivery:
-        if target := self._forwards.get(address):
-            return self._forward(item, target)
         with self._changed:
             if item.era == self.era:
                 self._mailboxes.put(address, item.sender, item.content, item.folder)
         where = "" if item.folder == INBOX else f", folder {item.folder}"
         return Delivery("2.0.0", f"delivered to mailbox{where}")
 
-    def _forward(self, item: Item, target: str) -> Delivery:
-        """Send *item* on to *target* under the sender it came with (RFC 5321 section 3.9.1)."""
+    def _distribute(self, item: Item, mailing_list: MailingList) -> Delivery:
+        """Send *item* to the members of *mailing_list*, under the list's own sender (RFC 5321 section 3.9.2)."""
+        from mailkit.lab.mail.signing import signatures
+
+        if not item.sender:
+            return Delivery("5.7.1", "a mailing list takes no bounces: they go to the sender on its envelope")
+        if lists.has_passed(item.content, mailing_list) or received.count(item.content) >= MOST_HOPS:
+            return Delivery("5.4.6", "mail loop: this message has been through the list already")
+        try:
+            content = lists.rewritten(item.content, mailing_list)
+        except ValueError as error:
+            return Delivery("5.6.0", f"this message cannot be distributed: {error}")
+        keys, now = self._world.folder / "keys", self._clock.now()
+        signed = signatures(content, self._world.hosts[item.host].signs, keys=keys, now=now) + content
+        members = list(mailing_list.members)
+        queue_id = self.originate(item.host, mailing_list.bounces, members, signed, item.era)
+        return Delivery("2.0.0", f"distributed to {len(members)} members from <{mailing_list.bounces}> as {queue_id}")
+
+    def _forward(self, item: Item, target: str, sender: str) -> Delivery:
+        """Send *item* on to *target* under *sender*, which is most often the one it came with (RFC 5321 3.9.1)."""
         if received.count(item.content) >= MOST_HOPS:
             return Delivery("5.4.6", f"mail forwarding loop: this message has passed {MOST_HOPS} servers")
-        queue_id = self.originate(item.host, item.sender, [target], item.content, item.era)
-        return Delivery("2.0.0", f"forwarded to <{target}> as {queue_id}")
+        queue_id = self.originate(item.host, sender, [target], item.content, item.era)
+        anew = "" if sender == item.sender else f" from <{sender}>"
+        return Delivery("2.0.0", f"forwarded to <{target}>{anew} as {queue_id}")
 
     def _bounce(self, item: Item, failures: list[Failure]) -> None:
         if not item.sender:
