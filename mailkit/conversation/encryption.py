@@ -15,7 +15,7 @@ from mailkit.conversation.alerts import alert_sentence, breakdown, distrust
 from mailkit.conversation.bounded import BoundedSocket
 from mailkit.results import Outcome, visible
 
-__all__ = ["HandshakeFailed", "TLSSocket", "begin_tls", "unverified_context"]
+__all__ = ["HandshakeFailed", "TLSSocket", "begin_tls", "shown_chain", "unverified_context"]
 
 _KEPT = 256  # octets of what the server sent first
 _PIECE = 64 * 1024  # octets encrypted at once
@@ -45,6 +45,21 @@ def unverified_context() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def shown_chain(secure: ssl.SSLObject) -> tuple[bytes, ...]:
+    """Return the certificates that the server sent, in DER, its own first.
+
+    Python offers the whole chain from 3.13 on; before, the same method hides in the object underneath.  Without it
+    there is the server's own certificate, which is the one that matters most.
+    """
+    inner: Any = secure if hasattr(secure, "get_unverified_chain") else getattr(secure, "_sslobj", None)
+    try:
+        found = inner.get_unverified_chain() or []
+        return tuple(c if isinstance(c, bytes) else ssl.PEM_cert_to_DER_cert(c.public_bytes()) for c in found)
+    except (AttributeError, ValueError):
+        own = secure.getpeercert(binary_form=True)
+        return (own,) if own else ()
 
 
 class TLSSocket:

@@ -171,6 +171,16 @@ class Wire:
             raise ReplyError(f"a line of the reply is too long: more than {longest:,} octets")
         return line.rstrip(b"\r\n")
 
+    def receive(self, most: int) -> bytes:
+        """Return what comes next, *most* octets of it, without noting it; nothing when the server hung up.
+
+        For what is no line: a file, a literal.  Raises OSError, and ReplyError for a server that sends without end.
+        """
+        if not self.incoming.octets:
+            self.incoming.add((self._inside or self.plain).receive())
+        came, self.incoming.octets = self.incoming.octets[:most], self.incoming.octets[most:]
+        return came
+
     def _note_reply(self, line: bytes) -> None:
         self._note("S", visible(line.decode("utf-8", "replace")))
 

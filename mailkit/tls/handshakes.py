@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
-from typing import Any
 
 from mailkit.conversation import Wire, unverified_context
+from mailkit.conversation.encryption import shown_chain
 from mailkit.network import Network
 
 __all__ = ["Handshake", "shake", "strict", "tolerant"]
@@ -49,19 +49,4 @@ def shake(wire: Wire, context: ssl.SSLContext) -> Handshake:
     """Shake hands on *wire* and return what was agreed on.  Raises HandshakeFailed or ReplyError."""
     wire.begin_tls(context)
     version, cipher = wire.secure.version() or "", wire.secure.cipher()
-    return Handshake(_NAMES.get(version, version), cipher[0] if cipher else "", _chain(wire.secure))
-
-
-def _chain(secure: ssl.SSLObject) -> tuple[bytes, ...]:
-    """Return the certificates that the server sent.
-
-    Python offers the whole chain from 3.13 on; before, the same method hides in the object underneath.  Without it
-    there is the server's own certificate, which is the one that matters most.
-    """
-    inner: Any = secure if hasattr(secure, "get_unverified_chain") else getattr(secure, "_sslobj", None)
-    try:
-        found = inner.get_unverified_chain() or []
-        return tuple(c if isinstance(c, bytes) else ssl.PEM_cert_to_DER_cert(c.public_bytes()) for c in found)
-    except (AttributeError, ValueError):
-        own = secure.getpeercert(binary_form=True)
-        return (own,) if own else ()
+    return Handshake(_NAMES.get(version, version), cipher[0] if cipher else "", shown_chain(wire.secure))
