@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support_worlds import OTHER_WORLD
 
-from mailkit import dmarc
+from mailkit import dkim, dmarc
 from mailkit.clients import Sent, send
 from mailkit.lab import Lab
 from mailkit.lab.attacks import spoofing
@@ -205,6 +205,53 @@ def test_what_is_concluded_is_what_evaluate_finds(lab: Lab) -> None:
     for client, sender in (("192.0.2.58", HANAKO), ("203.0.113.77", "x@spoof.example"), ("203.0.113.77", HANAKO)):
         incoming = Incoming(host, "Q1", client, "c.example", sender, (ALICE,), HONEST, "ESMTP")
         assert Evidence(incoming, net).dmarc == dmarc.evaluate(HONEST, client, sender, "c.example", net=net)
+
+
+# The rules for bulk mail.
+
+NEWS = b"List-Unsubscribe: <https://kaisha.example/u>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" + HONEST
+
+
+def test_bulk_mail_that_has_everything_is_taken(lab: Lab) -> None:
+    submit(lab, ALICE, content=NEWS)
+    assert len(lab.inbox(ALICE)) == 1
+
+
+def test_bulk_mail_that_lacks_something_is_refused(lab: Lab) -> None:
+    """The forgotten sender: p=none asks for nothing, but the receiver does."""
+    lab.publish("_dmarc.kaisha.example", "TXT", "v=DMARC1; p=none; rua=mailto:dmarc-reports@kaisha.example")
+    net = lab.host_network("smtp.sender.example")
+
+    def news(content: bytes, sender: str) -> str:
+        return send("mx1.bigmail.example", 25, content, sender=sender, recipients=[ALICE], net=net).reply
+
+    key = (lab.world.folder / "keys" / "s1._domainkey.sender.example.pem").read_bytes()
+    signed = dkim.sign(NEWS, domain="sender.example", selector="s1", key=key, now=lab.clock.now())
+    begin = "550 5.7.26 Bulk mail in the name of kaisha.example is not taken here (rules for bulk mail: "
+    assert news(NEWS, HANAKO) == begin + "SPF must pass, and gives fail for kaisha.example)"
+    assert news(NEWS, "shop@sender.example") == begin + "a DKIM signature must pass, and none does)"
+    assert (
+        news(signed, "shop@sender.example") == begin + "DMARC must pass: SPF or DKIM for the domain in the From line)"
+    )
+    unknown = dkim.sign(
+        NEWS.replace(b"kaisha.example", b"isp.example"), domain="sender.example", selector="s1", key=key
+    )
+    assert "must have a DMARC record, and isp.example has none" in news(unknown, "shop@sender.example")
+    aligned = dkim.sign(NEWS, domain="kaisha.example", selector="s1", key=key, now=lab.clock.now())
+    assert news(aligned, "shop@sender.example").startswith("250")
+    assert news(HONEST, "shop@sender.example").startswith("250"), "one letter is no bulk mail"
+    lab.advance(DAY)
+    found = read(lab)
+    refused = found[found["disposition"] == "reject"]
+    assert refused["count"].sum() == 3 and set(refused["reason"]) == {"local_policy"}
+    assert found["count"].sum() == 5
+
+
+def test_no_bulk_rule_for_what_the_dns_did_not_say(lab: Lab) -> None:
+    lab.resolver.fault("_dmarc.kaisha.example", "servfail")
+    submit(lab, ALICE, content=NEWS)
+    assert len(lab.inbox(ALICE)) == 1
+    lab.reset()
 
 
 # The spoofer.

@@ -91,6 +91,7 @@ class Host:
     mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN")  # of SMTP AUTH, on its submission ports
     reports_through: str = ""  # the host that sends DMARC's aggregate reports on what this one saw
     may_reject: bool = False  # refuses what fails DMARC where p=reject is not all that is against it
+    bulk_rules: bool = False  # refuses bulk mail that does not meet the large receivers' rules
     enforce_from: bool = False  # an account may send as itself only
     auth_in_clear: bool = False  # a mistake: AUTH without TLS
     accounts_down: bool = False  # nobody can log in, through no fault of theirs
