@@ -152,6 +152,14 @@ def test_a_test_policy_is_one_level_lower(lab: Lab) -> None:
     assert results(mail)["dmarc"].value("policy.dmarc") == "quarantine"
 
 
+def test_a_refusal_fits_into_a_reply(lab: Lab) -> None:
+    """RFC 5321 section 4.5.3.1.5: at most 512 octets."""
+    rejecting(lab)
+    long = b".".join([b"x" * 60] * 3) + b".kaisha.example"
+    reply = stranger(lab, HONEST.replace(b"kaisha.example", long)).reply
+    assert reply.startswith("550 5.7.26 DMARC of xxxx") and len(reply.encode()) <= 510
+
+
 def test_a_parked_domain_is_refused(lab: Lab) -> None:
     sent = stranger(lab, HONEST.replace(b"kaisha.example", b"example.com"))
     assert sent.reply.startswith("550 5.7.26 DMARC of example.com failed")
@@ -285,6 +293,8 @@ def test_all_of_the_spoofers_own_is_in_order(lab: Lab) -> None:
         spoofing.spoof(lab, "magic")
     with pytest.raises(ValueError, match="an address is a text"):
         spoofing.spoof(lab, author="kaisha.example")
+    with pytest.raises(ValueError, match="an address is a text"):
+        spoofing.spoof(lab, author="x@kaisha.example\r\nBcc: y@isp.example")
     with pytest.raises(ValueError, match=r"no host 'x\.example'"):
         spoofing.spoof(lab, host="x.example")
     with pytest.raises(ValueError, match="nobody takes mail"):

@@ -219,6 +219,22 @@ def test_a_tag_is_put_once_and_lists_fields_are_replaced() -> None:
     assert answered.get_all("Reply-To") == ["b@kaisha.example"]
 
 
+@given(author=st.binary(max_size=60), kind=st.binary(max_size=40), body=st.binary(max_size=60))
+def test_any_message_is_distributed_or_a_value_error(author: bytes, kind: bytes, body: bytes) -> None:
+    # A bare CR or LF is refused at the door (RFC 5321 section 2.3.8).
+    author, kind, body = (octets.translate(None, b"\r\n") for octets in (author, kind, body))
+    content = b"From: " + author + b"\r\nContent-Type: " + kind + b"\r\n\r\n" + body
+    for mailing_list in (PLAIN, MUNGED):
+        try:
+            made = lists.rewritten(content, mailing_list)
+        except ValueError as problem:
+            assert str(problem)
+            continue
+        head = message_from_bytes(made, policy=compat32)
+        assert len(head.get_all("List-Id", [])) == 1 and lists.has_passed(made, mailing_list)
+        assert b"a list at " + mailing_list.address.encode() in made
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

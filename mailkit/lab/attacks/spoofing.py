@@ -117,7 +117,7 @@ def spoof(
     if trick not in TRICKS:
         raise ValueError(f"no trick {trick!r}; there are {', '.join(TRICKS)}")
     for address in (author, recipient):
-        if not isinstance(address, str) or address.count("@") != 1:
+        if not isinstance(address, str) or address.count("@") != 1 or not address.isprintable() or " " in address:
             raise ValueError(f"an address is a text like 'hanako@kaisha.example', not {address!r}")
     chosen, net = TRICKS[trick], lab.host_network(host)
     targets, problem = mail_exchangers(recipient.rpartition("@")[2], net)

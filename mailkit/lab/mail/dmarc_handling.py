@@ -15,6 +15,7 @@ from mailkit import dmarc
 from mailkit.lab.mail.mailboxes import header_of
 from mailkit.lab.world import Host
 from mailkit.message import received
+from mailkit.results import visible
 
 __all__ = ["against", "handling", "refusal", "unmet"]
 
@@ -32,7 +33,14 @@ def against(message: bytes, found: dmarc.Evaluation) -> str:
     head = header_of(message)
     if theirs or received.count(message) or any(name in head for name in _DETOURS):
         return ""
-    return f"it comes straight from [{found.spf.ip}], with no signature of {found.domain}, not even a broken one"
+    return (
+        f"it comes straight from [{found.spf.ip}], with no signature of {_short(found.domain)}, not even a broken one"
+    )
+
+
+def _short(domain: str) -> str:
+    """Return *domain* for a reply, whose lines have at most 512 octets (RFC 5321 section 4.5.3.1.5)."""
+    return visible(domain, 80)
 
 
 def _same_organization(row: dmarc.Identifier, found: dmarc.Evaluation) -> bool:
@@ -53,11 +61,11 @@ def unmet(message: bytes, found: dmarc.Evaluation) -> str:
     if "temperror" in (found.result, found.spf.result) or ("temperror" in dkim and "pass" not in dkim):
         return ""
     if found.spf.result != "pass":
-        return f"SPF must pass, and gives {found.spf.result} for {found.spf.domain}"
+        return f"SPF must pass, and gives {found.spf.result} for {_short(found.spf.domain)}"
     if "pass" not in dkim:
         return "a DKIM signature must pass, and none does"
     if found.result == "none":
-        return f"the author's domain must have a DMARC record, and {found.domain} has none"
+        return f"the author's domain must have a DMARC record, and {_short(found.domain)} has none"
     return "" if found.result == "pass" else "DMARC must pass: SPF or DKIM for the domain in the From line"
 
 
@@ -76,5 +84,6 @@ def refusal(found: dmarc.Evaluation, handled: dmarc.Handling) -> str:
     if handled.disposition is not dmarc.Policy.REJECT:
         return ""
     if handled.override:
-        return f"550 5.7.26 Bulk mail in the name of {found.domain or 'nobody'} is not taken here ({handled.reason})"
-    return f"550 5.7.26 DMARC of {found.domain} failed (p={found.policy}): {handled.reason}"
+        name = _short(found.domain) or "nobody"
+        return f"550 5.7.26 Bulk mail in the name of {name} is not taken here ({handled.reason})"
+    return f"550 5.7.26 DMARC of {_short(found.domain)} failed (p={found.policy}): {handled.reason}"
