@@ -85,6 +85,9 @@ class DnsServer:
     def publish(self, name: str, rdtype: str, *values: Any) -> None:
         self._records[name_of(name).canonicalize(), rdtype] = [rdata_of(rdtype, value) for value in values]
 
+    def withdraw(self, name: str, rdtype: str) -> None:
+        self._records.pop((name_of(name).canonicalize(), rdtype), None)
+
     def fail(self, name: str, how: str = SERVFAIL) -> None:
         self._failing[name_of(name).canonicalize()] = how
 

@@ -2,12 +2,24 @@
 
 from mailkit.report.auditing import audit
 from mailkit.report.checks import CHECKS
+from mailkit.report.explanation import Explanation, from_message
 from mailkit.report.files import write_csv, write_json
 from mailkit.report.refusals import Refusal, explain_refusal
 from mailkit.report.subject import Subject
 from mailkit.report.wording import summary
 
-__all__ = ["CHECKS", "Refusal", "Subject", "audit", "explain_refusal", "summary", "write_csv", "write_json"]
+__all__ = [
+    "CHECKS",
+    "Explanation",
+    "Refusal",
+    "Subject",
+    "audit",
+    "explain_refusal",
+    "from_message",
+    "summary",
+    "write_csv",
+    "write_json",
+]
 
 
 def __dir__() -> list[str]:
