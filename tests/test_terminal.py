@@ -29,6 +29,13 @@ EXPECTED = {
         ("250 PIPELINING", 0),
         ("235 2.7.0 Authentication successful", 0),
     ],
+    "03_tls": [
+        ("Verified peername: smtp.kaisha.example", 0),
+        ("hostname mismatch", 1),
+        ("error:", 1),
+        ("Verified peername: common-name.mistakes.example", 0),
+        ("TLS started with cipher TLSv1.3", 0),
+    ],
     "04_spf": [
         ('300\tIN\tTXT\t"v=spf1 mx a:smtp.kaisha.example -all"', 0),
         ("v=spf1 include:_a._spf.sender.example include:_b._spf.sender.example ~all", 0),
@@ -92,12 +99,12 @@ def test_the_command_works_as_printed(
     lesson: str, number: int, lab: Lab, peer: Callable[[str, str], str], tmp_path: Path
 ) -> None:
     text, lines = command_lines(lesson)
-    door = re.search(r"behind `([\w.-]+:\d+)`", text)
+    doors = re.findall(r"`([A-Z]+_PORT)`(?: is the one)? behind `([\w.-]+:\d+)`", text)
     values = {
         "DNS_PORT": str(lab.dns_port),
         "SOCKS_PORT": str(lab.socks_port),
-        "SMTP_PORT": str(lab.listeners[door[1]]) if door else "",
         "CA_FILE": lab.ca_file,
+        **{name: str(lab.listeners[door]) for name, door in doors},
     }
     line = re.sub("|".join(values), lambda word: values[word[0]], lines[number])
     tool, *arguments = shlex.split(line, comments=True)

@@ -46,16 +46,22 @@ def test_matrix_states_versions_and_certificate() -> None:
         "mx.a.example port 587: TLS 1.0: no, TLS 1.1: no, TLS 1.2: yes, TLS 1.3: yes, certificate: good",
         "mx.a.example port 25: TLS 1.0: yes, TLS 1.1: no, TLS 1.2: yes, TLS 1.3: no, certificate: good",
     ]
-    assert "! yes" in texts(drawn), "an old version is marked"
+    assert "i yes" in texts(drawn), "an old version is marked"
+    assert "! yes" not in texts(drawn), "RFC 9325 section 5.2: on port 25 an old version is better than clear text"
+    assert "! yes" in texts(matrix(rows(scan(versions=("TLS 1.0", "TLS 1.2")))))
 
 
 @pytest.mark.parametrize(
     ("changes", "relay", "submission"),
     [
         ({"trusted": False, "days": -3}, "! expired", "✗ expired"),
-        ({"name_ok": False}, "! wrong name", "✗ wrong name"),
+        ({"name_ok": False, "names": ("mx.b.example",)}, "! wrong name", "✗ wrong name"),
+        ({"name_ok": False}, "! no name", "✗ no name"),
         ({"trusted": False}, "! not trusted", "✗ not trusted"),
-        ({"outcome": Outcome.REJECTED}, "! no TLS", "✗ no TLS"),
+        ({"outcome": Outcome.REJECTED, "stage": Stage.STARTTLS, "offered": False}, "! no TLS", "✗ no TLS"),
+        ({"outcome": Outcome.REJECTED, "stage": Stage.STARTTLS, "offered": True}, "! rejected", "✗ rejected"),
+        ({"outcome": Outcome.REJECTED, "stage": Stage.EHLO}, "? rejected", "? rejected"),
+        ({"outcome": Outcome.TLS_FAILURE}, "! tls failure", "✗ tls failure"),
         ({"outcome": Outcome.TIMEOUT}, "? timeout", "? timeout"),
         ({"trusted": None}, "? not seen", "? not seen"),
     ],
@@ -102,6 +108,41 @@ def test_side_by_side_cuts_long_dialogues() -> None:
     drawn = repr(side_by_side(short, long, captions=("short", "long"), title="Two"))
     assert "encrypted C: EHLO me" in drawn and "NOOP 15" in drawn and "NOOP 16" not in drawn
     assert "24 more lines" in drawn
+
+
+EHLO = [
+    Line("S", "220 hi"),
+    Line("C", "EHLO me"),
+    Line("S", "250-hi"),
+    Line("S", "250-STARTTLS"),
+    Line("S", "250 SIZE"),
+]
+
+
+@pytest.mark.parametrize(
+    ("reply", "next_word", "taken_out", "put_in"),
+    [
+        (["250-hi", "250 SIZE"], "AUTH PLAIN", ["250-STARTTLS"], []),
+        (["250-hi", "250-AUTH PLAIN", "250 SIZE"], "AUTH PLAIN", ["250-STARTTLS"], ["250-AUTH PLAIN"]),
+        (["250-hi", "250-STARTTLS", "250 SIZE"], "AUTH PLAIN", [], []),
+        (["250-hi", "250 SIZE"], "STARTTLS", [], []),  # not marked: the client goes the same way on
+        ([], "", [], []),
+    ],
+    ids=["a line is missing", "one stands for another", "all as it should be", "no fork", "cut off"],
+)
+def test_side_by_side_marks_what_was_changed(
+    reply: list[str], next_word: str, taken_out: list[str], put_in: list[str]
+) -> None:
+    other = [*EHLO[:2], *(Line("S", text) for text in reply), *([Line("C", next_word)] if next_word else [])]
+    drawn = side_by_side([*EHLO, Line("C", "STARTTLS")], other, captions=("good", "bad"), title="Two")
+    left, right = repr(drawn).split("[bad]")
+    assert [line for line in left.splitlines() if "✗" in line] == [
+        f"clear     S: {line}  [✗ taken out]" for line in taken_out
+    ]
+    assert [line for line in right.splitlines() if "✗" in line] == [
+        f"clear     S: {line}  [✗ put in]" for line in put_in
+    ]
+    assert texts(drawn).count("✗ taken out") == len(taken_out)
 
 
 @pytest.mark.parametrize("text", HOSTILE)

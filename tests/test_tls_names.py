@@ -56,7 +56,7 @@ def test_the_common_name_gets_no_password(
     said_auth = any(line.upper().startswith("AUTH") for line in heard)
     assert said_auth is (outcome is Outcome.OPEN), heard
     if outcome is not Outcome.OPEN:
-        assert "is for another name" in reason
+        assert "does not bear this name" in reason
 
 
 def test_every_context_of_a_network_ignores_the_common_name(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ _DISTRUST = {
     21: "leads to an authority that is not trusted here, or an intermediate certificate was not sent",
     24: "was signed by one who is no authority",
     26: "is not meant for servers",
-    62: "is for another name",
+    62: "does not bear this name",
     64: "is for another address",
     66: "has too weak a key",
     67: "leads to an authority with too weak a key",

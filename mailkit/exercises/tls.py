@@ -2,27 +2,65 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
+
 from mailkit.exercises.checkers import choice, names, number, results_of, text
 from mailkit.exercises.core import Prediction, Question
+from mailkit.tls import covers
 
-__all__ = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "q1", "q2", "q3", "q4", "q5", "q6"]
+__all__ = [
+    "p1",
+    "p2",
+    "p3",
+    "p4",
+    "p5",
+    "p6",
+    "p7",
+    "p8",
+    "p9",
+    "p10",
+    "p11",
+    "p12",
+    "p13",
+    "p14",
+    "q1",
+    "q2",
+    "q3",
+    "q4",
+    "q5",
+    "q6",
+    "q7",
+]
 
 _VERSIONS = ("TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3")
 
-p1 = Prediction("Which is the newest version that the domain's mail server speaks?", choices=_VERSIONS)
-p2 = Prediction("Does any door of the domain still speak TLS 1.0 or 1.1?", choices=("yes", "no"))
-p3 = Prediction("For whom is the certificate of a mail server issued?", choices=("the domain", "the host", "both"))
-p4 = Prediction(
-    "Three doors with a bad certificate: how many of them encrypt all the same?", choices=("0", "1", "2", "3")
+p1 = Prediction("Port 465: can a listener read the server's greeting?", choices=("yes", "no"))
+p2 = Prediction("Port 587 with STARTTLS: can a listener read the server's greeting?", choices=("yes", "no"))
+p3 = Prediction("Which is the newest version that the domain's mail server speaks?", choices=_VERSIONS)
+p4 = Prediction("Does any door of the domain still speak TLS 1.0 or 1.1?", choices=("yes", "no"))
+p5 = Prediction("For whom is the certificate of a mail server issued?", choices=("the domain", "the host", "both"))
+p6 = Prediction(
+    "How many days at most is a public certificate valid that is issued today?", choices=("47", "100", "200", "398")
 )
-p5 = Prediction("The guest's message, with somebody in the middle: does it arrive?", choices=("yes", "no"))
-p6 = Prediction("Does the man in the middle get the password?", choices=("yes", "no"))
 p7 = Prediction(
-    "STARTTLS demanded, certificate not looked at: what happens?", choices=("leaks", "refuses", "sent safely")
+    "Four servers with a bad certificate: how many of them encrypt all the same?", choices=("0", "1", "2", "3", "4")
 )
-p8 = Prediction("How many of the four settings leaked to nobody?", choices=("0", "1", "2", "3", "4"))
-p9 = Prediction("A command said before TLS: does the careless server answer it inside?", choices=("yes", "no"))
-p10 = Prediction("A reply that was said before TLS: does the careless client believe it?", choices=("yes", "no"))
+p8 = Prediction(
+    "Four servers with a bad certificate: how many get a password from a client that verifies?",
+    choices=("0", "1", "2", "3", "4"),
+)
+p9 = Prediction(
+    "Another server, a good certificate in its own name: what keeps the password from it?",
+    choices=("the certificate", "the domain", "nothing"),
+    also={"the domain": ("the name", "the host"), "the certificate": ("the authority",)},
+)
+p10 = Prediction(
+    "Which word of the server's did the man in the middle take out?", choices=("SIZE", "STARTTLS", "PIPELINING")
+)
+p11 = Prediction("Does the man in the middle get the password?", choices=("yes", "no"))
+p12 = Prediction("How many of the four settings leaked to nobody?", choices=("0", "1", "2", "3", "4"))
+p13 = Prediction("A command said before TLS: does the careless server answer it inside?", choices=("yes", "no"))
+p14 = Prediction("A reply that was said before TLS: does the careless client believe it?", choices=("yes", "no"))
 
 q1 = Question(
     'A mail program offers "SSL/TLS" and "STARTTLS" for outgoing mail. Which port belongs to "SSL/TLS"?',
@@ -41,7 +79,7 @@ q1 = Question(
     ),
     explanation="465, TLS from the first octet. Both menus mean TLS; they differ in when it begins.",
     right=(465, "465"),
-    wrong=(587, 25, 993, "SSL/TLS"),
+    wrong=(587, 25, 993, 995, 2525, "SSL/TLS", True),
 )
 
 
@@ -69,13 +107,19 @@ q2 = Question(
     takes_function=True,
     hints=("A star stands for one whole label, at the left.", '`host.partition(".")` cuts the first label off.'),
     explanation="One whole label, the leftmost, and nothing else (RFC 9525 section 6.3).",
-    right=(solution_q2,),
+    right=(
+        solution_q2,
+        lambda pattern, host: pattern == host or pattern == "*." + host.partition(".")[2],
+        lambda pattern, host: covers([pattern], host),
+    ),
     wrong=(
         lambda pattern, host: pattern == host,
         lambda pattern, host: host.endswith(pattern.lstrip("*")),
         lambda pattern, host: pattern.lstrip("*.") in host,
         lambda pattern, host: pattern.partition(".")[2] == host.partition(".")[2],
         lambda pattern, host: pattern == host or (pattern[0] == "*" and host.count(".") == 2),
+        lambda pattern, host: pattern == host or (pattern[0] == "*" and host.endswith(pattern[1:])),
+        lambda pattern, host: fnmatch(host, pattern),
         lambda pattern, host: True,
         "mx.example.com",
     ),
@@ -90,7 +134,7 @@ q3 = Question(
             "C": "A certificate that convinces nobody still gives a key to encrypt with.",
         },
     ),
-    hints=("Look at the rows for port 25 in section 5.", "Encrypted is one thing, knowing with whom is another."),
+    hints=("Look at the rows for port 25 in section 4.", "Encrypted is one thing, knowing with whom is another."),
     explanation="Opportunistic TLS takes any certificate: listeners read nothing, a man in the middle reads all.",
     right=("B", "b"),
     wrong=("A", "C", 25),
@@ -101,8 +145,8 @@ q4 = Question(
     names({"verify", "implicit"}),
     hints=("Look for the columns without ✗.", "A client that refuses has leaked nothing."),
     explanation="Those that insist on TLS and on the right certificate. With the others it takes one attacker more.",
-    right=({"verify", "implicit"}, "verify, implicit"),
-    wrong=({"verify"}, {"encrypt", "verify", "implicit"}, {"opportunistic"}, 2),
+    right=({"verify", "implicit"}, "verify, implicit", ["implicit", "verify"], "Implicit verify"),
+    wrong=({"verify"}, {"implicit"}, {"encrypt", "verify", "implicit"}, {"opportunistic"}, 2, "all"),
 )
 
 q5 = Question(
@@ -117,7 +161,7 @@ q5 = Question(
     hints=("Which word says that authority and name were both right?", "There are three words, and one line has none."),
     explanation="`Verified`: a trusted authority, and the name that the sender insisted on.",
     right=(3, "3"),
-    wrong=(1, 2, "all"),
+    wrong=(1, 2, 23, "all"),
 )
 
 q6 = Question(
@@ -132,4 +176,19 @@ q6 = Question(
     "`fingerprint` and `dane-only`.",
     right=("secure", "verify", "Secure ", "smtp_tls_security_level = secure", "fingerprint", "dane-only"),
     wrong=("may", "encrypt", "dane", "none", "smtp_tls_security_level = encrypt", "secured", "secure encrypt", 25),
+)
+
+q7 = Question(
+    "A new submission server's certificate has the right name in its common name only. What do you do: A, B or C?",
+    choice(
+        "B",
+        {
+            "A": "Then they take any certificate at that moment, a man in the middle's as well, and learn to click.",
+            "C": "STARTTLS comes to the same certificate, and the programs refuse it there as well.",
+        },
+    ),
+    hints=("Which field of a certificate does a client compare?", "RFC 9525 section 2 has the reason."),
+    explanation="Only subjectAltName counts; the common name is free text (RFC 9525 section 2).",
+    right=("B", "b"),
+    wrong=("A", "C", "CN", 465),
 )

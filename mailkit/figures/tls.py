@@ -11,13 +11,13 @@ import pandas as pd
 from mailkit.figures.grid import Block, Cell, Column, Row, grid
 from mailkit.figures.style import INK, MUTED, WIDTH, Picture, badge, box, canvas, fitted, write
 from mailkit.results import Outcome, Rows
-from mailkit.tls import Scan
+from mailkit.tls import Scan, judge
 
 __all__ = ["matrix", "validity", "who_leaks"]
 
 _MOST_DOORS = 12  # as many as stay readable
 _VERSIONS = ("TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3")
-_PASS, _WARN, _FAIL, _IDLE, _UNKNOWN = "pass", "warn", "fail", "not_run", "unknown"
+_PASS, _INFO, _WARN, _FAIL, _IDLE, _UNKNOWN = "pass", "info", "warn", "fail", "not_run", "unknown"
 _ROW, _NAMES = 0.46, 3.1  # inches
 _ATTACKS = {
     "watch": "he only reads along",
@@ -29,7 +29,7 @@ _ATTACKS = {
 
 
 def matrix(scans: Rows[Scan], *, title: str | None = None) -> Picture:
-    """Draw which versions each door speaks (RFC 8996, RFC 9325 section 3.1.1) and what its certificate is worth.
+    """Draw which versions each door speaks (RFC 8996, RFC 9325) and what its certificate is worth.
 
     Of more than 12 doors the first 12 are drawn; the figure says so.
     """
@@ -38,6 +38,7 @@ def matrix(scans: Rows[Scan], *, title: str | None = None) -> Picture:
     rows = [_row(scan.host, f"port {scan.port}", _cells(scan), columns) for scan in shown]
     meanings = {
         _PASS: "as it should be",
+        _INFO: "no fault on port 25, where clear text would be worse",
         _WARN: "not as it should be, and nobody is stopped by it",
         _FAIL: "a client that verifies hangs up",
         _IDLE: "not spoken, and not missed",
@@ -50,6 +51,7 @@ def matrix(scans: Rows[Scan], *, title: str | None = None) -> Picture:
         meanings,
         title=title,
         said=title,
+        names=3.4,
         nothing="No door was found from here.",
         left_out=f"{left_out} doors" if left_out > 0 else "",
     )
@@ -62,25 +64,28 @@ def _row(name: str, note: str, cells: Sequence[Cell], columns: Sequence[Column])
 
 def _cells(scan: Scan) -> list[Cell]:
     if scan.outcome is not Outcome.OPEN:
-        word = "no TLS" if scan.outcome is Outcome.REJECTED else str(scan.outcome).replace("_", " ")
-        judged = _UNKNOWN if scan.outcome is not Outcome.REJECTED else (_WARN if scan.port == 25 else _FAIL)
-        return [Cell("", _UNKNOWN)] * len(_VERSIONS) + [Cell(word, judged)]
-    found = [_spoken(version, version in scan.versions) for version in _VERSIONS]
+        word = "no TLS" if scan.offered is False else str(scan.outcome).replace("_", " ")
+        return [Cell("", _UNKNOWN)] * len(_VERSIONS) + [Cell(word, judge(scan)[0].verdict)]
+    found = [_spoken(version, version in scan.versions, scan.port == 25) for version in _VERSIONS]
     if scan.trusted is None or scan.name_ok is None:
         return [*found, Cell("not seen", _UNKNOWN)]
     good = scan.trusted and scan.name_ok and (scan.days_left or 0) >= 0
-    words = "good" if good else "wrong name" if not scan.name_ok else "expired" if _expired(scan) else "not trusted"
-    return [*found, Cell(words, _PASS if good else _WARN if scan.port == 25 else _FAIL)]
+    return [*found, Cell(_worth(scan), _PASS if good else _WARN if scan.port == 25 else _FAIL)]
 
 
-def _expired(scan: Scan) -> bool:
-    return scan.days_left is not None and scan.days_left < 0
+def _worth(scan: Scan) -> str:
+    """Return in two words at most what a certificate that was seen is worth."""
+    if not scan.name_ok:
+        return "wrong name" if scan.names else "no name"
+    if (scan.days_left or 0) < 0:
+        return "expired"
+    return "good" if scan.trusted else "not trusted"
 
 
-def _spoken(version: str, spoken: bool) -> Cell:
+def _spoken(version: str, spoken: bool, relay: bool) -> Cell:
     if not spoken:
         return Cell("no", _IDLE)
-    return Cell("yes", _PASS if version >= "TLS 1.2" else _WARN)
+    return Cell("yes", _PASS if version >= "TLS 1.2" else _INFO if relay else _WARN)
 
 
 def who_leaks(trials: Rows[Any] | pd.DataFrame, *, title: str | None = None) -> Picture:

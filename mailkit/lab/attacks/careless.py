@@ -7,10 +7,10 @@ The clients log in as ``victim``, whose password is no secret; they take no othe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import email.policy
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -116,17 +116,21 @@ class BufferingClient(SMTP):
 
 
 def greet_inside(lab: Lab, client: type[SMTP], *, vantage: str = "hotel") -> Rows[Line]:
-    """Begin TLS with the company's submission server as *client* does, greet inside, and return what was said."""
+    """Begin TLS with the company's submission server as *client* does, greet inside, and return what was said.
+
+    Where that fails, what was said until then.
+    """
     net = lab.network(vantage)
     smtp = client(net, _SERVER, 587)
-    smtp.open()
-    smtp.introduce()
-    smtp.secure(net.tls_context())
+    with contextlib.suppress(*FAILURES):
+        smtp.open()
+        smtp.introduce()
+        smtp.secure(net.tls_context())
     smtp.close()
     return Rows(Line, smtp.lines, caption=net.caption)
 
 
-@contextmanager
+@contextlib.contextmanager
 def deaf_server(lab: Lab, host: str = "old.mistakes.example") -> Iterator[None]:
     """Run a mail server on port 25 of *host* that carries a command over into TLS.  DELIBERATELY VULNERABLE.
 
