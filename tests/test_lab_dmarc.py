@@ -318,7 +318,7 @@ def test_a_receiver_reports_when_its_day_is_over(lab: Lab) -> None:
     lab.advance(1)
     (mail,) = lab.inbox(REPORTS)
     assert (mail.header_from, mail.envelope_sender) == ("postmaster@bigmail.example", "<postmaster@bigmail.example>")
-    assert mail.subject.startswith("Report Domain: kaisha.example Submitter: bigmail.example Report-ID: <20261124.1@")
+    assert mail.subject.startswith("Report Domain: kaisha.example Submitter: bigmail.example Report-ID: <20261124.")
     said = results(mail)
     assert [said[method].result for method in ("spf", "dkim", "dmarc")] == ["pass"] * 3
     found = dmarc.read_reports(mail.message)
@@ -386,10 +386,23 @@ def test_reports_go_elsewhere_only_where_that_agrees(lab: Lab) -> None:
     submit(lab, ALICE)
     lab.advance(DAY)
     assert not lab.inbox(shop)
-    assert "aggregate report on kaisha.example of 2026-11-24 (1 messages): nobody to send it to" in events(lab)
+    assert "aggregate report on kaisha.example of 2026-11-24 (1 message): nobody to send it to" in events(lab)
     lab.publish("kaisha.example._report._dmarc.sender.example", "TXT", "v=DMARC1")
     submit(lab, ALICE)
     lab.advance(DAY)
+    assert read(lab, shop)["count"].sum() == 1
+
+
+def test_a_report_waits_while_the_dns_does_not_say_who_takes_it(lab: Lab) -> None:
+    shop = "shop@sender.example"
+    lab.publish("_dmarc.kaisha.example", "TXT", f"v=DMARC1; p=none; rua=mailto:{shop}")
+    lab.publish("kaisha.example._report._dmarc.sender.example", "TXT", "v=DMARC1")
+    lab.resolver.fault("kaisha.example._report._dmarc.sender.example", "servfail")
+    submit(lab, ALICE)
+    lab.advance(DAY)
+    assert "(1 message): the DNS does not say who takes it, so it waits" in events(lab) and not lab.inbox(shop)
+    lab.resolver.heal("kaisha.example._report._dmarc.sender.example")
+    lab.advance(3600)
     assert read(lab, shop)["count"].sum() == 1
 
 

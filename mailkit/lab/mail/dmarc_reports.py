@@ -7,6 +7,7 @@ code that writes them is the lesson's own, imported when it is needed.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
@@ -20,6 +21,7 @@ from mailkit.network import Network
 
 if TYPE_CHECKING:
     from mailkit import dmarc
+    from mailkit.dmarc.external import Standing
 
 __all__ = ["Observations", "Observed", "observe", "send_due"]
 
@@ -68,6 +70,11 @@ class Observations:
             due = sorted((subject for subject in self._seen if subject.day < today), key=astuple)
             return [(subject, self._seen.pop(subject)) for subject in due]
 
+    def keep(self, subject: _Subject, observed: list[Observed]) -> None:
+        """Take back what could not be reported yet."""
+        with self._lock:
+            self._seen.setdefault(subject, []).extend(observed)
+
     def reset(self) -> None:
         """Forget everything."""
         with self._lock:
@@ -104,39 +111,55 @@ def send_due(
     log: Log,
     network_of: Callable[[str], Network],
 ) -> None:
-    """Send the reports on the days that are over by *now* to whom the policies name and who takes them."""
+    """Send the reports on the days that are over by *now* to whom the policies name and who takes them.
+
+    Where the DNS does not say whether somebody takes them, they wait until the clock is advanced again.
+    """
     due = observations.take(now.astimezone(UTC).date())
     if not due:
         return
     from mailkit import dmarc
+    from mailkit.dmarc.external import Consent
     from mailkit.lab.mail.signing import signatures
 
-    numbers: dict[tuple[date, str], int] = {}
     for subject, observed in due:
-        number = numbers[subject.day, subject.receiver] = numbers.get((subject.day, subject.receiver), 0) + 1
-        recipients = dmarc.destinations(observed[0].published, net=network_of(subject.through))
-        about = f"aggregate report on {subject.where} of {subject.day} ({len(observed)} messages)"
-        if not recipients:
+        published, net = observed[0].published, network_of(subject.through).remembering()
+        recipients = dmarc.destinations(published, net=net)
+        messages = "1 message" if len(observed) == 1 else f"{len(observed)} messages"
+        about = f"aggregate report on {subject.where} of {subject.day} ({messages})"
+        if not recipients and any(each.consent is Consent.UNKNOWN for each in _standings(published, net)):
+            log.note(subject.through, "-", f"{about}: the DNS does not say who takes it, so it waits")
+            observations.keep(subject, observed)
+        elif not recipients:
             log.note(subject.through, "-", f"{about}: nobody to send it to")
         for recipient in recipients:
-            mail = _mail(subject, observed, number, recipient)
+            mail = _mail(subject, observed, recipient)
             host = world.hosts[subject.through]
             signed = signatures(mail, host.signs, keys=world.folder / "keys", now=now) + mail
             queue_id = queue.originate(subject.through, _sender(subject.receiver), [recipient], signed)
             log.note(subject.through, queue_id, f"{about} to <{recipient}>")
 
 
+def _standings(published: dmarc.Discovery, net: Network) -> list[Standing]:
+    """Return how each host that is to get reports stands to the domain they are about."""
+    from mailkit.dmarc.external import standing
+
+    uris = published.parsed.rua if published.parsed else ()
+    return [standing(host, published, net) for host in dict.fromkeys(uri.host for uri in uris if uri.host)]
+
+
 def _sender(receiver: str) -> str:
     return f"postmaster@{receiver}"
 
 
-def _mail(subject: _Subject, observed: list[Observed], number: int, recipient: str) -> bytes:
+def _mail(subject: _Subject, observed: list[Observed], recipient: str) -> bytes:
     """Return the mail with the report, the same whatever order the messages came in."""
     from mailkit import dmarc
 
     begin = datetime(subject.day.year, subject.day.month, subject.day.day, tzinfo=UTC)
     end = begin + _DAY - timedelta(seconds=1)
-    report_id = f"{subject.day:%Y%m%d}.{number}@{subject.receiver}"
+    policy = hashlib.sha256(f"{subject.where} {subject.record}".encode()).hexdigest()[:8]
+    report_id = f"{subject.day:%Y%m%d}.{policy}@{subject.receiver}"
     sender, published = _sender(subject.receiver), observed[0].published
     report = dmarc.write_report(
         sorted((each.seen for each in observed), key=astuple),
