@@ -11,6 +11,7 @@ from support_messages import CASES, KEY_NAME, OTHER, OURS, RECEIVER, THEIRS, del
 from support_spf_dns import DnsServer
 
 from mailkit import report
+from mailkit.figures import trace as trace_figure
 from mailkit.report.advice import ADVICE
 from mailkit.report.causes import Cause
 from mailkit.results import Rows, Verdict
@@ -76,7 +77,7 @@ def test_the_sending_address_is_the_one_that_the_border_server_saw(dns: DnsServe
     assert (found.address, found.helo, found.receiver) == (THEIRS, "mx.recv.test", "recv.test")
     assert found.found == (
         "filter.recv.test of the receiver recv.test took it from there; "
-        "the 1 Received field below: anybody may have written them"
+        "the Received field below: anybody may have written it"
     )
     assert found.facts.way.own == 3 and len(found.hops) == 4 and found.causes[0] != "forwarded"
 
@@ -154,6 +155,17 @@ def test_a_return_path_that_the_sender_may_have_written_is_not_used(dns: DnsServ
     found = explained(message, dns)
     assert (found.return_path, found.result) == ("", "unknown")
     assert "where the sender could have written it" in found.why
+
+
+def test_of_two_notes_of_the_sender_the_whole_address_is_taken(dns: DnsServer) -> None:
+    """Authentication-Results may name the domain alone, Received-SPF names the address (RFC 7208 section 9.1)."""
+    top = (
+        f"Authentication-Results: {RECEIVER}; spf=pass smtp.mailfrom=kaisha.test\r\n"
+        f"Received-SPF: pass ({RECEIVER}: x) client-ip={OURS};\r\n"
+        f' envelope-from="hanako@kaisha.test"; receiver={RECEIVER}\r\n'
+    )
+    found = explained(top.encode() + trace(OURS, "mail.kaisha.test") + mail(), dns)
+    assert (found.return_path, found.result) == ("hanako@kaisha.test", "pass")
 
 
 # What is handed over.
@@ -299,3 +311,36 @@ def test_what_was_cut_is_said(dns: DnsServer) -> None:
     assert (large.result, large.author) == ("pass", "hanako@kaisha.test"), "SPF needs no body"
     forged = explained(delivered(mail(body="x" * 50_000_000), THEIRS), dns)
     assert forged.result == "unknown" and "only its header was read" in forged.why
+
+
+# The picture.
+
+
+def test_the_trace_shows_the_way_and_what_speaks_for_the_author(dns: DnsServer) -> None:
+    CASES["a mailing list"].prepare(dns)
+    picture = trace_figure.trace(explained(CASES["a mailing list"].message(), dns), title="Over a list")
+    assert picture.alt.splitlines() == [
+        "Over a list",
+        "mail.list.test, from mail.kaisha.test [192.0.2.25] with ESMTPS: anybody may have written this",
+        "mx.recv.test, from mail.list.test [203.0.113.130] with ESMTPS: the receiver took it here",
+        "SPF list.test: now pass, then not noted, another's name",
+        "DKIM kaisha.test: now fail, then not noted, aligned, no pass",
+        "DMARC kaisha.test: now fail, then not noted",
+        "DMARC for hanako@kaisha.test: fail",
+    ]
+    drawn = [text.get_text() for text in picture.figure.axes[0].texts]
+    assert {"60 s later", "who speaks", "now", "then", "for the author?"} <= set(drawn)
+    assert picture.png().startswith(b"\x89PNG") and all(
+        text.get_fontsize() >= 10 for text in picture.figure.axes[0].texts
+    )
+
+
+@pytest.mark.parametrize("kind", ["Received", "NULs", "From", "signatures", "a broken header"])
+def test_the_trace_of_a_hostile_message_is_drawn(kind: str, dns: DnsServer) -> None:
+    picture = trace_figure.trace(explained(FLOODS[kind](), dns))
+    assert picture.png().startswith(b"\x89PNG") and len(picture.alt) < 5000
+    assert "\x1b" not in picture.alt and "\x00" not in picture.alt
+
+
+def test_a_message_that_nobody_received_has_a_trace_too(dns: DnsServer) -> None:
+    assert "no Received field" in trace_figure.trace(explained(mail(), dns)).alt

@@ -116,11 +116,13 @@ def _return_path(fields: Sequence[Field], path: Way, then: Sequence[Result]) -> 
     if places and path.border is not None and places[0] < path.border:
         text = fields[places[0]].value.decode("utf-8", "replace").strip()
         return visible(text.strip("<> "), 320), "Return-Path, written when it was delivered"
-    for result in then:
-        if result.method == "spf" and (noted := result.value("smtp.mailfrom")):
-            return visible(noted.strip("<>"), 320), "the SPF result that the receiver wrote"
-        if result.method == "spf" and result.value("smtp.helo"):
-            return "", "the SPF result that the receiver wrote: an empty one, judged by the greeting"
+    of_spf = [result for result in then if result.method == "spf"]
+    noted = [sender.strip("<>") for result in of_spf if (sender := result.value("smtp.mailfrom"))]
+    if noted:  # some name the domain alone
+        best = next((sender for sender in noted if "@" in sender), noted[0])
+        return visible(best, 320), "the SPF result that the receiver wrote"
+    if any(result.value("smtp.helo") for result in of_spf):
+        return "", "the SPF result that the receiver wrote: an empty one, judged by the greeting"
     if places:
         return None, "there is a Return-Path, but where the sender could have written it"
     return None, "no field of the receiver's names it"

@@ -105,7 +105,8 @@ def _at(hop: Hop, place: int, receiver: str, own: int, hops: Rows[Hop], total: i
     below = total - own
     found = f"{hop.by.split(' ')[0] or 'a server'} of the receiver {receiver or '(unnamed)'} took it from there"
     if below > 0:
-        found += f"; the {below} Received field{'s' if below > 1 else ''} below: anybody may have written them"
+        lines = "the Received field below" if below == 1 else f"the {below} Received fields below"
+        found += f"; {lines}: anybody may have written {'it' if below == 1 else 'them'}"
     return Way(receiver, hop.client, hop.helo, found, own, hops, place, total)
 
 
