@@ -169,7 +169,7 @@ CASES = {
         lambda: delivered(mail()),
         {"kaisha.test": "v=spf1 ipv4:192.0.2.25 -all"},
     ),
-    "two records": Case(
+    "a record that includes itself": Case(
         "fail",
         ["SPF record broken", "not signed"],
         lambda: delivered(mail()),

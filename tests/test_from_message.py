@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support_dkim_dns import free_port
 from support_messages import CASES, KEY_NAME, OTHER, OURS, RECEIVER, THEIRS, delivered, mail, publish, signed, trace
 from support_spf_dns import DnsServer
 
 from mailkit import report
 from mailkit.figures import trace as trace_figure
+from mailkit.network import internet
 from mailkit.report.advice import ADVICE
 from mailkit.report.causes import Cause
 from mailkit.results import Rows, Verdict
@@ -166,6 +168,28 @@ def test_of_two_notes_of_the_sender_the_whole_address_is_taken(dns: DnsServer) -
     )
     found = explained(top.encode() + trace(OURS, "mail.kaisha.test") + mail(), dns)
     assert (found.return_path, found.result) == ("hanako@kaisha.test", "pass")
+
+
+def test_a_network_that_answers_nothing_makes_nothing_fail(dns: DnsServer) -> None:
+    nobody = internet(nameservers=[f"127.0.0.1:{free_port()}"], timeout=0.5)
+    for message in (delivered(signed()), delivered(mail(), THEIRS), CASES["a mailing list"].message()):
+        found = report.from_message(message, net=nobody)
+        assert found.result == "unknown"
+        assert Verdict.FAIL not in {finding.verdict for finding in found.findings}
+
+
+def test_what_the_owner_asks_for_stands_there(dns: DnsServer) -> None:
+    assert explained(delivered(mail(), THEIRS), dns).policy == "reject"
+    dns.publish("_dmarc.kaisha.test", "TXT", "v=DMARC1; p=reject; t=y")
+    assert explained(delivered(mail(), THEIRS), dns).policy == "quarantine"
+    assert explained(delivered(mail("hanako@nowhere.test")), dns).policy == ""
+
+
+def test_a_bounce_is_sent_on_to_the_other_explanation(dns: DnsServer) -> None:
+    kind = 'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n'
+    found = explained(delivered(mail(extra=kind)), dns)
+    (finding,) = [finding for finding in found.findings if finding.check == "bounce"]
+    assert "explain_refusal" in finding.advice and finding.verdict is Verdict.INFO
 
 
 # What is handed over.

@@ -43,6 +43,7 @@ def concluded(facts: Facts) -> Conclusion:
     findings += [_finding(cause, subject, sentence, result) for cause, subject, sentence in reasons]
     findings += _about_unsubscribing(facts)
     findings += _about_fields(facts)
+    findings += _about_a_bounce(facts)
     return Conclusion(result, why, causes, tuple(findings))
 
 
@@ -195,3 +196,12 @@ def _about_fields(facts: Facts) -> list[Finding]:
     evidence = f"{len(doubtful)} of {len(facts.written)} fields of results cannot be relied on; {doubtful[0].why}"
     reference = "RFC 8601 sections 5 and 7.1"
     return [Finding("fields of results", doubtful[0].field, Verdict.INFO, evidence, "", "", reference, "06_dmarc")]
+
+
+def _about_a_bounce(facts: Facts) -> list[Finding]:
+    kinds = [field.value.lower() for field in facts.fields if field.key == b"content-type"]
+    if not any(b"multipart/report" in kind and b"delivery-status" in kind for kind in kinds):
+        return []
+    evidence = "it is a bounce: what is explained here is the bounce itself, not the message that was refused"
+    advice = "report.explain_refusal(text) says what the refusal in it means."
+    return [Finding("bounce", "the message", Verdict.INFO, evidence, advice, "", "RFC 3464 section 2", "06_dmarc")]

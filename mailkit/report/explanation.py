@@ -22,10 +22,11 @@ __all__ = ["Explanation", "from_message"]
 class Explanation(Record):
     """A message explained.
 
-    ``result`` is DMARC's now: pass, fail, none (no record), permerror (no author) or unknown; ``then`` is what the
-    receiver wrote, "" where nothing of it can be believed.  ``address`` is the host that handed the message to the
-    receiver, and ``found`` how that is known; ``return_path`` is "<>" for an empty one and "" for an unknown one.
-    ``selectors`` are those of its DKIM signatures.  ``causes`` are why it does not count, what weighs most first.
+    ``result`` is DMARC's now: pass, fail, none (no record), permerror (no author) or unknown; ``policy`` is what the
+    author's domain asks for where it fails, "" where nothing is asked.  ``then`` is what the receiver wrote, "" where
+    nothing of it can be believed.  ``address`` is the host that handed the message to the receiver, and ``found`` how
+    that is known; ``return_path`` is "<>" for an empty one and "" for an unknown one.  ``selectors`` are those of its
+    DKIM signatures.  ``causes`` are why it does not count, what weighs most first.
 
     ``findings`` say what to mend, ``identifiers`` hold now against then, ``hops`` is its way, ``written`` what
     receivers put into it and what of that can be believed, ``unsubscribe`` its one-click unsubscribe.
@@ -35,6 +36,7 @@ class Explanation(Record):
     subject: str
     result: str
     why: str
+    policy: str
     then: str
     causes: tuple[Cause, ...]
     return_path: str
@@ -79,6 +81,7 @@ def from_message(eml: bytes | str | Path, *, net: Network) -> Explanation:
         subject=visible(subject[:2000].replace(b"\r\n", b"").decode("utf-8", "replace").strip(), 200),
         result=conclusion.result,
         why=visible(conclusion.why, 600),
+        policy=str(facts.judged.policy) if facts.judged is not None and facts.judged.policy is not None else "",
         then=visible(then_of(facts.then, "dmarc"), 40),
         causes=conclusion.causes,
         return_path="" if sender is None else sender or "<>",

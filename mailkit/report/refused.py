@@ -76,8 +76,8 @@ def _replies(text: str) -> Iterator[Said]:
         end = _END.search(text, last.end(), min(limit, last.end() + _LONGEST))
         words = text[first.start("code") : end.start() if end else min(limit, last.end() + _LONGEST)]
         status = first["status"] or last["status"] or ""
-        if status and status[0] != first["code"][0] and last["code"] == first["code"] and status[0] not in "45":
-            continue  # 250 2.0.0 and the like are no refusals
+        if status.startswith("2"):
+            continue  # such as "in 550 2.0.0 Ok": no refusal
         yield Said(first["code"], status, _joined(words, first["code"], status), *_around(text, first.start()))
 
 
