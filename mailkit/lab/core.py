@@ -18,20 +18,21 @@ import dns.message
 import dns.rdatatype
 
 from mailkit.clients import Credentials
+from mailkit.lab import provider
 from mailkit.lab.clock import Clock, duration
 from mailkit.lab.dns import server as dns_server
 from mailkit.lab.dns.authority import KEYS, Authority
 from mailkit.lab.dns.resolver import CachingResolver
 from mailkit.lab.faults import Faults
 from mailkit.lab.loop import LoopThread
-from mailkit.lab.mail import dmarc_reports, servers
+from mailkit.lab.mail import complaints, dmarc_reports, servers
 from mailkit.lab.mail.delivery import Queue
 from mailkit.lab.mail.log import Log, LogEntry
-from mailkit.lab.mail.mailboxes import INBOX, Mail, Mailboxes
+from mailkit.lab.mail.mailboxes import INBOX, JUNK, Mail, Mailboxes
 from mailkit.lab.mail.services import Services
 from mailkit.lab.router import Router
 from mailkit.lab.world import Action, load
-from mailkit.network import Network, Slots
+from mailkit.network import DnsRecord, Network, Slots, parse_paste
 from mailkit.network.dns_lookup import read
 from mailkit.network.socks import Proxy
 from mailkit.results import Rows, Sentence
@@ -352,6 +353,66 @@ class Lab:
             return Sentence(f"The provider of {point} does not open port 25 on request.")
         self.router.lifted.add(point)
         return Sentence(f"Request granted: port 25 is open from {point}.")
+
+    def set_reverse_name(self, address: str, name: str) -> Sentence:
+        """Give *address*, a rented machine's, the reverse name *name*, as a customer of its provider does.
+
+        The provider looks first whether *name* leads to *address*, and says so when it does not.  Raises ValueError
+        for what is no address or no name.
+        """
+
+        def addresses_of(host: str) -> tuple[str, ...]:
+            return self._published(host, "A") + self._published(host, "AAAA")
+
+        if why := provider.refusal(address, name, self.world, addresses_of):
+            return Sentence(f"The provider refuses: {why}")
+        return self.publish(provider.reverse_name(address), "PTR", f"{name.rstrip('.')}.")
+
+    def _published(self, name: str, rdtype: str) -> tuple[str, ...]:
+        """Return what the zones say now, whatever caches still hold."""
+        response = self._authority.resolve(dns.message.make_query(name, rdtype))
+        return read(name, rdtype, dns.message.from_wire(response.to_wire())).records
+
+    def paste(self, text: str) -> Sentence:
+        """Publish the lines of a zone file in *text*, as plans and findings offer them; comments are passed over.
+
+        A text stands beside the others at its name, but takes the place of one of the same kind (``v=spf1``,
+        ``v=DMARC1``), of which a name has one; records of other types take the place of those that are there.  Raises
+        ValueError for what is no such text.
+        """
+        groups: dict[tuple[str, str], list[DnsRecord]] = {}
+        for record in parse_paste(text):
+            groups.setdefault((record.name, record.rdtype), []).append(record)
+        for (name, rdtype), records in groups.items():
+            values = [record.rdata.to_text() for record in records]
+            if rdtype == "TXT" and "_domainkey." not in name:
+                kinds = {record.value.split()[0] for record in records if record.value.startswith("v=")}
+                there = self._published(name, rdtype)
+                values += [old for old in there if old not in values and old.strip('"').split(" ")[0] not in kinds]
+            self.publish(name, rdtype, *values, ttl=min(record.ttl for record in records))
+        names = ", ".join(f"{rdtype} at {name}" for name, rdtype in groups) or "nothing"
+        return Sentence(f"Published: {names}.")
+
+    def complain(self, address: str) -> Sentence:
+        """Have the owner of the mailbox *address* call the newest message in it spam; the sender's service is told.
+
+        Raises ValueError for a mailbox that does not exist.
+        """
+        mails = self.inbox(address) + self.inbox(address, JUNK)
+        if not mails:
+            return Sentence(f"There is nothing in the mailbox of {address} to complain about.")
+        mail = max(mails, key=lambda each: each.received)
+        source = complaints.came_from(mail.message)
+        service = self.router.owners.get(source)
+        if service is None or not service.complaints_to:
+            return Sentence(f"Who sent it from {source or 'nowhere'} has not asked to be told of complaints.")
+        own = next(h.name for h in self.world.hosts.values() if address.rpartition("@")[2] in h.domains)
+        number = self._queue.new_id()
+        to, now = service.complaints_to, self.clock.now()
+        report = complaints.feedback_report(mail, source=source, host=own, to=to, number=number, now=now)
+        self._queue.originate(own, "", [to], report)
+        self.settle()
+        return Sentence(f"{own} has told {to}, in the format of RFC 5965.")
 
     def reset(self) -> Sentence:
         """Go back to the beginning: zones, caches, mailboxes, queues, filters and the clock."""

@@ -93,6 +93,9 @@ class Host:
     may_reject: bool = False  # refuses what fails DMARC where p=reject is not all that is against it
     bulk_rules: bool = False  # refuses bulk mail that does not meet the large receivers' rules
     enforce_from: bool = False  # an account may send as itself only
+    return_path: str = ""  # a sending service: where bounces of what its customers send come back to
+    customer_key: str = ""  # its DKIM key for them, by the name it is published under
+    complaints_to: str = ""  # the mailbox that providers tell when somebody calls its messages spam
     auth_in_clear: bool = False  # a mistake: AUTH without TLS
     accounts_down: bool = False  # nobody can log in, through no fault of theirs
 
@@ -230,7 +233,7 @@ def _host(table: dict[str, Any], where: str, keys: Path) -> Host:
     _one_of(host.certificate, CERTIFICATES, where, "certificate")
     for mechanism in host.mechanisms:
         _one_of(mechanism, MECHANISMS, where, "mechanism")
-    for name in host.signs:
+    for name in (*host.signs, *([host.customer_key] if host.customer_key else [])):
         if not (keys / f"{name}.pem").is_file():
             raise ValueError(f"{where} signs with {name}, but there is no keys/{name}.pem")
     return host

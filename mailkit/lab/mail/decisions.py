@@ -9,7 +9,7 @@ import asyncio
 import ipaddress
 from typing import Any, Protocol
 
-from mailkit.lab.mail import auth, local
+from mailkit.lab.mail import auth, for_customers, local
 from mailkit.lab.mail.checks import Incoming
 from mailkit.lab.mail.delivery import Item
 from mailkit.lab.mail.receiving import Judgement, handover, receive
@@ -76,6 +76,8 @@ class Decisions:
     async def handle_RCPT(self, server: Server, session: Any, envelope: Any, address: str, options: list[str]) -> str:
         if refusal := _no_text(address, "5.1.3"):
             return refusal
+        if not server.is_submission and for_customers.is_return_path(address, server.host):
+            address = server.host.return_path
         domain = address.rpartition("@")[2].lower()
         if domain in server.host.domains:
             if why := local.unknown(address, server.services.world, server.services.clock.now()):
@@ -112,7 +114,7 @@ class Decisions:
         item = Item(
             queue_id=queue_id,
             host=host.name,
-            sender=incoming.sender,
+            sender=judgement.sender,
             recipients=list(incoming.recipients),
             content=judgement.content,
             arrived=services.clock.now(),

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from email.utils import format_datetime, getaddresses
 
-from mailkit.lab.mail import auth, checks
+from mailkit.lab.mail import auth, checks, for_customers
 from mailkit.lab.mail.checks import Incoming
 from mailkit.lab.mail.delivery import MOST_HOPS, Handover
 from mailkit.lab.mail.dmarc_reports import Observed
@@ -31,7 +31,8 @@ _MAX_AUTHORS = 10_000  # characters of From lines that are looked through
 class Judgement:
     """The message as it goes into the queue and the folder it is for, or the ``refusal`` to give instead of 250.
 
-    ``note`` is a line for the log, "" when there is nothing to say; ``observed`` is what to report on it.
+    ``note`` is a line for the log, "" when there is nothing to say; ``observed`` is what to report on it,
+    ``sender`` the one to put into the envelope from here on.
     """
 
     content: bytes = b""
@@ -39,6 +40,7 @@ class Judgement:
     refusal: str = ""
     note: str = ""
     observed: Observed | None = None
+    sender: str = ""
 
 
 def receive(incoming: Incoming, submission: bool, account: str, services: Services) -> Judgement:
@@ -61,7 +63,11 @@ def receive(incoming: Incoming, submission: bool, account: str, services: Servic
         trace = _received(incoming, services, net).encode("utf-8", "surrogateescape")
         keys, now = services.world.folder / "keys", services.clock.now()
         signed = signatures(incoming.content, incoming.host.signs, keys=keys, now=now)
-        return Judgement(trace + signed + without_claims(incoming.content, incoming.host.name))
+        signed += for_customers.signature(incoming.content, incoming.host, net, keys=keys, now=now)
+        content = trace + signed + without_claims(incoming.content, incoming.host.name)
+        service = bool(incoming.host.return_path)
+        sender = for_customers.return_path(incoming.content, incoming.host, net) if service else incoming.sender
+        return Judgement(content, sender=sender)
     found = checks.run(incoming, net)
     if found.refusal:
         return Judgement(refusal=found.refusal, note=found.note, observed=found.observed)
@@ -70,7 +76,7 @@ def receive(incoming: Incoming, submission: bool, account: str, services: Servic
         fields.insert(0, AuthenticationResults(incoming.host.name, found.results).header)
     stamped = "".join(f"{field}\r\n" for field in fields) + _received(incoming, services, net)
     content = stamped.encode("utf-8", "surrogateescape") + without_claims(incoming.content, incoming.host.name)
-    return Judgement(content, found.folder, note=found.note, observed=found.observed)
+    return Judgement(content, found.folder, note=found.note, observed=found.observed, sender=incoming.sender)
 
 
 def handover(incoming: Incoming, world: World) -> Handover | None:
