@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
+import warnings
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,39 @@ def test_every_row_is_whole_and_says_how_old_it_is(name: str) -> None:
     key = 4 if name == "smtp_replies" else 2  # receivers use one pair of codes for several things
     assert len({tuple(row[:key]) for row in rows}) == len(rows), "no row stands there twice"
     assert all(cell == cell.strip() for row in rows for cell in row)
+
+
+def test_rows_older_than_a_year_are_named_as_a_warning() -> None:
+    """A warning in the output of ``make test`` and no failure: a table does not break because time goes by."""
+    today = datetime.now(UTC).date()
+    for name in datasets.names():
+        old = [row for row in datasets.load(name).to_dict("records") if _days(str(row["as_of"]), today) > 365]
+        if old:
+            first = [f"{next(iter(row.values()))} ({row['as_of']})" for row in old[:5]]
+            more = f" and {len(old) - 5} more" if len(old) > 5 else ""
+            message = f"data/{name}.csv: read again what is older than a year: {', '.join(map(str, first))}{more}"
+            warnings.warn(message, stacklevel=1)
+
+
+def _days(moment: str, today: date) -> int:
+    return (today - date.fromisoformat(moment)).days
+
+
+@pytest.mark.parametrize("moment", ["2026-11-24", "2012-08-01"])
+def test_the_age_of_a_row_is_counted_in_days(moment: str) -> None:
+    assert _days(moment, date(2026, 11, 24)) == {"2026-11-24": 0, "2012-08-01": 5228}[moment]
+
+
+CONFIDENCE = {"documented", "third party", "unconfirmed", "practice"}
+
+
+@pytest.mark.parametrize("name", [name for name in datasets.names() if "confidence" in datasets.load(name)])
+def test_each_cell_about_a_service_says_how_sure_it_is(name: str) -> None:
+    rows = datasets.load(name)
+    assert set(rows["confidence"]) <= CONFIDENCE
+    assert all(rows["source"]), "a source for each"
+    guesses = rows[rows["source"] == "general knowledge"]
+    assert set(guesses["confidence"]) <= {"unconfirmed"}, "what no source says is unconfirmed"
 
 
 def test_a_table_is_shown_with_its_age() -> None:
