@@ -79,7 +79,10 @@ def test_wrong_name(ca_file: Path) -> None:
 
 def test_a_name_in_the_subject_alone_does_not_count(ca_file: Path) -> None:
     found = scan(ROOT.issue().pem(), ca_file, host="server")
-    assert found.name_ok is False and "names no host" in found.reason
+    assert found.name_ok is False and "bears this name in the common name only" in found.reason
+    (judged,) = [finding for finding in tls.judge(found) if finding.check == "certificate"]
+    assert "subjectAltName" in judged.advice
+    assert "names no host" in scan(ROOT.issue().pem(), ca_file, host="another").reason
 
 
 @pytest.mark.parametrize(("pattern", "matches"), [("*.test.example", True), ("*.example", False)])
@@ -254,6 +257,21 @@ def test_no_forward_secrecy(ca_file: Path) -> None:
     found = scan(ROOT.issue(HOST, key="rsa2048").pem(), ca_file, tune=tune)
     assert (found.cipher, found.forward_secrecy) == ("AES128-GCM-SHA256", False)
     assert found.versions == ("TLS 1.2",)
+
+
+def test_a_key_exchange_over_a_finite_field(ca_file: Path, peer: Callable[[str, str], str]) -> None:
+    group = ca_file.with_name("group.pem")
+    make = [peer("openssl", "openssl"), "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048"]
+    subprocess.run([*make, "-out", str(group)], check=True, capture_output=True)
+
+    def tune(context: ssl.SSLContext) -> None:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0")
+        context.load_dh_params(str(group))
+
+    found = scan(ROOT.issue(HOST, key="rsa2048").pem(), ca_file, tune=tune)
+    assert (found.cipher, found.forward_secrecy) == ("DHE-RSA-AES128-GCM-SHA256", True)
+    assert [finding.check for finding in tls.judge(found)][3:] == ["key exchange"]
 
 
 def test_waiting_for_a_slot_is_no_fault_of_the_server(ca_file: Path) -> None:
@@ -463,6 +481,7 @@ def test_offline_everything_is_unknown_or_unfound(lab: Lab) -> None:
         ("expired", False, True, "its certificate expired on 2019-12-31"),
         ("wrong-name", True, False, "not for this host"),
         ("self-signed", False, True, "self-signed"),
+        ("common-name", True, False, "in the common name only"),
     ],
 )
 def test_mistakes(host: str, trusted: bool, name_ok: bool, words: str, lab: Lab) -> None:
@@ -552,6 +571,8 @@ def unseen(outcome: str, stage: str, **more: object) -> dict[str, object]:
         ("certificate", {"trusted": None, "reason": "asked again, it failed"}, Verdict.UNKNOWN, Verdict.UNKNOWN),
         ("certificate", {"name_ok": None, "trusted": None}, Verdict.UNKNOWN, Verdict.UNKNOWN),
         ("forward secrecy", {"forward_secrecy": False}, Verdict.WARN, Verdict.WARN),
+        # RFC 10015 forbids it in TLS 1.2; on port 25 RFC 9325 section 5.2 speaks for what is better than clear text.
+        ("key exchange", {"cipher": "DHE-RSA-AES128-GCM-SHA256"}, Verdict.INFO, Verdict.WARN),
     ],
 )
 def test_verdicts(check: str, changes: dict[str, object], relay: Verdict, submission: Verdict) -> None:

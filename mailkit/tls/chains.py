@@ -38,7 +38,7 @@ def look_at(chain: Sequence[bytes], host: str, *, now: datetime, distrust: str) 
         return Shown(None, (), None, (str(error),))
     others = tuple(certificate for der in chain[1:] if (certificate := _read_if_possible(der)))
     name_ok = covers(own.names, host)
-    faults = [] if name_ok else [_wrong_name(own)]
+    faults = [] if name_ok else [_wrong_name(own, host)]
     if own.not_after < now:
         faults.append(f"its certificate expired on {own.not_after:%Y-%m-%d}")
     if own.not_before > now:
@@ -60,7 +60,10 @@ def _read_if_possible(der: bytes) -> Certificate | None:
         return None
 
 
-def _wrong_name(own: Certificate) -> str:
+def _wrong_name(own: Certificate, host: str) -> str:
+    if not own.names and f"cn={host}".lower() in own.subject.lower().split(","):
+        # RFC 9525 section 2: the common name is no host's name, even where it looks like one.
+        return "its certificate bears this name in the common name only, which does not count (no subjectAltName)"
     if not own.names:
         return "its certificate names no host (no subjectAltName)"
     more = f" and {len(own.names) - 1} more" if len(own.names) > 1 else ""

@@ -127,6 +127,8 @@ def judge(row: Scan, *, announced: bool = True) -> list[Finding]:
         ]
         if row.forward_secrecy is False:
             found.append(finding("forward secrecy", _recorded(row), "RFC 9325 section 4.1; RFC 10015"))
+        if row.cipher.startswith(("DHE-", "EDH-")):
+            found.append(finding("key exchange", _finite_field(row), "RFC 10015; RFC 9325 section 4.1"))
     return found if announced else [_guessed(one) for one in found]
 
 
@@ -149,6 +151,12 @@ def _references_of_versions(row: Scan) -> str:
 def _recorded(row: Scan) -> Judgement:
     advice = "Prefer suites with ECDHE: without them a key stolen later opens what was recorded today."
     return Verdict.WARN, row.cipher, advice, ""
+
+
+def _finite_field(row: Scan) -> Judgement:
+    """Judge a key exchange over a finite field: forbidden in TLS 1.2, and on port 25 still better than clear text."""
+    advice = "Offer suites with ECDHE, then take those with DHE away: TLS 1.2 must not use it any more."
+    return (Verdict.INFO if is_relay(row) else Verdict.WARN), row.cipher, advice, ""
 
 
 def _finished(row: Scan) -> Judgement:
@@ -201,6 +209,9 @@ def _certificate(row: Scan) -> Judgement:
             "The server's own certificate bears the right name and is in time, so look above it: send the whole chain, "
             "with intermediate certificates that are valid, of an authority that clients trust."
         )
+        return Verdict.FAIL, f"{row.reason} ({until})", advice, ""
+    if row.reason and not row.names:
+        advice = "Get a certificate that bears this name as subjectAltName; clients look nowhere else (RFC 9525)."
         return Verdict.FAIL, f"{row.reason} ({until})", advice, ""
     if row.reason:
         advice = "Get a certificate for this very name from an authority that clients trust, and send its whole chain."
