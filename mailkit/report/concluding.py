@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mailkit import spf
-from mailkit.dmarc import Missed
+from mailkit.dmarc import Identifier, Missed
 from mailkit.network.addresses import is_routed
 from mailkit.report.advice import ADVICE
 from mailkit.report.causes import Cause, cause_of_signature, cause_of_spf, of_author
 from mailkit.report.gathering import Facts
+from mailkit.report.now_and_then import then_of
 from mailkit.report.way import organization
 from mailkit.results import AuthResult, Finding, Verdict
 
@@ -35,12 +36,16 @@ class Conclusion:
 def concluded(facts: Facts) -> Conclusion:
     """Return what follows from *facts*."""
     reasons = list(_reasons(facts))
+    result, why = _whole(facts, {cause for cause, _, _ in reasons})
+    if result == "fail" and Cause.REWRITTEN not in {cause for cause, _, _ in reasons}:
+        reasons += _nothing_aligned(facts)
     causes = tuple(dict.fromkeys(cause for cause, _, _ in reasons))
-    result, why = _whole(facts, causes)
-    verdict = {"pass": Verdict.PASS, "fail": Verdict.FAIL, "permerror": Verdict.FAIL, "none": Verdict.WARN}
-    whole = verdict.get(result, Verdict.UNKNOWN)
+    weight = {"pass": Verdict.PASS, "fail": Verdict.FAIL, "permerror": Verdict.FAIL, "none": Verdict.WARN}
+    whole = weight.get(result, Verdict.UNKNOWN)
+    if result == "fail" and then_of(facts.then, "dmarc") == "pass":
+        whole, why = Verdict.INFO, f"{why}; but then the receiver found pass, and that is what counted"
     findings = [Finding("DMARC", _named(facts), whole, why, reference="RFC 9989 section 5.3", lesson="06_dmarc")]
-    findings += [_finding(cause, subject, sentence, result) for cause, subject, sentence in reasons]
+    findings += [_finding(cause, subject, sentence, whole) for cause, subject, sentence in reasons]
     findings += _about_unsubscribing(facts)
     findings += _about_fields(facts)
     findings += _about_a_bounce(facts)
@@ -51,16 +56,16 @@ def _named(facts: Facts) -> str:
     return facts.judged.domain if facts.judged else "the message"
 
 
-def _finding(cause: Cause, subject: str, sentence: str, result: str) -> Finding:
+def _finding(cause: Cause, subject: str, sentence: str, whole: Verdict) -> Finding:
+    """Return the finding on *cause*: as grave as what became of the message as a *whole*."""
     advice = ADVICE[cause]
+    verdict = {Verdict.FAIL: Verdict.FAIL, Verdict.PASS: Verdict.INFO, Verdict.INFO: Verdict.INFO}.get(
+        whole, Verdict.WARN
+    )
     if cause in _UNKNOWN:
         verdict = Verdict.UNKNOWN
-    elif result in ("fail", "permerror"):
-        verdict = Verdict.FAIL
-    elif result == "pass":
-        verdict = Verdict.INFO
-    else:
-        verdict = Verdict.WARN
+    elif cause is Cause.TEST_KEY:
+        verdict = Verdict.WARN  # some receivers count it, the RFC does not
     return Finding(str(cause), subject, verdict, sentence, advice.text, "", advice.reference, advice.lesson)
 
 
@@ -80,13 +85,18 @@ def _reasons(facts: Facts) -> Iterator[tuple[Cause, str, str]]:
     if on_a_list and not passed and any(row.result is AuthResult.FAIL for row in facts.signatures):
         sentence = "it came over a mailing list (it has a List-Id), which changed what its author had signed"
         yield Cause.LIST, "the message", sentence
-    counted = facts.judged.alignment if facts.judged else ()
-    if facts.judged is not None and facts.judged.result == "fail" and not any(row.aligned for row in counted):
-        sentence = (
-            "nothing in it speaks for the author: a service that sends for the domain and was not set up, or a forgery;"
-            " from the message alone the two look the same"
-        )
-        yield Cause.NOT_ALIGNED, facts.judged.domain, sentence
+
+
+def _nothing_aligned(facts: Facts) -> Iterator[tuple[Cause, str, str]]:
+    """Yield that nothing is the author's, when there is nothing that only just misses."""
+    judged = facts.judged
+    if judged is None or any(row.aligned or row.missed is Missed.STRICT for row in judged.alignment):
+        return
+    sentence = (
+        "nothing in it speaks for the author: a service that sends for the domain and was not set up, or a forgery;"
+        " from the message alone the two look the same"
+    )
+    yield Cause.NOT_ALIGNED, judged.domain, sentence
 
 
 def _about_spf(facts: Facts) -> Iterator[tuple[Cause, str, str]]:
@@ -106,10 +116,22 @@ def _about_spf(facts: Facts) -> Iterator[tuple[Cause, str, str]]:
         yield Cause.FORWARDED, checked.domain, f"{sentence}, unless that Received field is a lie; anybody can write it"
         return
     if cause is Cause.SPF_OTHER and checked.sender.upper().startswith(("SRS0", "SRS1")):
-        sentence = f"{checked.domain} forwarded it and put its own return path in (SRS): {how.note if how else ''}"
+        sentence = f"{checked.domain} forwarded it and put its own return path in (SRS), so that SPF speaks for it"
         yield Cause.REWRITTEN, checked.domain, sentence
         return
-    yield cause, checked.domain, how.note if how and checked.result is AuthResult.PASS else checked.reason
+    yield (
+        cause,
+        checked.domain,
+        _passed_for(facts, how) if how and checked.result is AuthResult.PASS else checked.reason,
+    )
+
+
+def _passed_for(facts: Facts, how: Identifier) -> str:
+    """Return for whom an identifier passed that does not count."""
+    if how.missed is not Missed.DOMAIN or facts.judged is None:
+        return how.note
+    author = facts.judged.organizational_domain or facts.judged.domain
+    return f"it passed for {how.domain}, but the From line is of {author}"
 
 
 def _earlier(facts: Facts) -> str:
@@ -138,7 +160,8 @@ def _about_signatures(facts: Facts) -> Iterator[tuple[Cause, str, str]]:
         subject = f"{row.selector}._domainkey.{row.domain}" if row.selector else row.domain or "DKIM"
         sentence = row.reason
         if row.result is AuthResult.PASS:
-            sentence = found.note if found and found.missed is not Missed.NOTHING else "; ".join(row.warnings)
+            missed = found is not None and found.missed is not Missed.NOTHING
+            sentence = _passed_for(facts, found) if found and missed else "; ".join(row.warnings)
         if cause in _BY_A_COPY and facts.given.copied:
             sentence += "; or copying the text changed it: take the file to be sure"
         then = next(
@@ -147,7 +170,7 @@ def _about_signatures(facts: Facts) -> Iterator[tuple[Cause, str, str]]:
         yield cause, subject, f"{sentence}; {then}" if then else sentence
 
 
-def _whole(facts: Facts, causes: tuple[Cause, ...]) -> tuple[str, str]:
+def _whole(facts: Facts, causes: set[Cause]) -> tuple[str, str]:
     """Return the result and why; a fail that another look might not find is unknown."""
     judged = facts.judged
     if judged is None:
