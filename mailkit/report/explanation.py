@@ -14,6 +14,7 @@ from mailkit.report.now_and_then import Compared, then_of
 from mailkit.report.unsubscribe import Unsubscribe
 from mailkit.report.written import Written
 from mailkit.results import Finding, Record, Rows, hidden, visible
+from mailkit.results.display import Word
 
 __all__ = ["Explanation", "from_message"]
 
@@ -79,10 +80,10 @@ def from_message(eml: bytes | str | Path, *, net: Network) -> Explanation:
     return Explanation(
         author=visible(who, 400),
         subject=visible(subject[:2000].replace(b"\r\n", b"").decode("utf-8", "replace").strip(), 200),
-        result=conclusion.result,
+        result=Word(conclusion.result),
         why=visible(conclusion.why, 600),
         policy=str(facts.judged.policy) if facts.judged is not None and facts.judged.policy is not None else "",
-        then=visible(then_of(facts.then, "dmarc"), 40),
+        then=Word(visible(then_of(facts.then, "dmarc"), 40)),
         causes=conclusion.causes,
         return_path="" if sender is None else sender or "<>",
         address=facts.way.address,

@@ -10,6 +10,7 @@ from mailkit.dmarc import Identifier, Missed
 from mailkit.message.authentication_results import Result
 from mailkit.network.names import same_name
 from mailkit.results import AuthResult, Record
+from mailkit.results.display import Word
 
 __all__ = ["Compared", "compared", "then_of"]
 
@@ -31,6 +32,10 @@ class Compared(Record):
     missed: str
     reason: str
     difference: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("now", "then"):
+            object.__setattr__(self, name, Word(getattr(self, name)))  # shown with its mark and colour
 
 
 def then_of(results: Sequence[Result], mechanism: str, domain: str = "", selector: str = "") -> str:

@@ -76,8 +76,8 @@ class Refusal(Record):
 def explain_refusal(text: str | bytes) -> Rows[Refusal]:
     """Return what the refusals in *text* mean: a pasted reply, a log line, or a whole bounce; one row each.
 
-    Of a text the first 200,000 characters are read, and 20 refusals.  Raises ValueError for a text without a refusal,
-    TypeError for what is no text.
+    The table shows what matters most; a single row shows all of it.  Of a text the first 200,000 characters are read,
+    and 20 refusals.  Raises ValueError for a text without a refusal, TypeError for what is no text.
     """
     if isinstance(text, (bytes, bytearray)):
         text = bytes(text[: 4 * MAX_CHARACTERS]).decode("utf-8", "replace")
@@ -89,7 +89,9 @@ def explain_refusal(text: str | bytes) -> Rows[Refusal]:
     caption = "what the refusals mean: data/smtp_replies.csv"
     if len(text) > MAX_CHARACTERS:
         caption += f"; only the first {MAX_CHARACTERS:,} characters were read"
-    return Rows(Refusal, [_explained(one) for one in found], caption=caption)
+    rows = Rows(Refusal, [_explained(one) for one in found], caption=caption)
+    whom = ("recipient",) if any(row.recipient for row in rows) else ()
+    return rows.show("code", "enhanced", "receiver", *whom, "meaning", "what_to_do", "clause", "check")
 
 
 def _explained(one: Said) -> Refusal:
