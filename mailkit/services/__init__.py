@@ -2,13 +2,15 @@
 
 ``plan`` says what a domain has to publish so that a service may send for it, ``detect`` which services a domain seems
 to use, ``probe`` which of a service's doors are open from here.  ``compare`` and ``alignment`` set the services side
-by side, ``read_complaint`` reads what comes back.
+by side, ``read_complaint`` reads what comes back, ``ec2_steps`` says what a rented machine needs to send by itself.
 """
 
 from mailkit.services.catalogue import Cell, Confidence, Service, service, services
+from mailkit.services.cloud import Step, ec2_steps
 from mailkit.services.comparing import Alignment, Compared, alignment, cells, compare
 from mailkit.services.complaints import Complaint, read_complaint
 from mailkit.services.detecting import Guess, State, detect
+from mailkit.services.findings import findings
 from mailkit.services.planning import plan
 from mailkit.services.probing import doors_in_words, probe
 from mailkit.services.tickets import Action, Change, Plan
@@ -25,11 +27,14 @@ __all__ = [
     "Plan",
     "Service",
     "State",
+    "Step",
     "alignment",
     "cells",
     "compare",
     "detect",
     "doors_in_words",
+    "ec2_steps",
+    "findings",
     "plan",
     "probe",
     "read_complaint",
