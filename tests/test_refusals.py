@@ -29,6 +29,14 @@ REPLIES = [
     ("550 5.7.1 We do not like this", "550", "5.7.1", "", "refused by policy: the receiver does not want"),
     ("550 relay not permitted", "550", "", "", "refused: no such mailbox, or by policy"),
     ("535 5.7.8 Error: authentication failed", "535", "5.7.8", "", "wrong name or password"),
+    ("454 4.7.1 <a@b.example>: Relay access denied", "454", "4.7.1", "", "refused by policy: no relaying"),
+    ("451 4.7.25 Reverse DNS cannot be checked now", "451", "4.7.25", "", "the reverse name of the sending address"),
+    ("550 5.7.26 DMARC of b.example failed (p=reject)", "550", "5.7.26", "", "several ways to authenticate"),
+    ("554 5.7.24 SPF validation error", "554", "5.7.24", "", "SPF could not be evaluated: the record is broken"),
+    # 5.7.0 and 4.7.0 mean something only with the code in front of them.
+    ("530 5.7.0 Must issue a STARTTLS command first", "530", "5.7.0", "", "first STARTTLS, or first AUTH"),
+    ("554 5.7.0 Rejected", "554", "5.7.0", "", "it is about security or policy; what exactly"),
+    ("421 4.7.0 Busy", "421", "4.7.0", "", "it is about security or policy; what exactly"),
     # One number, two meanings: the words decide.
     ("550 5.7.27 Sender address has null MX", "550", "5.7.27", "", "the sender's domain has a null MX"),
     (f"550 5.7.27 It didn't pass SPF authentication. {GSMTP}", "550", "5.7.27", "Gmail", "SPF did not pass"),

@@ -45,6 +45,7 @@ _SUBJECTS = {
     "6": "the content or its form",
     "7": "security or policy",
 }
+_BY_THEMSELVES = ("RFC 3463", "RFC 5321; RFC 3463", "RFC 7372", "RFC 7505")  # what their rows are from
 _ADDRESS = re.compile(r"\[((?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F]*:[0-9a-fA-F:.]+)\]")
 
 
@@ -155,16 +156,30 @@ def _row(one: Said, receiver: str) -> tuple[dict[str, str] | None, str]:
         if not best["words"]:
             return best, f"by the code, which {best['receiver']} alone uses"
         return best, f"by its words, which are {best['receiver']}'s; who said it does not stand there"
-    registered = [row for row in alike if not row["receiver"] and (one.status or row["code"] == one.code)]
+    registered = [row for row in _table() if not row["receiver"] and _says(one.text, row["words"]) and _fits(one, row)]
     registered = [row for row in registered if row["code"] == one.code] or registered
     if not registered:
         return None, ""
-    best = max(registered, key=lambda row: len(row["words"]))
+    best = max(registered, key=lambda row: (row["enhanced"] == one.status, len(row["words"])))
     if not one.status:
         return best, "by the first code only: there is no second one"
     others = {row["receiver"] for row in _table() if row["enhanced"] == one.status} - {"", receiver}
     also = f"; at {', '.join(sorted(others))} it can mean something else" if others else ""
     return best, f"by the code as it is registered{also}"
+
+
+def _fits(one: Said, row: dict[str, str]) -> bool:
+    """Return whether *row*, of a registered code, is about *one*.
+
+    Codes that stand for themselves are registered as X.7.25, for either class and any code in front (RFC 5248); others,
+    such as 5.7.0, mean something only together with it.
+    """
+    if not one.status or not row["enhanced"]:
+        return (row["code"], row["enhanced"]) == (one.code, one.status)
+    by_itself = bool(row["words"]) or row["source"].startswith(_BY_THEMSELVES)
+    if by_itself and row["enhanced"][1:] == one.status[1:]:
+        return True
+    return row["enhanced"] == one.status and (row["code"] == one.code or (not one.code and one.status[1:] != ".7.0"))
 
 
 def _says(text: str, words: str) -> bool:
