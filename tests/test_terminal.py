@@ -47,6 +47,11 @@ EXPECTED = {
         ("s1._domainkey.sender.example.", 0),
         ("MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A", 0),  # how every RSA key of 2048 bits begins
     ],
+    "06_dmarc": [
+        ("v=DMARC1; p=quarantine; rua=mailto:dmarc-reports@kaisha.example", 0),
+        ("status: NXDOMAIN", 0),
+        ("250 2.0.0 Ok: queued as", 0),
+    ],
 }
 PACKAGES = {
     "dig": "bind9-dnsutils",
@@ -92,6 +97,15 @@ def test_the_mailbox_shows_what_arrived(lab: Lab, peer: Callable[[str, str], str
     before = answer(lab, command)
     subprocess.run([peer("swaks", PACKAGES["swaks"]), *shlex.split(line)[1:]], check=True, capture_output=True)
     assert answer(lab, command) != before and "hanako@kaisha.example" in answer(lab, command)
+
+
+def test_the_forged_letter_of_lesson_06_lies_in_junk(lab: Lab, peer: Callable[[str, str], str]) -> None:
+    text, lines = command_lines("06_dmarc")
+    (command,) = re.findall(r"`(inbox [^`]+)`", text)
+    line = lines[2].replace("SMTP_PORT", str(lab.listeners["mx1.bigmail.example:25"]))
+    subprocess.run([peer("swaks", PACKAGES["swaks"]), *shlex.split(line)[1:]], check=True, capture_output=True)
+    shown = answer(lab, command)
+    assert "in Junk, envelope from <x@spoof.example>" in shown and "From: hanako@kaisha.example" in shown
 
 
 @pytest.mark.parametrize(("lesson", "number"), CASES)

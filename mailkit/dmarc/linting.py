@@ -163,6 +163,8 @@ def _policy(subject: Subject) -> Finding:
         evidence = f"p={asked} without rua: nobody tells you when your own mail fails"
         fix = subject.line(rua=subject.mailbox)
         return finding("policy", domain, Verdict.WARN, evidence, "5.1.3", "Have the reports sent to a mailbox.", fix)
+    if record.p is Policy.REJECT and subject.takes_mail is False:
+        return finding("policy", domain, Verdict.PASS, "p=reject, and nobody takes mail here", "4.7")
     if record.p is Policy.REJECT:
         evidence = "p=reject: sign everything with DKIM, since SPF alone does not survive forwarding"
         advice = "If your users write to mailing lists, p=quarantine does less harm."

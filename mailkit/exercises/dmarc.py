@@ -64,7 +64,7 @@ p10 = Prediction(
     choices=("neither", "without SRS", "with SRS", "both"),
     also={"without SRS": ("without",), "with SRS": ("with",)},
 )
-p11 = Prediction("How many of the four senders pass?", choices=("0", "1", "2", "3", "4"))
+p11 = Prediction("How many of the five addresses pass DMARC?", choices=("0", "1", "2", "3", "4", "5"))
 p12 = Prediction(
     "Which policy applies to mail of your domain?",
     choices=("no record", "none", "quarantine", "reject"),
@@ -212,6 +212,7 @@ q5 = Question(
         "203.0.113.40",
         "192.0.2.58",
         "192.0.2.20, 203.0.113.40, 203.0.113.150",
+        "192.0.2.20, 203.0.113.40, 203.0.113.140",
         ["192.0.2.58", "192.0.2.20", "203.0.113.40"],
         5,
     ),

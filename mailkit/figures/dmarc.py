@@ -227,7 +227,8 @@ _FATES = {
     "reject": ("✗", _RED, "failed: refused"),
     "other": ("?", _GREY, "failed: the report does not say"),
 }
-_BAR, _DAYS = 0.36, 31  # inches; days shown
+_DAYS = 31  # that are shown
+_TALL, _SLIM, _FEW = 0.36, 0.25, 10  # inches: a bar's height, for up to so many days and for more
 _BEGIN, _ROOM = 1.4, WIDTH - 2.2  # where the bars begin, and the longest of them
 
 
@@ -240,18 +241,19 @@ def days(reports: pd.DataFrame, *, title: str = "What became of mail in our name
     shown, left_out = counted.iloc[-_DAYS:], max(len(counted) - _DAYS, 0)
     used = [fate for fate in _FATES if fate in shown and shown[fate].sum()]
     lines = max(len(shown), 1) + bool(left_out)
-    bottom = 0.66 + lines * _BAR
+    height = _TALL if lines <= _FEW else _SLIM
+    bottom = 0.66 + lines * height
     figure, axes = canvas(bottom + 0.2 + 0.26 * -(-len(used) // 2) + 0.14, title=title)
     alt, y = [title], 0.66
     if left_out:
-        write(axes, 0.3, y + _BAR / 2, f"… {left_out} earlier days …", size=10, colour=MUTED)
-        y += _BAR
+        write(axes, 0.3, y + height / 2, f"… {left_out} earlier days …", size=10, colour=MUTED)
+        y += height
     most = int(shown.sum(axis=1).max()) if len(shown) else 0
     for day, row in shown.iterrows():
-        alt.append(_day(axes, y + _BAR / 2, str(day), {fate: int(row[fate]) for fate in used}, most))
-        y += _BAR
+        alt.append(_day(axes, y + height / 2, height, str(day), {fate: int(row[fate]) for fate in used}, most))
+        y += height
     if not len(shown):
-        write(axes, 0.3, y + _BAR / 2, "No reports.")
+        write(axes, 0.3, y + height / 2, "No reports.")
         alt.append("No reports.")
     legend(axes, bottom + 0.22, [_FATES[fate] for fate in used])
     return Picture(figure, "\n".join(fitted(line) for line in alt))
@@ -268,7 +270,7 @@ def _by_day(reports: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _day(axes: Axes, middle: float, day: str, counts: Mapping[str, int], most: int) -> str:
+def _day(axes: Axes, middle: float, height: float, day: str, counts: Mapping[str, int], most: int) -> str:
     write(axes, 0.3, middle, day, size=10, font="mono")
     x = _BEGIN
     for fate, count in counts.items():
@@ -276,7 +278,7 @@ def _day(axes: Axes, middle: float, day: str, counts: Mapping[str, int], most: i
             continue
         mark, colour, _ = _FATES[fate]
         width = _ROOM * count / most
-        box(axes, x, middle - _BAR / 2 + 0.04, width, _BAR - 0.08, fill=colour, edge="#ffffff", corner=0.02)
+        box(axes, x, middle - height / 2 + 0.03, width, height - 0.06, fill=colour, edge="#ffffff", corner=0.02)
         label = f"{mark} {count}"
         if measured(label, size=10, font="bold") < width - 0.04:
             write(axes, x + width / 2, middle, label, size=10, colour="#ffffff", font="bold", align="center")

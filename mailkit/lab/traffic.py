@@ -1,8 +1,9 @@
 """A week of mail in the name of the practice company, so that there is something in its DMARC reports.
 
 Three senders are its own: the mail server of the staff, the sending service with the newsletter, and the scanner in
-the office, which hands its scans straight to the receiver.  The fourth is the spoofer.  The newsletter and the scanner
-are what a company forgets when it first publishes a policy: both send in its name, and nothing of them is aligned.
+the office, which hands its scans straight to the receiver.  A forwarder sends on some of the staff's mail, and the
+spoofer is at work.  The newsletter and the scanner are what a company forgets when it first publishes a policy: both
+send in its name, and nothing of them is aligned.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ def _letters(mended: bool) -> list[_Letter]:
     return [
         _Letter("hanako@kaisha.example", "alice@bigmail.example", "Minutes", account="hanako@kaisha.example"),
         _Letter("taro@kaisha.example", "ben@bigmail.example", "Offer", account="taro@kaisha.example"),
+        _Letter("taro@kaisha.example", "alumni@forward.example", "Reunion", account="taro@kaisha.example"),
         _to(newsletter, "alice@bigmail.example"),
         _to(newsletter, "taro@kaisha.example"),
         _Letter("scanner@kaisha.example", "alice@bigmail.example", "Scan", account=scans),
