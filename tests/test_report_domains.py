@@ -257,7 +257,7 @@ REPORTS = {
     """,
 }
 
-# What lesson 06 adds to the same reports, once it is there.
+# What lesson 06 adds to the same reports.
 _RECORD = """
         pass    | DMARC record | @ | a policy of its own (RFC 9989 section 4.5)
         pass    | DMARC syntax | @ | RFC 9989 section 4.8
