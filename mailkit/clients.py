@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from mailkit.conversation.attempts import FAILURES, Attempt, explain
 from mailkit.conversation.credentials import Credentials
-from mailkit.conversation.encryption import HandshakeFailed, unverified_context
+from mailkit.conversation.demands import TlsDemand
+from mailkit.conversation.encryption import HandshakeFailed, shown_chain, unverified_context
 from mailkit.conversation.handing_over import MaybeTaken, check_lines, hand_over
 from mailkit.conversation.replies import NotOffered, Rejected
 from mailkit.conversation.smtp import SMTP
@@ -57,7 +58,8 @@ class Sent(Record):
     """How handing over one message ended: ``reply`` is the server's last word, ``dialogue`` all of them.
 
     ``maybe_taken`` is True when the connection was lost after the final dot: nobody knows then whether the server
-    took the message (RFC 1047).
+    took the message (RFC 1047).  ``verify_code`` is OpenSSL's number for what is wrong with the certificate, 0 for
+    nothing.
     """
 
     outcome: Outcome
@@ -68,6 +70,7 @@ class Sent(Record):
     maybe_taken: bool = False
     dialogue: Rows[Line] = hidden(None)
     detail: str = hidden()
+    verify_code: int = hidden(0)
 
 
 def send(
@@ -81,13 +84,14 @@ def send(
     credentials: Credentials | None = None,
     timeout: float | None = None,
     implicit_tls: bool | None = None,
+    demand: TlsDemand | None = None,
 ) -> Sent:
     """Hand *message* to *host*:*port* for *recipients*, with STARTTLS where it is offered.
 
     With *credentials* the conversation must be encrypted and the certificate verified before AUTH (RFC 8314
     section 3).  Otherwise encryption is opportunistic, as between mail servers (RFC 7435): no certificate is
     verified, and when STARTTLS is refused or fails the message goes in the clear over a new connection, as Postfix
-    does at its level "may".
+    does at its level "may".  With *demand* it goes over TLS that fulfils it, or not at all.
 
     The message is sent octet for octet, its lines ending in CRLF; a dot at the beginning of a line is doubled on the
     way (RFC 5321 section 4.5.2), and a last line without its end gets one.  *implicit_tls* says whether TLS begins
@@ -97,11 +101,11 @@ def send(
     """
     _check_arguments(message, sender, recipients, credentials)
     implicit = begins_with_tls(port, implicit_tls)
-    delivery = _Delivery(net, host, port, message, sender, recipients, timeout or 4 * net.timeout)
+    delivery = _Delivery(net, host, port, message, sender, recipients, timeout or 4 * net.timeout, demand)
     if credentials is not None:
         return delivery.attempt(credentials, implicit=implicit)
     sent = delivery.attempt(implicit=implicit)
-    if delivery.tls_failed and not implicit:
+    if delivery.tls_failed and not implicit and demand is None:
         again = delivery.attempt(starttls=False)
         lines = Rows(Line, [*sent.dialogue, *again.dialogue], caption=net.caption)
         return replace(again, reason=again.reason or f"in the clear, since TLS failed: {sent.reason}", dialogue=lines)
@@ -145,8 +149,10 @@ class _Delivery:
         sender: str,
         recipients: Sequence[str],
         timeout: float,
+        demand: TlsDemand | None = None,
     ) -> None:
         self._net, self._host, self._port, self._timeout = net, host, port, timeout
+        self._demand = demand
         self._message, self._sender, self._recipients = message, sender, recipients
         self.tls_failed = False
 
@@ -154,14 +160,17 @@ class _Delivery:
         """Connect and hand the message over; without *starttls* in the clear, whatever is offered."""
         net = self._net
         smtp = SMTP(net, self._host, self._port, timeout=self._timeout)
-        context = net.tls_context() if credentials else unverified_context()
+        demand = self._demand
+        context = demand.context if demand else net.tls_context() if credentials else unverified_context()
         self.tls_failed = False
         try:
             with net.slot(self._host):
                 smtp.open(context=context if implicit else None)
                 smtp.introduce()
-                if not smtp.encrypted and (credentials or (starttls and smtp.offer.starttls)):
+                if not smtp.encrypted and (credentials or demand or (starttls and smtp.offer.starttls)):
                     smtp.secure(context)
+                if demand and (problem := demand.problem(shown_chain(smtp.wire.secure))):
+                    raise HandshakeFailed(Outcome.TLS_FAILURE, problem)
                 if credentials:
                     smtp.login(credentials, _MECHANISMS)
                 hand_over(smtp, self._message, sender=self._sender, recipients=self._recipients)
@@ -183,7 +192,9 @@ class _Delivery:
         reason = "" if isinstance(error, Rejected) else ended.reason
         maybe = isinstance(error, MaybeTaken)
         lines = Rows(Line, smtp.lines, caption=self._net.caption)
-        return Sent(ended.outcome, ended.stage, reply, encrypted, reason, maybe, lines, ended.detail)
+        fault = error.certificate if isinstance(error, HandshakeFailed) else None
+        code = fault.verify_code if fault else 0
+        return Sent(ended.outcome, ended.stage, reply, encrypted, reason, maybe, lines, ended.detail, code)
 
 
 def __dir__() -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Coroutine
+import ssl
+import tempfile
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -25,12 +27,14 @@ from mailkit.lab.dns.authority import KEYS, Authority
 from mailkit.lab.dns.resolver import CachingResolver
 from mailkit.lab.faults import Faults
 from mailkit.lab.loop import LoopThread
-from mailkit.lab.mail import complaints, dmarc_reports, servers
+from mailkit.lab.mail import complaints, dmarc_reports, servers, tls_reports
 from mailkit.lab.mail.delivery import Queue
 from mailkit.lab.mail.log import Log, LogEntry
 from mailkit.lab.mail.mailboxes import INBOX, JUNK, Mail, Mailboxes
 from mailkit.lab.mail.services import Services
+from mailkit.lab.mail.transport import Transport
 from mailkit.lab.router import Router
+from mailkit.lab.web.pages import Page, Pages
 from mailkit.lab.world import Action, load
 from mailkit.network import DnsRecord, Network, Slots, parse_paste
 from mailkit.network.dns_lookup import read
@@ -68,6 +72,10 @@ class Lab:
         self._log = Log(self.clock)
         self._listeners: dict[tuple[str, int], int] = {}
         self.router = Router(self.world, self._listeners, self._resolve)
+        self.pages = Pages(self.world.folder)
+        self._contexts: dict[str, Callable[[], ssl.SSLContext]] = {}
+        self._renewed: set[str] = set()
+        self.transport = Transport(self.world)
         self._queue = Queue(
             clock=self.clock,
             log=self._log,
@@ -77,6 +85,7 @@ class Lab:
             towards=self._towards,
             is_local=self._is_local,
             world=self.world,
+            transport=self.transport,
         )
         self._observations = dmarc_reports.Observations()
         self._verification = ThreadPoolExecutor(_VERIFIERS, thread_name_prefix="lab-verification")
@@ -143,6 +152,8 @@ class Lab:
             verification=self._verification,
             network_of=self.host_network,
             client_address=self._client_address,
+            pages=self.pages,
+            contexts=self._contexts,
         )
         self._dns = await dns_server.serve(self.resolver.answer)
         self._silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -289,6 +300,36 @@ class Lab:
         self._authority.withdraw(name, rdtype)
         return self._changed(f"Withdrew {rdtype} at {name}.", held, wait)
 
+    def publish_policy(self, domain: str, policy: str, **page: Any) -> Sentence:
+        """Serve *policy* as the MTA-STS policy of *domain*, at once; its record in the DNS is published apart.
+
+        *page* may say how it is served: ``status``, ``media_type``, ``location``, ``certificate``.  Raises ValueError.
+        """
+        name = f"mta-sts.{domain}"
+        self.pages.publish(name, Page(policy, **page))
+        return Sentence(f"https://{name}/.well-known/mta-sts.txt serves the new policy.")
+
+    def renew_certificate(self, host: str, pem: bytes | None = None) -> Sentence:
+        """Let the server *host* show another certificate from now on: *pem*, its key first, or a newly issued one.
+
+        Raises ValueError for no server of this world, and for what is no key and certificate.
+        """
+        if host not in self._contexts:
+            raise ValueError(f"no server {host!r}; there are {', '.join(self._contexts)}")
+        if pem is None:
+            from mailkit.lab import ca  # it needs cryptography, which is slow to import
+
+            pem = ca.issue(self.world, host, "good")
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "server.pem")
+            file.write_bytes(pem)
+            try:
+                self._contexts[host]().load_cert_chain(file)
+            except ssl.SSLError:
+                raise ValueError("pem is a private key and a certificate for it, in PEM") from None
+        self._renewed.add(host)
+        return Sentence(f"{host} shows a new certificate.")
+
     def _changed(self, what: str, held: int, wait: bool) -> Sentence:
         if not wait:
             return Sentence(f"{what} Caches may still give the old answer for up to {duration(held)}.")
@@ -327,7 +368,7 @@ class Lab:
     def advance(self, seconds: float) -> Sentence:
         """Move the clock on by *seconds*: caches forget, and queues try again what is due.
 
-        Where a day ends (UTC), the receivers send their DMARC reports on it.
+        Where a day ends (UTC), the receivers send their DMARC reports on it, and the senders their TLS reports.
         """
         self.settle()
         now = self.clock.advance(seconds)
@@ -339,6 +380,14 @@ class Lab:
     def _report(self, now: datetime) -> None:
         dmarc_reports.send_due(
             self._observations,
+            now=now,
+            world=self.world,
+            queue=self._queue,
+            log=self._log,
+            network_of=self.host_network,
+        )
+        tls_reports.send_due(
+            self.transport.sessions,
             now=now,
             world=self.world,
             queue=self._queue,
@@ -423,6 +472,11 @@ class Lab:
         self._log.reset()
         self._authority.reset()
         self.resolver.reset()
+        self.pages.reset()
+        self.transport.reset()
+        for host in self._renewed:
+            self._contexts[host]().load_cert_chain(self.world.ca_file.with_name(f"{host}.pem"))
+        self._renewed.clear()
         self.router.lifted.clear()
         self.router.taps.clear()
         self.clock.reset()

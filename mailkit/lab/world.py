@@ -31,6 +31,8 @@ PRACTICE = DATA / "lab"
 CERTIFICATES = ("good", "expired", "wrong_name", "self_signed", "common_name")
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256")  # of SMTP AUTH
 
+HONOURS = ("mta_sts", "dane")
+
 
 class Action(StrEnum):
     """What a network does with a connection that someone tries to make."""
@@ -98,6 +100,7 @@ class Host:
     complaints_to: str = ""  # the mailbox that providers tell when somebody calls its messages spam
     auth_in_clear: bool = False  # a mistake: AUTH without TLS
     accounts_down: bool = False  # nobody can log in, through no fault of theirs
+    honours: tuple[str, ...] = ()  # the policies on TLS that it keeps to when it sends: "mta_sts", "dane"
 
 
 @dataclass(frozen=True)
@@ -231,6 +234,8 @@ def _host(table: dict[str, Any], where: str, keys: Path) -> Host:
     for net in host.relay_for:
         ipaddress.ip_network(net)
     _one_of(host.certificate, CERTIFICATES, where, "certificate")
+    for policy in host.honours:
+        _one_of(policy, HONOURS, where, "policy on TLS")
     for mechanism in host.mechanisms:
         _one_of(mechanism, MECHANISMS, where, "mechanism")
     for name in (*host.signs, *([host.customer_key] if host.customer_key else [])):

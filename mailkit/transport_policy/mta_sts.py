@@ -12,7 +12,7 @@ from mailkit.conversation import Attempt
 from mailkit.conversation.https import Fetched, get
 from mailkit.network import Network, Status
 from mailkit.network.names import to_ascii
-from mailkit.results import Outcome, Record, visible
+from mailkit.results import Outcome, Record, hidden, visible
 from mailkit.transport_policy.mta_sts_policy import MOST_OCTETS, PolicyFile, matches, parse
 from mailkit.transport_policy.mta_sts_record import StsRecord, find_record
 
@@ -22,6 +22,7 @@ PATH = "/.well-known/mta-sts.txt"  # section 3.2
 _PATIENCE = 2  # lookup and fetch may each take this many of the network's timeouts
 
 _NO_FILE = PolicyFile()
+_NOT_FETCHED = "sts-policy-fetch-error"
 
 # What ends an attempt without telling anything about the policy: another place may see more.
 _UNSEEN = frozenset(
@@ -35,7 +36,8 @@ class MtaSts(Record):
 
     ``valid`` is True for a policy that can be used, False where there is none or none that can be used, None where it
     cannot be told from here.  ``announced`` says whether a record claims that there is one.  ``record`` and ``policy``
-    are the texts that were read; ``max_age`` is in seconds.
+    are the texts that were read; ``max_age`` is in seconds.  ``failure`` is what reports call it when a policy that is
+    announced cannot be had (RFC 8460 section 4.3.2.2).
     """
 
     domain: str
@@ -48,6 +50,7 @@ class MtaSts(Record):
     reason: str = ""
     record: str = ""
     policy: str = ""
+    failure: str = hidden()
 
     def matches(self, host: str) -> bool:
         """Return whether the policy names *host* (RFC 8461 section 4.1)."""
@@ -78,24 +81,31 @@ def mta_sts(domain: str, *, net: Network) -> MtaSts:
 def fetch(domain: str, record: StsRecord, *, net: Network) -> MtaSts:
     """Return the policy that *record* announces for *domain*, fetched over HTTPS."""
 
-    def found(valid: bool | None, reason: str, file: PolicyFile = _NO_FILE, text: str = "") -> MtaSts:
-        return MtaSts(
-            domain, valid, True, file.mode, file.mx, file.max_age, record.id, reason, record.text, visible(text, 4000)
-        )
+    def found(
+        valid: bool | None, reason: str, file: PolicyFile = _NO_FILE, text: str = "", failure: str = _NOT_FETCHED
+    ) -> MtaSts:
+        read = (file.mode, file.mx, file.max_age, record.id)
+        return MtaSts(domain, valid, True, *read, reason, record.text, _shown(text), "" if valid else failure)
 
     host = policy_host(domain)
     got = get(host, PATH, net=net, seconds=_PATIENCE * net.timeout, most=MOST_OCTETS)
     if isinstance(got, Attempt):
         if got.outcome is Outcome.DNS_FAILURE:
             return found(*_no_address(host, net))
-        return found(None if got.outcome in _UNSEEN else False, f"{host}: {got.reason}")
+        failure = "sts-webpki-invalid" if got.outcome is Outcome.TLS_FAILURE else _NOT_FETCHED
+        return found(None if got.outcome in _UNSEEN else False, f"{host}: {got.reason}", failure=failure)
     if problem := _refused(got):
         return found(False, f"{host}: {problem}")
     file = parse(got.body)
     text = got.body.decode("utf-8", "replace")
     if file.problem:
-        return found(False, f"the policy is not valid: {file.problem}", file, text)
+        return found(False, f"the policy is not valid: {file.problem}", file, text, "sts-policy-invalid")
     return found(True, f"mode {file.mode}, to be kept for {file.max_age} seconds", file, text)
+
+
+def _shown(policy: str) -> str:
+    """Return *policy* line by line, as much of it as anybody reads."""
+    return "\n".join(visible(line, 200) for line in policy[:4000].splitlines())
 
 
 def _no_address(host: str, net: Network) -> tuple[bool | None, str]:

@@ -275,11 +275,13 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 def attack(lab: Lab, kind: str, *, vantage: str = "hotel") -> Iterator[Attacker]:
     """Put a man in the middle of *kind* on the way from *vantage* for as long as the block lasts.
 
+    *vantage* is a place, or the name of a server of the lab: then he gets what this server sends to others.
+
     Raises ValueError for another kind than those of :data:`KINDS`, or another place than those of *lab*.
     """
     if kind not in KINDS:
         raise ValueError(f"no attack {kind!r}; there are {', '.join(KINDS)}")
-    place = lab.network(vantage).vantage
+    place = vantage if vantage in lab.world.hosts else lab.network(vantage).vantage
     attacker = Attacker(lab, kind)
     with listening(lab, attacker.serve) as port:
         lab.router.taps[place] = port

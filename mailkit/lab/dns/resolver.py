@@ -24,7 +24,7 @@ from mailkit.network.dns_lookup import parse_question
 
 __all__ = ["FAULTS", "CachingResolver"]
 
-FAULTS = ("servfail", "silence", "truncate", "lie", "loop")
+FAULTS = ("servfail", "silence", "truncate", "lie", "loop", "hide")
 """What can be wrong with a name; see :meth:`CachingResolver.fault`."""
 
 _MAX_ENTRIES = 4096
@@ -96,7 +96,8 @@ class CachingResolver:
 
         *kind* is "servfail"; "silence"; "truncate" (never a full answer over UDP); "lie" (a made-up answer of the
         usual look, as from a resolver that cannot be trusted: it claims validation (AD) but has no signatures);
-        "loop" (aliases that lead in a circle).  Another fault replaces the one before.  Raises ValueError.
+        "loop" (aliases that lead in a circle); "hide" (there is no such name, says who sits on the way, and has no
+        proof of it).  Another fault replaces the one before.  Raises ValueError.
         """
         if kind not in FAULTS:
             raise ValueError(f"a fault is one of {', '.join(FAULTS)}, not {kind!r}")
@@ -147,6 +148,8 @@ class CachingResolver:
             return _lie(name, rdtype)
         if kind == "loop":
             return _loop(name)
+        if kind == "hide":
+            return ZoneAnswer(dns.rcode.NXDOMAIN)
         return self._cached(name, rdtype, dnssec)
 
     def _cached(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, dnssec: bool) -> ZoneAnswer:

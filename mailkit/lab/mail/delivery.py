@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 
-from mailkit.clients import send
 from mailkit.lab.clock import Clock
 from mailkit.lab.faults import Faults
 from mailkit.lab.mail import lists, local, srs
 from mailkit.lab.mail.dsn import Failure, bounce
 from mailkit.lab.mail.log import Log
 from mailkit.lab.mail.mailboxes import INBOX, Mailboxes
-from mailkit.lab.mail.routing import Delivery, judge, mail_exchangers
+from mailkit.lab.mail.routing import Delivery
+from mailkit.lab.mail.transport import Transport
 from mailkit.lab.world import MailingList, World
 from mailkit.message import received
 from mailkit.network import Network
@@ -62,8 +62,8 @@ class Queue:
     """All the queues of a world.
 
     *network_of* gives the network that a host sends from, and *towards* the same with the patience that a target
-    deserves; *world* says where the mail of some addresses goes on to.  ``era`` counts the resets: what was handed
-    in before the last one has no place in the world any more.
+    deserves; *world* says where the mail of some addresses goes on to, *transport* how a server is talked to.
+    ``era`` counts the resets: what was handed in before the last one has no place in the world any more.
     """
 
     def __init__(
@@ -76,9 +76,11 @@ class Queue:
         towards: Callable[[Network, str], Network],
         is_local: Callable[[str, str], bool],
         world: World,
+        transport: Transport,
     ) -> None:
         self._clock, self._log, self._mailboxes, self._faults = clock, log, mailboxes, faults
         self._network_of, self._towards, self._is_local, self._world = network_of, towards, is_local, world
+        self._transport = transport
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="lab-delivery")
         self._changed = threading.Condition(threading.RLock())
         self._running = 0
@@ -223,7 +225,7 @@ class Queue:
             return self._locally(item, recipient)
         net = self._network_of(item.host).remembering()
         try:
-            targets, problem = mail_exchangers(domain, net)
+            targets, problem = self._transport.exchangers(item.host, domain, net)
         except ValueError as error:
             return Delivery("5.1.3", f"this is no mail address: {error}")
         if problem is not None:
@@ -231,8 +233,7 @@ class Queue:
         result = Delivery("4.4.4", "no mail exchanger to try")
         for target in targets:
             patient = self._towards(net, target)
-            sent = send(target, 25, item.content, sender=item.sender, recipients=[recipient], net=patient)
-            result = judge(target, sent)
+            result = self._transport.hand_over(item, recipient, target, patient)
             if result.delivered or result.is_permanent or result.perhaps_taken:
                 break
         return result

@@ -11,6 +11,7 @@ from typing import Any
 
 from mailkit.lab.mail.checks import CHECKS
 from mailkit.lab.mail.services import Services
+from mailkit.lab.web.pages import WebSession, choose_by_name
 from mailkit.lab.world import Host, World
 
 __all__ = ["SERVERS", "Server", "require", "serve"]
@@ -22,11 +23,13 @@ Make = Callable[[Host, Services, Callable[[], ssl.SSLContext]], asyncio.Protocol
 class Server:
     """What listens on a port: ``make`` gives the protocol that talks to one client, inside TLS with ``implicit_tls``.
 
-    ``make`` gets the host, what all servers share, and a function that returns the host's TLS context.
+    ``make`` gets the host, what all servers share, and a function that returns the host's TLS context.  With
+    ``by_name`` the client chooses the certificate by the name that it asks for (RFC 6066 section 3).
     """
 
     make: Make
     implicit_tls: bool = False
+    by_name: bool = False
 
 
 def _smtp(**options: Any) -> Make:
@@ -38,7 +41,12 @@ def _smtp(**options: Any) -> Make:
     return make
 
 
+def _https(host: Host, services: Services, tls: Callable[[], ssl.SSLContext]) -> asyncio.Protocol:
+    return WebSession(services.pages)
+
+
 SERVERS: Mapping[int, Server] = {
+    443: Server(_https, implicit_tls=True, by_name=True),
     25: Server(_smtp(submission=False, implicit_tls=False)),
     465: Server(_smtp(submission=True, implicit_tls=True), implicit_tls=True),
     587: Server(_smtp(submission=True, implicit_tls=False)),
@@ -74,6 +82,7 @@ async def serve(host: Host, services: Services) -> dict[int, asyncio.Server]:
         context.load_cert_chain(certificate)
         return context
 
+    services.contexts[host.name] = tls
     loop = asyncio.get_running_loop()
     listeners = {}
     for port in host.ports:
@@ -83,5 +92,7 @@ async def serve(host: Host, services: Services) -> dict[int, asyncio.Server]:
             return server.make(host, services, tls)
 
         context = tls() if server.implicit_tls else None
+        if context and server.by_name:
+            choose_by_name(context, services.pages, services.world)
         listeners[port] = await loop.create_server(connected, "127.0.0.1", 0, ssl=context)
     return listeners

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -15,6 +16,7 @@ from mailkit.lab.mail.delivery import Queue
 from mailkit.lab.mail.dmarc_reports import Observations
 from mailkit.lab.mail.log import Log
 from mailkit.lab.mail.mailboxes import Mailboxes
+from mailkit.lab.web.pages import Pages
 from mailkit.lab.world import World
 from mailkit.network import Network
 
@@ -85,4 +87,6 @@ class Services:
     verification: Executor
     network_of: Callable[[str], Network]
     client_address: Callable[[int], str]
+    pages: Pages
+    contexts: dict[str, Callable[[], ssl.SSLContext]]  # by the host whose certificate is in it
     connections: Connections = field(default_factory=Connections)

@@ -1,0 +1,206 @@
+"""TLS reports: written and read again, and everything that is none (RFC 8460)."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailkit.transport_policy import Session, read_reports, report_mail, write_report
+from mailkit.transport_policy.report_reading import COLUMNS
+
+BEGIN, END = datetime(2026, 11, 24, tzinfo=UTC), datetime(2026, 11, 24, 23, 59, 59, tzinfo=UTC)
+GOOD = Session(
+    "kaisha.example", "sts", "mx.kaisha.example", "203.0.113.12", "192.0.2.25",
+    policy_text=("version: STSv1", "mode: enforce"), mx_hosts=("mx.kaisha.example",),
+)  # fmt: skip
+BAD = replace(GOOD, result_type="certificate-expired", reason="it ended yesterday")
+NONE = replace(GOOD, policy="no-policy-found", policy_text=(), mx_hosts=())
+FACTS: dict[str, Any] = {"organization": "bigmail.example", "contact": "postmaster@bigmail.example"}
+REPORT = write_report([GOOD, BAD, GOOD, BAD, NONE], **FACTS, report_id="1@bigmail.example", begin=BEGIN, end=END)
+MAIL = report_mail(
+    REPORT, domain="kaisha.example", organization="bigmail.example", sender="postmaster@bigmail.example",
+    recipient="tls-reports@kaisha.example", report_id="1@bigmail.example", begin=BEGIN, end=END,
+)  # fmt: skip
+
+# The example of RFC 8460 appendix B.
+RFC = b"""{
+  "organization-name": "Company-X",
+  "date-range": {"start-datetime": "2016-04-01T00:00:00Z", "end-datetime": "2016-04-01T23:59:59Z"},
+  "contact-info": "sts-reporting@company-x.example",
+  "report-id": "5065427c-23d3-47ca-b6e0-946ea0e8c4be",
+  "policies": [{
+    "policy": {
+      "policy-type": "sts",
+      "policy-string": ["version: STSv1", "mode: testing", "mx: *.mail.company-y.example", "max_age: 86400"],
+      "policy-domain": "company-y.example",
+      "mx-host": ["*.mail.company-y.example"]
+    },
+    "summary": {"total-successful-session-count": 5326, "total-failure-session-count": 303},
+    "failure-details": [
+      {"result-type": "certificate-expired", "sending-mta-ip": "2001:db8:abcd:0012::1",
+       "receiving-mx-hostname": "mx1.mail.company-y.example", "failed-session-count": 100},
+      {"result-type": "starttls-not-supported", "sending-mta-ip": "2001:db8:abcd:0013::1",
+       "receiving-mx-hostname": "mx2.mail.company-y.example", "receiving-ip": "203.0.113.56",
+       "failed-session-count": 200, "additional-information": "https://reports.company-x.example/report_info?id=5065"},
+      {"result-type": "validation-failure", "sending-mta-ip": "198.51.100.62", "receiving-ip": "203.0.113.58",
+       "receiving-mx-hostname": "mx-backup.mail.company-y.example", "failed-session-count": 3,
+       "failure-reason-code": "X509_V_ERR_PROXY_PATH_LENGTH_EXCEEDED"}]
+  }]
+}"""
+
+
+def test_the_example_of_the_rfc():
+    frame = read_reports(RFC)
+    assert list(frame.columns) == list(COLUMNS)
+    assert (frame["successful"].sum(), frame["failed"].sum()) == (5326, 303)
+    assert list(frame["result_type"]) == ["", "certificate-expired", "starttls-not-supported", "validation-failure"]
+    assert list(frame["failed"]) == [0, 100, 200, 3]
+    assert set(frame["policy"]) == {"sts"} and set(frame["domain"]) == {"company-y.example"}
+    assert frame["begin"].iloc[0].isoformat() == "2016-04-01T00:00:00+00:00"
+
+
+def test_what_is_written_can_be_read(tmp_path):
+    (tmp_path / "a.json").write_bytes(REPORT)
+    (tmp_path / "b.json.gz").write_bytes(gzip.compress(RFC))
+    (tmp_path / "c.eml").write_bytes(MAIL)  # the first one again
+    (tmp_path / "d.json").write_bytes(b"{")
+    (tmp_path / "e.txt").write_bytes(b"not looked at")
+    frame = read_reports(tmp_path)
+    own = frame[frame["organization"] == "bigmail.example"]
+    assert own.groupby("policy", observed=True)[["successful", "failed"]].sum().to_dict("index") == {
+        "no-policy-found": {"successful": 1, "failed": 0},
+        "sts": {"successful": 2, "failed": 2},
+    }
+    (failure,) = own[own["result_type"] != ""].itertuples()
+    assert (failure.failed, failure.reason, failure.receiving_ip) == (2, "it ended yesterday", "192.0.2.25")
+    assert frame.attrs["problems"] == (("d.json", "it is no JSON"),)
+    for one in (tmp_path / "a.json", str(tmp_path / "c.eml"), MAIL, gzip.compress(REPORT)):
+        assert len(read_reports(one)) == len(own)
+    assert len(read_reports([MAIL, RFC])) == len(frame)
+
+
+def test_the_mail_says_what_it_carries():
+    head = MAIL.partition(b"\r\n\r\n")[0]
+    for line in (
+        b'Content-Type: multipart/report; report-type="tlsrpt"',
+        b"TLS-Report-Domain: kaisha.example",
+        b"TLS-Report-Submitter: bigmail.example",
+        b"TLS-Required: No",
+    ):
+        assert line in head
+    assert b"application/tlsrpt+gzip" in MAIL
+    assert b"bigmail.example!kaisha.example!1795478400!1795564799.json.gz" in MAIL
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sessions": []},
+        {"sessions": [GOOD, replace(GOOD, domain="other.example")]},
+        {"begin": END, "end": BEGIN},
+        {"begin": BEGIN.replace(tzinfo=None)},
+        {"report_id": "a b"},
+        {"report_id": "a\r\nX: y"},
+    ],
+)
+def test_bad_arguments_of_the_writer(change):
+    given: dict[str, Any] = {**FACTS, "sessions": [GOOD], "report_id": "1", "begin": BEGIN, "end": END} | change
+    with pytest.raises(ValueError):
+        write_report(given.pop("sessions"), **given)
+
+
+def changed(*path: Any, to: Any) -> bytes:
+    report = json.loads(RFC)
+    place = report
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = to
+    return json.dumps(report).encode()
+
+
+@pytest.mark.parametrize(
+    ("octets", "reason"),
+    [
+        (b"", "it is empty"),
+        (b"hello", "neither JSON, nor gzip, nor a mail"),
+        (b"{", "it is no JSON"),
+        (b"[" * 100_000, "it is no JSON"),
+        (b"[1]", "it has no list of policies"),
+        (b"{}", "it has no list of policies"),
+        (b'{"policies": []}', "this one 0"),
+        (changed("policies", to=[1]), "a policy has no policy"),
+        (changed("policies", 0, "summary", to=None), "a policy has no summary"),
+        (changed("policies", 0, "summary", "total-failure-session-count", to=-1), "is no number of sessions"),
+        (changed("policies", 0, "summary", "total-failure-session-count", to=True), "is no number of sessions"),
+        (changed("policies", 0, "summary", "total-failure-session-count", to=1e300), "is no number of sessions"),
+        (changed("policies", 0, "summary", "total-failure-session-count", to="9" * 5000), "is no number of sessions"),
+        (changed("policies", 0, "failure-details", to={}) + b" ", ""),
+        (changed("policies", 0, "failure-details", to="x"), "failure-details is no list"),
+        (changed("policies", 0, "failure-details", 0, to=1), "something else than fields"),
+        (changed("date-range", to=None), "start-datetime is no moment"),
+        (changed("date-range", "end-datetime", to="yesterday"), "end-datetime is no moment"),
+        (changed("date-range", "end-datetime", to="9" * 50), "end-datetime is no moment"),
+        (changed("date-range", "end-datetime", to="NaT"), "end-datetime is no moment"),
+        (gzip.compress(RFC)[:40], "the gzip is damaged"),
+        (gzip.compress(b" " * (50 << 20)), "as bombs do"),
+        (gzip.compress(b"x"), "it is no JSON"),
+        (b"Subject: x\r\n\r\nno report\r\n", "neither JSON, nor gzip, nor a mail with one attached"),
+    ],
+)
+def test_what_is_no_report(octets, reason, tmp_path):
+    file = tmp_path / "report.json"
+    file.write_bytes(octets)
+    if not reason:
+        assert len(read_reports(file)) == 1
+        return
+    with pytest.raises(ValueError, match=reason):
+        read_reports(file)
+    with pytest.raises(ValueError, match="the octets: "):
+        read_reports(octets)
+
+
+def test_numbers_as_text_and_what_is_not_described():
+    text = changed("policies", 0, "summary", "total-failure-session-count", to="400")
+    frame = read_reports(text)
+    assert frame["failed"].sum() == 400
+    assert frame[frame["result_type"] == ""]["failed"].sum() == 97
+
+
+def test_what_is_said_is_bounded_and_shown_safely():
+    text = changed("organization-name", to="<b>\x1b[31m" + "x" * 5000)
+    (name,) = set(read_reports(text)["organization"])
+    assert "\x1b" not in name and len(name) < 1100
+
+
+def test_bad_paths(tmp_path):
+    with pytest.raises(TypeError, match="paths is a file"):
+        read_reports([])
+    with pytest.raises(FileNotFoundError):
+        read_reports(tmp_path / "nowhere.json")
+    with pytest.raises(ValueError, match="the folder holds no reports"):
+        read_reports(tmp_path)
+
+
+KEYS = ("policies", "policy", "summary", "date-range", "failure-details", "policy-type")
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+    max_leaves=15,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(VALUES)
+def test_no_json_raises_anything_else(value):
+    for octets in (json.dumps(value).encode(), changed("policies", to=value), changed("policies", 0, to=value)):
+        try:
+            read_reports(octets)
+        except ValueError as error:
+            assert str(error).startswith("the octets: ")
