@@ -169,7 +169,7 @@ def test_a_fault_in_a_delivery_defers_and_is_noted(lab: Lab, monkeypatch: pytest
         raise ZeroDivisionError("a bug")
 
     with monkeypatch.context() as patch:
-        patch.setattr("mailkit.lab.mail.delivery.mail_exchangers", broken)
+        patch.setattr("mailkit.lab.mail.transport.mail_exchangers", broken)
         submit(lab, "info@example.jp")
         lab.settle()
         assert "dsn=4.3.0, status=deferred (a fault of this server)" in events(lab)

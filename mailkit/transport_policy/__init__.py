@@ -11,6 +11,7 @@ from mailkit.transport_policy.report_writing import Session, report_mail, write_
 from mailkit.transport_policy.sending import HONOURS, Basis, Decision, Level, decide, result_type, waives_tls
 from mailkit.transport_policy.tls_rpt import TlsRpt, mail_addresses, tls_rpt
 from mailkit.transport_policy.tlsa import Held, Tlsa, holds, value_for
+from mailkit.transport_policy.trust_chain import Link, trust_chain
 
 __all__ = [
     "HONOURS",
@@ -21,6 +22,7 @@ __all__ = [
     "Held",
     "KnownPolicy",
     "Level",
+    "Link",
     "Means",
     "MtaSts",
     "PolicyCache",
@@ -36,6 +38,7 @@ __all__ = [
     "report_mail",
     "result_type",
     "tls_rpt",
+    "trust_chain",
     "value_for",
     "waives_tls",
     "write_report",

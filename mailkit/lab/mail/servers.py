@@ -46,11 +46,11 @@ def _https(host: Host, services: Services, tls: Callable[[], ssl.SSLContext]) ->
 
 
 SERVERS: Mapping[int, Server] = {
-    443: Server(_https, implicit_tls=True, by_name=True),
     25: Server(_smtp(submission=False, implicit_tls=False)),
     465: Server(_smtp(submission=True, implicit_tls=True), implicit_tls=True),
     587: Server(_smtp(submission=True, implicit_tls=False)),
     2525: Server(_smtp(submission=True, implicit_tls=False)),
+    443: Server(_https, implicit_tls=True, by_name=True),
 }
 """Port -> the server that listens there."""
 
