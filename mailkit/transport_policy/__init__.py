@@ -4,7 +4,9 @@ MTA-STS (RFC 8461) says so over HTTPS, DANE (RFC 7672) in a signed DNS; TLS-RPT 
 """
 
 from mailkit.transport_policy.dane import Dane, Means, dane
+from mailkit.transport_policy.findings import findings
 from mailkit.transport_policy.mta_sts import MtaSts, mta_sts
+from mailkit.transport_policy.planning import Plan, plan
 from mailkit.transport_policy.policy_cache import CachedPolicy, KnownPolicy, PolicyCache
 from mailkit.transport_policy.report_reading import read_reports
 from mailkit.transport_policy.report_writing import Session, report_mail, write_report
@@ -25,15 +27,18 @@ __all__ = [
     "Link",
     "Means",
     "MtaSts",
+    "Plan",
     "PolicyCache",
     "Session",
     "TlsRpt",
     "Tlsa",
     "dane",
     "decide",
+    "findings",
     "holds",
     "mail_addresses",
     "mta_sts",
+    "plan",
     "read_reports",
     "report_mail",
     "result_type",

@@ -1,0 +1,169 @@
+"""What lesson 07 says of a domain in a report, and what it offers to publish: both tried in the practice internet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support_dns import dns_parts
+
+from mailkit.lab.core import Lab
+from mailkit.network import Network, parse_paste
+from mailkit.results import Finding
+from mailkit.transport_policy import findings, mta_sts, plan, tls_rpt
+from mailkit.transport_policy.mta_sts_policy import parse
+
+DOMAIN, MX = "kaisha.example", "mx.kaisha.example"
+POLICY = "version: STSv1\r\nmode: {}\r\nmx: {}\r\nmax_age: {}\r\n"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Lab]:
+    with Lab() as lab:
+        yield lab
+
+
+@pytest.fixture
+def lab(running: Lab) -> Lab:
+    running.reset()
+    return running
+
+
+def found(lab: Lab, domain: str = DOMAIN) -> dict[str, Finding]:
+    listed = findings(domain, net=patient(lab))
+    assert all(one.lesson == "07_transport_policy" and one.reference for one in listed)
+    return {one.check: one for one in listed}
+
+
+def patient(lab: Lab) -> Network:
+    from dataclasses import replace
+
+    return replace(lab.network(), timeout=20.0)
+
+
+def test_a_well_run_domain_passes(lab: Lab) -> None:
+    assert {check: str(one.verdict) for check, one in found(lab).items()} == {
+        "MTA-STS": "pass", "MTA-STS certificate": "pass", "TLS-RPT": "pass", "DANE": "pass",
+    }  # fmt: skip
+
+
+def test_to_have_no_policy_is_no_fault(lab: Lab) -> None:
+    verdicts = {check: str(one.verdict) for check, one in found(lab, "isp.example").items()}
+    assert verdicts == {"MTA-STS": "info", "TLS-RPT": "info", "DANE": "info"}
+    (only,) = findings("example.com", net=patient(lab))
+    assert (only.verdict, only.evidence) == ("info", "the domain takes no mail")
+
+
+def test_a_policy_in_testing_blames_less(lab: Lab) -> None:
+    assert found(lab, "bigmail.example")["MTA-STS"].verdict == "info"
+    lab.publish_policy(DOMAIN, POLICY.format("testing", "other.kaisha.example", 86400))
+    assert found(lab)["MTA-STS hosts"].verdict == "warn"
+    lab.publish_policy(DOMAIN, POLICY.format("enforce", "other.kaisha.example", 86400))
+    assert found(lab)["MTA-STS hosts"].verdict == "fail"
+    lab.publish_policy(DOMAIN, POLICY.format("enforce", MX, 3600))
+    assert found(lab)["MTA-STS"].verdict == "warn"
+    lab.publish_policy(DOMAIN, "version: STSv1\r\nmode: none\r\nmax_age: 86400\r\n")
+    assert found(lab)["MTA-STS"].evidence.startswith("mode none")
+
+
+@pytest.mark.parametrize(
+    "domain", ["mistakes.example", "redirect.mistakes.example", "html.mistakes.example", "syntax.mistakes.example"]
+)
+def test_a_policy_that_is_announced_and_cannot_be_had_is_a_fault(lab: Lab, domain: str) -> None:
+    broken = found(lab, domain)["MTA-STS"]
+    assert broken.verdict == "fail" and broken.fix == ""
+
+
+def test_a_broken_record_before_a_good_policy_gets_one_that_works(lab: Lab) -> None:
+    broken = found(lab, "hyphen.mistakes.example")["MTA-STS"]
+    assert broken.verdict == "fail"
+    trial = patient(lab).overlay(parse_paste(broken.fix))
+    assert mta_sts("hyphen.mistakes.example", net=trial).valid is True
+
+
+def test_reports_matter_more_where_there_is_a_policy(lab: Lab) -> None:
+    wrong = found(lab, "mistakes.example")["TLS-RPT"]
+    assert wrong.verdict == "warn"
+    assert tls_rpt("mistakes.example", net=patient(lab).overlay(parse_paste(wrong.fix))).valid
+    lab.withdraw(f"_smtp._tls.{DOMAIN}", "TXT")
+    assert found(lab)["TLS-RPT"].verdict == "warn"
+
+
+def test_a_certificate_without_its_record(lab: Lab) -> None:
+    lab.renew_certificate(MX)
+    seen = found(lab)
+    assert (seen["DANE"].verdict, seen["MTA-STS certificate"].verdict) == ("fail", "pass")
+    assert "is not the one in the DNS" in seen["DANE"].evidence
+
+
+def test_records_that_do_not_count_and_signatures_that_do_not_hold(lab: Lab) -> None:
+    lab.publish(f"_25._tcp.{MX}", "TLSA", f"1 1 1 {'ab' * 32}")
+    assert found(lab)["DANE"].verdict == "warn"
+    lab.publish(DOMAIN, "DS", f"12345 13 2 {'00' * 32}")
+    lab.resolver.flush()
+    assert found(lab)["DANE"].verdict == "fail"
+
+
+def test_a_certificate_that_nobody_trusts_under_an_enforced_policy(lab: Lab) -> None:
+    from mailkit.lab import ca
+
+    lab.renew_certificate(MX, ca.issue(lab.world, MX, "self_signed"))
+    assert found(lab)["MTA-STS certificate"].verdict == "fail"
+
+
+def test_what_cannot_be_seen_is_unknown(lab: Lab) -> None:
+    listed = {one.check: one for one in findings(DOMAIN, net=lab.network("home"))}
+    assert listed["MTA-STS"].verdict == "pass"
+    assert (listed["MTA-STS certificate"].verdict, listed["DANE"].verdict) == ("unknown", "unknown")
+    (only,) = findings(DOMAIN, net=lab.network("offline"))
+    assert only.verdict == "unknown"
+
+
+def test_somebody_elses_server_is_not_blamed(lab: Lab) -> None:
+    lab.publish("isp.example", "MX", f"10 {MX}")
+    lab.renew_certificate(MX)
+    seen = found(lab, "isp.example")["DANE"]
+    assert seen.verdict == "info" and "not the domain's own" in seen.advice
+
+
+# What to publish
+
+
+def test_a_plan_for_a_domain_that_has_nothing(lab: Lab) -> None:
+    net = patient(lab)
+    offered = plan("cloud.example", net=net)
+    assert offered.url == "https://mta-sts.cloud.example/.well-known/mta-sts.txt"
+    assert sorted(record.name.split(".")[0] for record in offered.records) == ["_25", "_mta-sts", "_smtp"]
+    lab.publish_policy("cloud.example", offered.policy)
+    lab.publish("mta-sts.cloud.example", "A", "192.0.2.81")
+    for record in parse_paste(offered.zone):
+        lab.publish(record.name, record.rdtype, record.value)
+    verdicts = {check: str(one.verdict) for check, one in found(lab, "cloud.example").items()}
+    assert verdicts == {"MTA-STS": "info", "MTA-STS certificate": "pass", "TLS-RPT": "pass", "DANE": "pass"}
+    again = plan("cloud.example", net=patient(lab))
+    assert again.records == () and parse(again.policy.encode()).mode == "testing"
+
+
+def test_a_plan_leaves_alone_what_works(lab: Lab) -> None:
+    offered = plan(DOMAIN, net=patient(lab))
+    assert offered.records == () and parse(offered.policy.encode()).mode == "enforce"
+
+
+def test_a_plan_keeps_an_enforced_policy_enforced_and_an_old_tlsa_record(lab: Lab) -> None:
+    lab.publish(DOMAIN, "MX", f"10 {MX}", "20 mx.example.net")
+    lab.renew_certificate(MX)
+    offered = plan(DOMAIN, net=patient(lab))
+    file = parse(offered.policy.encode())
+    assert (file.mode, file.mx) == ("enforce", (MX, "mx.example.net"))
+    tlsa = [record for record in offered.records if record.rdtype == "TLSA"]
+    assert len(tlsa) == 2 and {record.name for record in tlsa} == {f"_25._tcp.{MX}"}
+    assert any("mx.example.net is its operator's" in note for note in offered.notes)
+
+
+def test_a_plan_needs_a_domain_that_takes_mail(lab: Lab) -> None:
+    with pytest.raises(ValueError, match="takes no mail that a policy could protect: its MX is null"):
+        plan("example.com", net=patient(lab))
+    with pytest.raises(ValueError, match="e-mail address"):
+        plan("taro@kaisha.example", net=patient(lab))
+    with dns_parts({"x.example": {"TXT": ["x"]}}) as world, pytest.raises(ValueError, match="takes no mail"):
+        plan("x.example", net=world.net)
