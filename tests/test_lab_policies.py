@@ -260,7 +260,7 @@ def test_the_lab_starts_again_with_its_own_policies(lab: Lab) -> None:
 def test_a_policy_may_be_served_badly(lab: Lab) -> None:
     for page, reason in (
         ({"certificate": "self_signed"}, "self-signed"),
-        ({"certificate": "wrong_name"}, "for another name"),
+        ({"certificate": "wrong_name"}, "does not bear this name"),
         ({"status": 302, "location": "/x"}, "redirects (302)"),
         ({"media_type": "text/html"}, "text/html"),
     ):

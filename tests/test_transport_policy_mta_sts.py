@@ -264,7 +264,7 @@ def test_chunked_files_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("wrong name", "is for another name"),
+        ("wrong name", "does not bear this name"),
         ("expired", "has expired"),
         ("self-signed", "self-signed"),
         ("unknown authority", "authority"),
