@@ -6,21 +6,28 @@ each attempt for its reports.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mailkit.clients import Sent, send
 from mailkit.lab.mail.routing import Delivery, judge, mail_exchangers
-from mailkit.lab.mail.tls_reports import Sessions
+from mailkit.lab.mail.tls_sessions import Sessions
 from mailkit.lab.world import World
 from mailkit.network import Network, Status
 
 if TYPE_CHECKING:
-    from mailkit.lab.mail.delivery import Item
     from mailkit.transport_policy import Decision, PolicyCache
 
 __all__ = ["Transport"]
 
 _NAMES = {"sts": "MTA-STS", "tlsa": "DANE"}
+
+
+class Letter(Protocol):
+    """A message that ``host`` has promised to deliver."""
+
+    host: str
+    sender: str
+    content: bytes
 
 
 class Transport:
@@ -55,7 +62,7 @@ class Transport:
             return [], Delivery("4.7.5", f"DNSSEC: the answer on the MX of {domain} is bogus")
         return mail_exchangers(domain, net)
 
-    def hand_over(self, item: Item, recipient: str, target: str, net: Network) -> Delivery:
+    def hand_over(self, item: Letter, recipient: str, target: str, net: Network) -> Delivery:
         """Hand *item* for *recipient* to the server *target* if it gives what the sender demands."""
         honours = self._world.hosts[item.host].honours
         if not honours:
@@ -84,7 +91,7 @@ class Transport:
         return judge(target, sent)
 
     def _remember(
-        self, item: Item, decision: Decision, failure: str, target: str, net: Network, reason: str = ""
+        self, item: Letter, decision: Decision, failure: str, target: str, net: Network, reason: str = ""
     ) -> None:
         from mailkit.transport_policy import Session
 
@@ -103,7 +110,7 @@ class Transport:
         self.sessions.add(item.host, session, net.now())
 
 
-def _sent(item: Item, recipient: str, target: str, net: Network, decision: Decision | None = None) -> Sent:
+def _sent(item: Letter, recipient: str, target: str, net: Network, decision: Decision | None = None) -> Sent:
     demand = decision.demand(net) if decision else None
     return send(target, 25, item.content, sender=item.sender, recipients=[recipient], net=net, demand=demand)
 
