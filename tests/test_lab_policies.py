@@ -10,8 +10,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from mailkit import transport_policy
 from mailkit.clients import send
+from mailkit.figures.transport_policy import who_refuses
 from mailkit.lab import ca
 from mailkit.lab.attacks.attackers import Attacker, attack
+from mailkit.lab.attacks.senders import SENDERS as SENDING
+from mailkit.lab.attacks.senders import try_senders
 from mailkit.lab.core import Lab
 from mailkit.lab.web.pages import Page, Pages
 from mailkit.lab.world import load
@@ -310,3 +313,19 @@ def test_every_policy_of_the_world_has_a_host() -> None:
     world = load()
     assert [host.name for host in world.hosts.values() if 443 in host.ports]
     assert isinstance(Pages(world.folder).get("mta-sts.kaisha.example"), Page)
+
+
+def test_all_senders_under_all_attacks(lab: Lab) -> None:
+    trials = try_senders(lab, f"hanako@{DOMAIN}", attacks=("nobody", "watch", "strip", "self_signed", "wrong_name"))
+    table = {(row.attack, row.sender): (row.delivered, row.read) for row in trials}
+    first, known = "MTA-STS, first contact", "MTA-STS, policy known"
+    for kind in ("nobody", "watch"):
+        assert {table[kind, sender.name] for sender in SENDING} == {(True, False)}
+    for kind in ("strip", "self_signed", "wrong_name"):
+        assert table[kind, "opportunistic"] == (True, True)
+        assert table[kind, known] == table[kind, "DANE"] == (False, False)
+    assert table["strip", first] == (False, False)  # he lets HTTPS pass, so the policy is fetched at once
+    assert table["self_signed", first] == table["wrong_name", first] == (True, True)
+    assert "read by him" in who_refuses(trials).alt
+    with pytest.raises(ValueError, match="no attack 'shout'"):
+        try_senders(lab, f"hanako@{DOMAIN}", attacks=["shout"])
