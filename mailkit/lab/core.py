@@ -31,6 +31,7 @@ from mailkit.lab.mail import complaints, dmarc_reports, servers, tls_reports
 from mailkit.lab.mail.delivery import Queue
 from mailkit.lab.mail.log import Log, LogEntry
 from mailkit.lab.mail.mailboxes import INBOX, JUNK, Mail, Mailboxes
+from mailkit.lab.mail.readers import Readers
 from mailkit.lab.mail.services import Services
 from mailkit.lab.mail.transport import Transport
 from mailkit.lab.router import Router
@@ -69,6 +70,7 @@ class Lab:
         self.resolver = CachingResolver(self._authority, self.clock.now)
         self._faults = Faults()
         self.mailboxes = Mailboxes(self.clock)
+        self._readers = Readers(self.clock)
         self._log = Log(self.clock)
         self._listeners: dict[tuple[str, int], int] = {}
         self.router = Router(self.world, self._listeners, self._resolve)
@@ -146,6 +148,7 @@ class Lab:
             clock=self.clock,
             log=self._log,
             mailboxes=self.mailboxes,
+            readers=self._readers,
             faults=self._faults,
             queue=self._queue,
             observations=self._observations,
@@ -469,6 +472,7 @@ class Lab:
         self._queue.reset()
         self._observations.reset()
         self.mailboxes.reset()
+        self._readers.reset()
         self._log.reset()
         self._authority.reset()
         self.resolver.reset()

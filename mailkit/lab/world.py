@@ -90,7 +90,7 @@ class Host:
     certificate: str = "good"
     greeting_delay: float = 0.0
     down: bool = False
-    mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN")  # of SMTP AUTH, on its submission ports
+    mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN")  # of logins, on its ports for submission, IMAP and POP3
     reports_through: str = ""  # the host that sends DMARC's aggregate reports on what this one saw
     may_reject: bool = False  # refuses what fails DMARC where p=reject is not all that is against it
     bulk_rules: bool = False  # refuses bulk mail that does not meet the large receivers' rules
@@ -99,6 +99,8 @@ class Host:
     customer_key: str = ""  # its DKIM key for them, by the name it is published under
     complaints_to: str = ""  # the mailbox that providers tell when somebody calls its messages spam
     auth_in_clear: bool = False  # a mistake: AUTH without TLS
+    apop: bool = False  # the login of POP3 before there was TLS (RFC 1939 section 7)
+    pop_before_smtp: float = 0.0  # minutes for which it relays for an address that logged in by POP3
     accounts_down: bool = False  # nobody can log in, through no fault of theirs
     honours: tuple[str, ...] = ()  # the policies on TLS that it keeps to when it sends: "mta_sts", "dane"
 

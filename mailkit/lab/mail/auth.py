@@ -14,11 +14,11 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from mailkit.lab.world import Host
+from mailkit.lab.world import Host, World
 from mailkit.smtp_auth.mechanisms import cram_md5
 from mailkit.smtp_auth.scram import ScramError, Verifier, fields, header_and_bare
 
-__all__ = ["MECHANISMS", "Result", "answer", "not_owned"]
+__all__ = ["MECHANISMS", "Result", "answer", "not_owned", "password_of", "same"]
 
 Ask = Callable[[bytes], Awaitable[bytes]]  # sends a challenge and returns the client's response
 PasswordOf = Callable[[str], str | None]
@@ -64,7 +64,8 @@ class _Exchange:
         return await self.ask(challenge) if self.initial is None else self.initial
 
 
-def _same(given: bytes, expected: str | None) -> bool:
+def same(given: bytes, expected: str | None) -> bool:
+    """Return whether the password *given* is the *expected* one; None is nobody's."""
     # As much work for an account that does not exist, so that the time taken does not tell which ones do.
     right = hmac.compare_digest(given, (expected or secrets.token_hex()).encode())
     return right and expected is not None
@@ -77,13 +78,13 @@ async def _plain(exchange: _Exchange) -> tuple[str, bool]:
         raise _Refused(_MALFORMED)
     acts_as, user, password = parts[0].decode("utf-8", "replace"), _text(parts[1]), parts[2]
     # Nobody here may act as another.
-    return user, _same(password, exchange.password_of(user)) and acts_as in ("", user)
+    return user, same(password, exchange.password_of(user)) and acts_as in ("", user)
 
 
 async def _login(exchange: _Exchange) -> tuple[str, bool]:
     """LOGIN, in no RFC (draft-murchison-sasl-login): two questions."""
     user = _text(await exchange.first(b"Username:"))
-    return user, _same(await exchange.ask(b"Password:"), exchange.password_of(user))
+    return user, same(await exchange.ask(b"Password:"), exchange.password_of(user))
 
 
 async def _cram_md5(exchange: _Exchange) -> tuple[str, bool]:
@@ -95,7 +96,7 @@ async def _cram_md5(exchange: _Exchange) -> tuple[str, bool]:
     user = _text(response.rpartition(b" ")[0])
     password = exchange.password_of(user)
     expected = cram_md5(user, password, challenge).decode() if password is not None else None
-    return user, _same(response, expected)
+    return user, same(response, expected)
 
 
 async def _scram_sha_256(exchange: _Exchange) -> tuple[str, bool]:
@@ -174,6 +175,13 @@ async def answer(
     except _Refused as refused:
         return Result(refused.reply)
     return Result(_SUCCESS if good else _WRONG, user, good)
+
+
+def password_of(user: str, host: Host, world: World) -> str | None:
+    """Return the password of the account *user*; None where *host* has no such account."""
+    account = world.mailboxes.get(user.lower())
+    served = account is not None and account.user.rpartition("@")[2] in host.accounts
+    return account.password if served and account is not None else None
 
 
 def not_owned(address: str, host: Host, account: str) -> str:

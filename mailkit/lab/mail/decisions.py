@@ -82,7 +82,7 @@ class Decisions:
         if domain in server.host.domains:
             if why := local.unknown(address, server.services.world, server.services.clock.now()):
                 return f"550 5.1.1 <{address}>: {why}"
-        elif not server.is_submission and not _relays_for(server.host, server.client):
+        elif not server.is_submission and not _relays_for(server):
             return f"554 5.7.1 <{address}>: Relay access denied"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Ok"
@@ -142,6 +142,9 @@ def _no_text(address: str, status: str) -> str:
     return ""
 
 
-def _relays_for(host: Host, client: str) -> bool:
-    ip = ipaddress.ip_address(client)
-    return any(ip in ipaddress.ip_network(net) for net in host.relay_for)
+def _relays_for(server: Server) -> bool:
+    host, ip = server.host, ipaddress.ip_address(server.client)
+    if any(ip in ipaddress.ip_network(net) for net in host.relay_for):
+        return True
+    # POP before SMTP: it asks who has read mail from this address, not who is sending now.
+    return server.services.readers.lately(host.name, server.client, host.pop_before_smtp)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.message import Message
@@ -20,6 +20,7 @@ __all__ = ["INBOX", "JUNK", "Mail", "Mailboxes", "header_of"]
 INBOX, JUNK = "INBOX", "Junk"
 _DELETED = "\\Deleted"
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
+_MOST_FOLDERS = 100  # of one mailbox
 _MAX_HEADER = 256 * 1024  # octets of a header that are looked at
 
 
@@ -74,9 +75,22 @@ class Mailboxes:
         self._uids: dict[tuple[str, str], int] = {}
         self.uid_validity = 1
 
-    def put(self, mailbox: str, sender: str, content: bytes, folder: str = INBOX) -> Mail:
-        """Lay *content* into *folder* of *mailbox* and return it as it lies there."""
-        mail = Mail.of(self._clock.now(), mailbox, sender, content, folder)
+    def put(
+        self,
+        mailbox: str,
+        sender: str,
+        content: bytes,
+        folder: str = INBOX,
+        *,
+        flags: Iterable[str] = (),
+        received: datetime | None = None,
+    ) -> Mail:
+        """Lay *content* into *folder* of *mailbox*, with *flags*, and return it as it lies there.
+
+        *received* is the time it bears, by default the clock's.
+        """
+        mail = Mail.of(received or self._clock.now(), mailbox, sender, content, folder)
+        mail = replace(mail, flags=frozenset(flags))
         place = mailbox, folder
         with self._lock:
             self._uids[place] = self._uids.get(place, 0) + 1
@@ -106,13 +120,52 @@ class Mailboxes:
             held = self._folders.get((mailbox, folder), [])
             held[:] = [replace(mail, flags=frozenset(flags)) if mail.uid == uid else mail for mail in held]
 
-    def expunge(self, mailbox: str, folder: str = INBOX) -> list[int]:
-        """Remove what is flagged ``\\Deleted`` from *folder* and return the UIDs (RFC 9051 section 6.4.3)."""
+    def store(
+        self, mailbox: str, folder: str, uids: Collection[int], change: Callable[[frozenset[str]], frozenset[str]]
+    ) -> list[Mail]:
+        """Give the messages *uids* the flags that *change* makes of theirs, and return them as they are then."""
+        chosen, changed = set(uids), []
         with self._lock:
             held = self._folders.get((mailbox, folder), [])
-            gone = [mail.uid for mail in held if _DELETED in mail.flags]
-            held[:] = [mail for mail in held if mail.uid not in gone]
+            for at, mail in enumerate(held):
+                if mail.uid in chosen:
+                    held[at] = replace(mail, flags=change(mail.flags))
+                    changed.append(held[at])
+        return changed
+
+    def expunge(self, mailbox: str, folder: str = INBOX, uids: Collection[int] | None = None) -> list[int]:
+        """Remove what is flagged ``\\Deleted`` from *folder* and return the UIDs (RFC 9051 section 6.4.3).
+
+        With *uids* only those among them.
+        """
+        with self._lock:
+            held = self._folders.get((mailbox, folder), [])
+            gone = [mail.uid for mail in held if _DELETED in mail.flags and (uids is None or mail.uid in uids)]
+            leaving = set(gone)
+            held[:] = [mail for mail in held if mail.uid not in leaving]
         return gone
+
+    def create(self, mailbox: str, folder: str) -> bool:
+        """Make an empty *folder*; False when it is there already or there are a hundred."""
+        known = self.folders(mailbox)
+        with self._lock:
+            if folder in known or len(known) >= _MOST_FOLDERS:
+                return False
+            self._folders[mailbox, folder] = []
+        return True
+
+    def delete(self, mailbox: str, folder: str) -> bool:
+        """Remove *folder* with all that is in it; False for INBOX, Junk and what is not there.
+
+        Its UIDs are not given again, should it be made again.
+        """
+        with self._lock:
+            return folder not in (INBOX, JUNK) and self._folders.pop((mailbox, folder), None) is not None
+
+    def size(self, mailbox: str) -> int:
+        """Return how many octets all that is in *mailbox* takes."""
+        with self._lock:
+            return sum(len(m.message) for place, held in self._folders.items() if place[0] == mailbox for m in held)
 
     def reset(self) -> None:
         """Forget everything."""

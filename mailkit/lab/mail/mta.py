@@ -167,9 +167,7 @@ class Session(aiosmtpd.SMTP):
         return ""
 
     def _password_of(self, user: str) -> str | None:
-        account = self.services.world.mailboxes.get(user.lower())
-        served = account is not None and account.user.rpartition("@")[2] in self.host.accounts
-        return account.password if served and account is not None else None
+        return auth.password_of(user, self.host, self.services.world)
 
     async def _say(self, line: bytes) -> bytes:
         await self.push(line)

@@ -45,12 +45,26 @@ def _https(host: Host, services: Services, tls: Callable[[], ssl.SSLContext]) ->
     return WebSession(services.pages)
 
 
+def _mailbox(protocol: str, *, implicit_tls: bool) -> Make:
+    def make(host: Host, services: Services, tls: Callable[[], ssl.SSLContext]) -> asyncio.Protocol:
+        from mailkit.lab.mailbox_servers.imap import IMAP  # these too come with their first client
+        from mailkit.lab.mailbox_servers.pop3 import POP3
+
+        return {"imap": IMAP, "pop3": POP3}[protocol](host, services, tls, implicit_tls=implicit_tls)
+
+    return make
+
+
 SERVERS: Mapping[int, Server] = {
     25: Server(_smtp(submission=False, implicit_tls=False)),
     465: Server(_smtp(submission=True, implicit_tls=True), implicit_tls=True),
     587: Server(_smtp(submission=True, implicit_tls=False)),
     2525: Server(_smtp(submission=True, implicit_tls=False)),
     443: Server(_https, implicit_tls=True, by_name=True),
+    143: Server(_mailbox("imap", implicit_tls=False)),
+    993: Server(_mailbox("imap", implicit_tls=True), implicit_tls=True),
+    110: Server(_mailbox("pop3", implicit_tls=False)),
+    995: Server(_mailbox("pop3", implicit_tls=True), implicit_tls=True),
 }
 """Port -> the server that listens there."""
 

@@ -16,6 +16,7 @@ from mailkit.lab.mail.delivery import Queue
 from mailkit.lab.mail.dmarc_reports import Observations
 from mailkit.lab.mail.log import Log
 from mailkit.lab.mail.mailboxes import Mailboxes
+from mailkit.lab.mail.readers import Readers
 from mailkit.lab.web.pages import Pages
 from mailkit.lab.world import World
 from mailkit.network import Network
@@ -81,6 +82,7 @@ class Services:
     clock: Clock
     log: Log
     mailboxes: Mailboxes
+    readers: Readers
     faults: Faults
     queue: Queue
     observations: Observations
