@@ -1,0 +1,268 @@
+"""Postfix with ``smtp_tls_security_level = dane`` decides as the lab's sender does, for the same DNS and server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import dns.message
+import dns.query
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from support_daemons import FETCHED, unpacked
+from support_dns import World, dns_parts
+from support_servers import closed_port, tcp_server
+from support_tls import Authority, Pair
+
+from mailkit.clients import send
+from mailkit.conversation.demands import TlsDemand
+from mailkit.conversation.encryption import unverified_context
+from mailkit.results import Outcome
+from mailkit.transport_policy import Means, dane, value_for
+
+MX = "mx.kaisha.example"
+RESOLVER = "127.0.11.53"  # of loopback; resolv.conf knows no other port than 53
+
+_MAIN = """
+compatibility_level = 3.6
+queue_directory = {folder}/queue
+data_directory = {folder}/data
+daemon_directory = /usr/lib/postfix/sbin
+command_directory = /usr/sbin
+shlib_directory = /usr/lib/postfix
+maillog_file = {folder}/log
+maillog_file_prefixes = /
+myhostname = smtp.sender.example
+mydestination =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+alias_maps =
+smtpd_relay_restrictions = permit_mynetworks, reject
+smtp_dns_support_level = dnssec
+smtp_tls_security_level = dane
+smtp_tls_loglevel = 1
+smtp_host_lookup = dns
+transport_maps = inline:{{kaisha.example=smtp:[mx.kaisha.example]:{server}}}
+"""
+_MASTER = """
+127.0.0.1:{port} inet n - n - - smtpd
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+proxymap unix - - n - - proxymap
+smtp unix - - n - - smtp
+error unix - - n - - error
+retry unix - - n - - error
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+@contextmanager
+def resolver_on_53(port: int) -> Iterator[None]:
+    """What port 53 of :data:`RESOLVER` is asked, the server on *port* answers; skips where that may not be opened."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        sock.bind((RESOLVER, 53))
+    except OSError as error:
+        sock.close()
+        pytest.skip(f"port 53 of {RESOLVER} cannot be opened here: {error}")
+    sock.settimeout(0.1)
+    over = threading.Event()
+
+    def serve() -> None:
+        while not over.is_set():
+            with suppress(OSError):
+                wire, client = sock.recvfrom(4096)
+                query = dns.message.from_wire(wire)
+                sock.sendto(dns.query.tcp(query, "127.0.0.1", 30, port).to_wire(), client)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(40)
+        sock.close()
+
+
+def mail_server(pair: Pair | None, folder: Path, taken: list[bytes]):  # type: ignore[no-untyped-def]
+    """A server that takes every message, with STARTTLS if it has a *pair*."""
+    context = None
+    if pair:
+        (folder / "mx.pem").write_bytes(pair.pem())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "mx.pem")
+
+    def behave(connection: socket.socket) -> None:
+        connection.sendall(b"220 mx.kaisha.example\r\n")
+        stream = connection.makefile("rb")
+        encrypted = False
+        while line := stream.readline():
+            verb = line.strip().upper()
+            if verb.startswith(b"EHLO"):
+                more = b"250-STARTTLS\r\n" if context and not encrypted else b""
+                connection.sendall(b"250-mx.kaisha.example\r\n" + more + b"250 8BITMIME\r\n")
+            elif verb == b"STARTTLS" and context:
+                connection.sendall(b"220 go ahead\r\n")
+                connection = context.wrap_socket(connection, server_side=True)
+                stream, encrypted = connection.makefile("rb"), True
+            elif verb == b"DATA":
+                connection.sendall(b"354 go ahead\r\n")
+                while (text := stream.readline()) not in (b".\r\n", b""):
+                    taken.append(text)
+                connection.sendall(b"250 taken\r\n")
+            elif verb == b"QUIT":
+                connection.sendall(b"221 bye\r\n")
+                return
+            else:
+                connection.sendall(b"250 ok\r\n")
+
+    return behave
+
+
+@contextmanager
+def postfix(folder: Path, server: int) -> Iterator[int]:
+    """Postfix as a sender, whose mail for kaisha.example goes to *server*; yields the port that takes mail."""
+    root = unpacked("postfix")
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("laying a folder over /usr takes root and unshare (apt-get install util-linux)")
+    port = closed_port()
+    for parent in (folder, *folder.parents[:3]):
+        parent.chmod(0o755)
+    (folder / "main.cf").write_text(_MAIN.format(folder=folder, server=server))
+    (folder / "master.cf").write_text(_MASTER.format(port=port))
+    (folder / "resolv").write_text(f"nameserver {RESOLVER}\noptions trust-ad timeout:30 attempts:2\n")
+    (folder / "passwd").write_text(Path("/etc/passwd").read_text() + "postfix:x:990:990::/:/bin/false\n")
+    (folder / "group").write_text(Path("/etc/group").read_text() + "postfix:x:990:\npostdrop:x:989:\n")
+    for name in ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "maildrop",
+                 "private", "public", "saved", "trace", "pid"):  # fmt: skip
+        (folder / "queue" / name).mkdir(parents=True)
+        os.chown(folder / "queue" / name, 0 if name == "pid" else 990, 0)
+    (folder / "data").mkdir()
+    os.chown(folder / "data", 990, 990)
+    script = (
+        f"mount -t overlay overlay -o lowerdir={root}/usr:/usr /usr && mount --bind passwd /etc/passwd"
+        " && mount --bind group /etc/group && mount --bind resolv /etc/resolv.conf"
+        f" && MAIL_CONFIG={folder} exec /usr/lib/postfix/sbin/master -d -c {folder}"
+    )
+    with (folder / "said").open("wb") as said:
+        process = subprocess.Popen(
+            ["unshare", "-m", "sh", "-c", script], cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            with suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            if process.poll() is not None or time.monotonic() > deadline:
+                text = (folder / "said").read_text(errors="replace")
+                if "mount:" in text or "unshare:" in text:
+                    pytest.skip(f"this machine does not let a test mount anything: {text.strip()[:200]}")
+                raise RuntimeError(f"Postfix does not come up: {text}")
+            time.sleep(0.05)
+        yield port
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def postfix_says(folder: Path, port: int) -> tuple[str, str]:
+    """Hand a message to Postfix, and return what becomes of it: the status in its log, and the line."""
+    with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
+        client.sendmail("shop@sender.example", ["hanako@kaisha.example"], "Subject: hello\r\n\r\nhello\r\n")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for line in (folder / "log").read_text(errors="replace").splitlines():
+            if "status=" in line:
+                return line.partition("status=")[2].split()[0], line
+        time.sleep(0.1)
+    raise AssertionError((folder / "log").read_text(errors="replace"))
+
+
+def ours(world: World, port: int) -> tuple[bool, str]:
+    """Return whether a sender made of the same parts as the lab's delivers, and why."""
+    net = replace(world.net, timeout=20.0)
+    found = dane(MX, port, net=net)
+    if found.means is Means.OPPORTUNISTIC:
+        demand = None
+    elif found.means is Means.ENCRYPT:
+        demand = TlsDemand(unverified_context())
+    elif found.means is Means.AUTHENTICATE:
+        demand = TlsDemand(
+            unverified_context(),
+            lambda chain: found.holds(chain, now=net.now(), names=["kaisha.example"]).reason,
+        )
+    else:
+        return False, found.reason
+    sent = send(
+        MX, port, b"Subject: hello\r\n\r\nhello\r\n", sender="shop@sender.example",
+        recipients=["hanako@kaisha.example"], net=net, demand=demand,
+    )  # fmt: skip
+    return sent.outcome is Outcome.OPEN, f"{found.means}: {sent.reason}"
+
+
+AUTHORITY = Authority()
+OWN, OTHER = AUTHORITY.issue(MX), AUTHORITY.issue(MX)
+
+
+def value(pair: Pair, usage: int = 3) -> str:
+    return value_for(pair.certificate.public_bytes(Encoding.DER), usage=usage)
+
+
+@pytest.mark.parametrize(
+    ("case", "records", "pair", "delivered"),
+    [
+        ("its certificate is the one in the DNS", [value(OWN)], OWN, True),
+        ("the old and the new key are in the DNS", [value(OTHER), value(OWN)], OWN, True),
+        ("another certificate", [value(OTHER)], OWN, False),
+        ("STARTTLS hidden", [value(OWN)], None, False),
+        ("usage 1 only: any certificate, but TLS", ["1" + value(OTHER)[1:]], OWN, True),
+        ("usage 1 only, STARTTLS hidden", ["1" + value(OTHER)[1:]], None, False),
+        ("an authority that the server does not send", [value(AUTHORITY.pair, 2)], OWN, False),
+        ("no record, STARTTLS hidden", [], None, True),
+        ("no record", [], OTHER, True),
+    ],
+)
+def test_postfix_decides_as_we_do(tmp_path, case, records, pair, delivered):
+    if not FETCHED.exists():
+        pytest.skip("the Debian packages are not in build/debian: .ci/run fetches them")
+    taken: list[bytes] = []
+    with tcp_server(mail_server(pair, tmp_path, taken)) as server:
+        published = {"kaisha.example": {"MX": [f"10 {MX}."]}, MX: {"A": ["127.0.0.1"]}}
+        if records:
+            published[f"_{server}._tcp.{MX}"] = {"TLSA": records}
+        with dns_parts(published, zones=["kaisha.example"], timeout=20.0) as world:
+            good, why = ours(world, server)
+            assert good is delivered, why
+            assert bool(taken) is delivered
+            taken.clear()
+            with resolver_on_53(world.port), postfix(tmp_path, server) as port:
+                status, line = postfix_says(tmp_path, port)
+            assert status == ("sent" if delivered else "deferred"), line
+            assert bool(taken) is delivered, line
