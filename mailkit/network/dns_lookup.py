@@ -11,6 +11,7 @@ import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 
 import dns.exception
 import dns.message
@@ -107,8 +108,13 @@ def system_nameservers() -> tuple[Nameserver, ...]:
 
 def parse_question(name: str, rdtype: str) -> tuple[dns.name.Name, dns.rdatatype.RdataType]:
     """Return *name* and *rdtype* as dnspython has them; raises ValueError with what is wrong in them."""
-    if not isinstance(name, str) or not isinstance(rdtype, str):
-        raise TypeError("lookup takes a name and a record type as text: lookup('example.jp', 'TXT')")
+    if isinstance(name, str) and isinstance(rdtype, str):
+        return _parsed(name, rdtype)
+    raise TypeError("lookup takes a name and a record type as text: lookup('example.jp', 'TXT')")
+
+
+@lru_cache(maxsize=8192)
+def _parsed(name: str, rdtype: str) -> tuple[dns.name.Name, dns.rdatatype.RdataType]:
     try:
         qname = dns.name.from_text(name if name.isascii() else to_ascii(name))
     except (dns.exception.DNSException, ValueError) as error:

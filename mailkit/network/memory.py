@@ -1,12 +1,13 @@
 """A memory of what the DNS answered, for one job: each question is asked once, also by threads at the same time.
 
-It knows no TTL: make one for each job (``net.remembering()``), not one for a day.
+It knows no TTL: make one for each job (``net.remembering()``), not one for a day.  For a job on very many domains it
+keeps the answers that were used last: those that domains share stay, those of one domain go.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -30,11 +31,15 @@ class _Asked:
 
 
 class Memory:
-    """What was found out so far.  Safe to use from several threads."""
+    """What was found out so far.  Safe to use from several threads.
 
-    def __init__(self) -> None:
+    It holds *most* answers, those used last; None is no limit.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
         self._lock = threading.Lock()
-        self._asked: dict[Hashable, _Asked] = {}
+        self._asked: dict[Hashable, _Asked] = {}  # in the order of their last use
+        self._most = most
         self._facts: dict[Hashable, Future[Any]] = {}
         self._given_up: dict[Hashable, str] = {}
         self.silence = Silence()
@@ -48,10 +53,10 @@ class Memory:
             asked = self._asked.get(question)
             if asked is None or _gave_up_early(asked, patience):
                 asked = _Asked(Future(), patience)
-                self._asked[question] = asked
                 mine = True
             else:
                 mine = False
+            self._keep(question, asked)
         if mine:
             _settle(asked.answer, ask)
         try:
@@ -61,6 +66,38 @@ class Memory:
         if answer.status is Status.TIMEOUT and asked.patience < patience * _AS_PATIENT:
             return self.answer(question, patience, ask)
         return answer
+
+    def known(self, question: Hashable, patience: float) -> Answer | None:
+        """Return the answer to *question* when it is in memory, as somebody with *patience* may have it; else None."""
+        with self._lock:
+            asked = self._asked.get(question)
+            if asked is None or not asked.answer.done() or _gave_up_early(asked, patience):
+                return None
+            self._keep(question, asked)
+            return asked.answer.result()
+
+    def put(self, question: Hashable, answer: Answer, patience: float) -> None:
+        """Note *answer*, which somebody with *patience* was given; one that is there or on its way stays."""
+        with self._lock:
+            asked = self._asked.get(question)
+            if asked is None or _gave_up_early(asked, patience):
+                asked = _Asked(Future(), patience)
+                asked.answer.set_result(answer)
+                self._keep(question, asked)
+
+    def missing(self, questions: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+        """Return those of *questions*, which are not in memory, that are to be asked now: all of them."""
+        return questions
+
+    def _keep(self, question: Hashable, asked: _Asked) -> None:
+        """Put *asked* last in the order of use, and let the oldest answers go where there are too many."""
+        self._asked.pop(question, None)
+        self._asked[question] = asked
+        while self._most is not None and len(self._asked) > self._most:
+            oldest = next(iter(self._asked))
+            if not self._asked[oldest].answer.done():  # somebody waits for it, though not for long
+                break
+            del self._asked[oldest]
 
     def fact(self, key: Hashable, find_out: Callable[[], _T]) -> _T:
         """Return what *find_out* returns, calling it for each *key* once: those who ask meanwhile wait for it."""

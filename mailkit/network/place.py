@@ -11,7 +11,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -124,11 +124,24 @@ class Network:
         if self.memory is None:
             return
 
-        def ask(question: tuple[str, str]) -> None:
-            with suppress(ValueError):
-                self.lookup(*question)
+        unknown = [q for q in dict.fromkeys(questions) if self.recall(*q) is None and _can_be_asked(*q)]
+        each(lambda question: self.lookup(*question), self.memory.missing(unknown))
 
-        each(ask, dict.fromkeys(questions))
+    def recall(self, name: str, rdtype: str) -> Answer | None:
+        """Return the answer to *name*, *rdtype* when it is in the memory, as it came from the network; else None."""
+        if self.memory is None:
+            return None
+        known = self.memory.known(self._question(name, rdtype, dnssec=False), self.timeout)
+        return None if known is None else _as_asked(known, name, rdtype)
+
+    def remember(self, answer: Answer, waited: float) -> None:
+        """Note *answer*, for which its asker was ready to wait *waited* seconds; without a memory, do nothing."""
+        if self.memory is not None:
+            question = self._question(answer.name, answer.rdtype, dnssec=False)
+            self.memory.put(question, self._hinting(answer), waited)
+
+    def _question(self, name: str, rdtype: str, *, dnssec: bool) -> tuple[tuple[Nameserver, ...], str, str, bool]:
+        return (self.nameservers, name.lower().removesuffix("."), rdtype.upper(), dnssec)
 
     def overlay(self, records: Iterable[DnsRecord], withdrawn: Iterable[tuple[str, str]] = ()) -> Network:
         """Return the same network with *records* published in it, and *withdrawn* (name and type) taken away.
@@ -159,18 +172,21 @@ class Network:
             return self._ask(name, rdtype, seconds, dnssec)
         if reason := self.memory.gave_up(self.nameservers):
             return Answer(name, rdtype, Status.TIMEOUT, reason=reason)
-        question = (self.nameservers, name.lower().removesuffix("."), rdtype.upper(), dnssec)
+        question = self._question(name, rdtype, dnssec=dnssec)
         known = self.memory.answer(question, seconds, lambda: self._ask(name, rdtype, seconds, dnssec))
         if known is None:
             return Answer(name, rdtype, Status.TIMEOUT, reason="no name server answered in time")
-        return replace(known, name=name, rdtype=rdtype)
+        return _as_asked(known, name, rdtype)
 
     def _ask(self, name: str, rdtype: str, seconds: float, dnssec: bool) -> Answer:
         answer = dns_lookup.resolve(
             name, rdtype, servers=self.nameservers, timeout=seconds, judge=self.validate if dnssec else None
         )
-        if answer.status is Status.NXDOMAIN and (hint := self._other_network(name)):
-            answer = replace(answer, reason=hint)
+        return self._hinting(answer)
+
+    def _hinting(self, answer: Answer) -> Answer:
+        if answer.status is Status.NXDOMAIN and (hint := self._other_network(answer.name)):
+            return replace(answer, reason=hint)
         return answer
 
     def validate(self, query: dns.message.Message, response: dns.message.Message) -> Security:
@@ -290,6 +306,20 @@ class Network:
             silence=self.memory.silence if self.memory else None,
             place=self.vantage,
         )
+
+
+def _as_asked(answer: Answer, name: str, rdtype: str) -> Answer:
+    """Return *answer* to the question as it was written this time."""
+    same = (answer.name, answer.rdtype) == (name, rdtype)
+    return answer if same else replace(answer, name=name, rdtype=rdtype)
+
+
+def _can_be_asked(name: str, rdtype: str) -> bool:
+    try:
+        dns_lookup.parse_question(name, rdtype)
+    except ValueError:
+        return False
+    return True
 
 
 def _left(deadline: Deadline | None, seconds: float) -> float:

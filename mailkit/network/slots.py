@@ -23,6 +23,10 @@ class Slots:
         self._free: dict[str, threading.BoundedSemaphore] = {}
         self._mine = threading.local()  # what the innermost block of this thread holds
 
+    def __reduce__(self) -> tuple[type[Slots], tuple[int]]:
+        """Let a copy in another process have slots of its own: locks cannot be sent."""
+        return Slots, (self.limit,)
+
     @contextmanager
     def block(self) -> Iterator[None]:
         """Hold the slots taken inside this block, by this thread, until its end."""

@@ -19,12 +19,12 @@ _MOST_HOSTS = 10
 _AGAIN = "Ask again later, or through another resolver."
 
 
-def findings(domain: str, *, net: Network) -> list[Finding]:
+def findings(domain: str, *, net: Network, dns_only: bool = False) -> list[Finding]:
     """Return what can be said about the mail exchangers of *domain* from the place of *net*.
 
     Each question is asked once; on a network whose resolver is silent or lies there is one finding, which says so.
-    A null MX is not dialled, and neither is a host that leads to an address which is not public.  Raises ValueError
-    for what is no domain name.
+    A null MX is not dialled, and neither is a host that leads to an address which is not public; with *dns_only*
+    nobody is.  Raises ValueError for what is no domain name.
     """
     domain, net = to_ascii(domain), net.remembering()
     if explanation := trouble(net):
@@ -41,7 +41,7 @@ def findings(domain: str, *, net: Network) -> list[Finding]:
     known = look_up(hosts, net=net)
     found += [_about_name(known[host], domain, net) for host in hosts]
     public = [host for host in hosts if known[host].addresses]
-    if not public:
+    if dns_only or not public:
         return found
     reached = scan(public, (25,), net=net)
     return [*found, *about_hosts(reached, domain, net), *about_reverse_names(reached, domain, net)]

@@ -1,21 +1,33 @@
 """The report on a domain: every lesson's checks, as findings with evidence, advice and the text to paste."""
 
-from mailkit.report.auditing import audit
+from mailkit.report.auditing import audit, collect
 from mailkit.report.checks import CHECKS
+from mailkit.report.comparing import Change, changes
 from mailkit.report.explanation import Explanation, from_message
 from mailkit.report.files import write_csv, write_json
+from mailkit.report.portfolio import Entry, Role, portfolio
 from mailkit.report.refusals import Refusal, explain_refusal
+from mailkit.report.store import Run, runs, stored
 from mailkit.report.subject import Subject
 from mailkit.report.wording import summary
 
 __all__ = [
     "CHECKS",
+    "Change",
+    "Entry",
     "Explanation",
     "Refusal",
+    "Role",
+    "Run",
     "Subject",
     "audit",
+    "changes",
+    "collect",
     "explain_refusal",
     "from_message",
+    "portfolio",
+    "runs",
+    "stored",
     "summary",
     "write_csv",
     "write_json",

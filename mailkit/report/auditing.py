@@ -3,75 +3,173 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
 
 from mailkit.network import Network
-from mailkit.report.checks import Check, run, select
-from mailkit.report.subject import Subject, domain_name, named
+from mailkit.report.checks import Check, select
+from mailkit.report.many import Numbered, dns_part
+from mailkit.report.portfolio import Entry
+from mailkit.report.progress import Progress
+from mailkit.report.single import one
+from mailkit.report.store import Run, Store
+from mailkit.report.subject import domain_name, named
 from mailkit.report.wording import counted
-from mailkit.results import Finding, Rows, Verdict, visible
+from mailkit.report.workers import Work, can_share, packed
+from mailkit.results import Finding, Rows, visible
 
-__all__ = ["audit"]
+__all__ = ["audit", "collect"]
+
+Domains = str | Iterable[str | Entry]
+Found = tuple[int, list[Finding]]
 
 _MOST_DOMAINS = 1000
-_SECONDS = 90.0  # for one domain, all its lookups and connections together
+_MOST_IN_THE_DNS = 1_000_000
+_PIECE = 200  # domains that are given to an executor together, when only the DNS is asked
+_PIECES = 16  # at the same time
 
 
 def audit(
-    domains: str | Iterable[str],
+    domains: Domains,
     *,
     net: Network,
     selectors: Sequence[str] | None = None,
     lessons: Sequence[str] | None = None,
+    dns_only: bool = False,
+    store: str | Path | None = None,
     progress: bool = True,
     executor: Executor | None = None,
 ) -> Rows[Finding]:
     """Return the findings about each of *domains*, in their order, each with its ``domain`` in A-labels.
 
-    A name may be written in its own letters.  *selectors* are the DKIM selectors to look for (default: the usual
-    ones), *lessons* those whose checks to run (default: all).  *progress* prints a line a domain.  *executor* audits
-    several domains at a time.  A domain takes at most 90 seconds.  What cannot be seen from the place of *net*, what
-    is no domain name in a list of several, and a check that breaks are ``unknown``.
+    A name may be written in its own letters; a :func:`portfolio` may take the place of a list.  *selectors* are the
+    DKIM selectors to look for (default: the usual ones), *lessons* those whose checks to run (default: all).  With
+    *dns_only* no server but the DNS is asked, hundreds of domains at the same time.  *store* is a SQLite file that
+    takes the findings as they come: an interrupted run is gone on with by the same call.  *progress* prints a line a
+    domain, for many one line with the time that is left.  *executor* is anything with the interface of
+    concurrent.futures; for processes and Dask each audit is sent there, mail servers are better given to threads.
 
-    Raises ValueError when *domains* is one text that is no domain name, an empty list or one of more than 1,000, and
-    for an unknown lesson or what cannot be a selector; TypeError when *selectors* is no list of texts.
+    A domain takes at most 90 seconds.  What cannot be seen from the place of *net*, what is no domain name in a list of
+    several, and a check that breaks are ``unknown``.
+
+    Raises ValueError when *domains* is one text that is no domain name, an empty list or one of more than 1,000 (a
+    million with *dns_only*), for an unknown lesson, what cannot be a selector and a file that is no store; TypeError
+    when *selectors* is no list of texts; OSError when the store cannot be written.
     """
+    entries = _entries(domains, selectors, _MOST_IN_THE_DNS if dns_only else _MOST_DOMAINS)
+    checks = select(lessons, dns_only=dns_only)
+    numbered = list(enumerate(entries))
+    if store is not None:
+        with closing(Store(store, entries, checks, net)) as kept:
+            _fill(kept, numbered, net, checks, dns_only, progress, executor)
+            rows = Rows(Finding, kept.findings(), caption=net.caption)
+    else:
+        told = _telling(entries, 0, progress)
+        parts: dict[int, list[Finding]] = {}
+        for position, findings in _found(numbered, net, checks, dns_only, executor):
+            parts[position] = findings
+            told(position, findings)
+        rows = Rows(Finding, (f for position in sorted(parts) for f in parts[position]), caption=net.caption)
+    return _without_domain(rows) if len(entries) == 1 else rows
+
+
+def collect(
+    domains: Domains,
+    *,
+    net: Network,
+    store: str | Path,
+    selectors: Sequence[str] | None = None,
+    lessons: Sequence[str] | None = None,
+    dns_only: bool = False,
+    progress: bool = True,
+    executor: Executor | None = None,
+) -> Run:
+    """Do what :func:`audit` does with *store*, and return what was run instead of all findings.
+
+    They stay in the file, so that the memory it takes does not grow with the number of domains.
+    """
+    entries = _entries(domains, selectors, _MOST_IN_THE_DNS if dns_only else _MOST_DOMAINS)
+    checks = select(lessons, dns_only=dns_only)
+    with closing(Store(store, entries, checks, net)) as kept:
+        _fill(kept, list(enumerate(entries)), net, checks, dns_only, progress, executor)
+        return kept.run()
+
+
+def _entries(domains: Domains, selectors: Sequence[str] | None, most: int) -> list[Entry]:
     if not isinstance(domains, Iterable):
         raise TypeError(f"domains is a domain name or a list of them, not {domains!r}")
-    names: list[object] = [domains] if isinstance(domains, str) else list(domains)
-    if not names or len(names) > _MOST_DOMAINS:
-        raise ValueError(f"domains is 1 to {_MOST_DOMAINS} domain names: audit('kaisha.example', net=net)")
+    given: list[str | Entry] = [domains] if isinstance(domains, str) else list(domains)
+    if not given or len(given) > most:
+        raise ValueError(f"domains is 1 to {most:,} domain names: audit('kaisha.example', net=net)")
     if isinstance(domains, str):
         domain_name(domains)
-    one = partial(_audit_one, net=net.remembering(), selectors=named(selectors), checks=select(lessons))
-    found: list[Finding] = []
-    for number, findings in enumerate((executor.map if executor else map)(one, names), 1):
-        found += findings
-        if progress:
-            name = visible(str(names[number - 1]), 80)
-            print(f"{number} of {len(names)}: {name}, {counted(findings)}", flush=True)
-    rows = Rows(Finding, found, caption=net.caption)
-    return _without_domain(rows) if len(names) == 1 else rows
+    usual = named(selectors)
+    return [
+        dataclasses.replace(item, selectors=item.selectors or usual)
+        if isinstance(item, Entry)
+        else Entry(item, selectors=usual)
+        for item in given
+    ]
 
 
-def _audit_one(
-    written: object, *, net: Network, selectors: tuple[str, ...] | None, checks: dict[str, Check]
-) -> Rows[Finding]:
+def _fill(
+    kept: Store,
+    numbered: Sequence[Numbered],
+    net: Network,
+    checks: Mapping[str, Check],
+    dns_only: bool,
+    progress: bool,
+    executor: Executor | None,
+) -> None:
+    """Audit those of *numbered* that are not in the store yet, and write each there as soon as it is done."""
+    told = _telling([entry for _, entry in numbered], len(kept.done), progress)
+    left = [item for item in numbered if item[0] not in kept.done]
+    for position, findings in _found(left, net, checks, dns_only, executor):
+        kept.save(position, findings)
+        told(position, findings)
+
+
+def _telling(entries: Sequence[Entry], done: int, progress: bool) -> Callable[[int, list[Finding]], None]:
+    if not progress:
+        return lambda position, findings: None
+    bar = Progress(len(entries), done)
+    return lambda position, findings: bar.step(f"{visible(str(entries[position].domain), 80)}, {counted(findings)}")
+
+
+def _found(
+    numbered: Sequence[Numbered], net: Network, checks: Mapping[str, Check], dns_only: bool, executor: Executor | None
+) -> Iterator[Found]:
+    """Yield the findings on each of *numbered* as they come."""
+    if executor is not None:
+        yield from _given_to(executor, numbered, net, checks, dns_only)
+    elif dns_only:
+        yield from dns_part(numbered, net=net, checks=checks)
+    else:
+        shared = net.remembering()
+        yield from ((position, one(entry, net=shared, checks=checks)) for position, entry in numbered)
+
+
+def _given_to(
+    executor: Executor, numbered: Sequence[Numbered], net: Network, checks: Mapping[str, Check], dns_only: bool
+) -> Iterator[Found]:
+    """Yield what *executor* makes of *numbered*, a few pieces at a time, so that neither side holds all of them."""
+    shared = net.remembering() if can_share(executor) else packed(net)
+    size = _PIECE if dns_only else 1
+    pieces = (tuple(numbered[at : at + size]) for at in range(0, len(numbered), size))
+    work = (Work(shared, piece, tuple(checks), dns_only) for piece in pieces)
+    waiting: set[Future[list[Found]]] = {executor.submit(piece) for piece in islice(work, _PIECES)}
     try:
-        domain = domain_name(written)
-    except (ValueError, TypeError) as error:
-        return Rows(Finding, [_about_no_name(visible(str(written), 80), error)], caption=net.caption)
-    return run(Subject(domain, str(written), net.remembering(_SECONDS), selectors), checks)
-
-
-def _about_no_name(shown: str, error: Exception) -> Finding:
-    advice = "Correct the name in the list; the others were audited."
-    reference = "RFC 1035 section 2.3.1; RFC 5890 section 2.3.2"
-    return Finding(
-        "domain name", shown, Verdict.UNKNOWN, visible(str(error)), advice, "", reference, "00_start_here", shown
-    )
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield from future.result()
+            waiting |= {executor.submit(piece) for piece in islice(work, len(done))}
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 def _without_domain(rows: Rows[Finding]) -> Rows[Finding]:

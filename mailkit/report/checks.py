@@ -11,12 +11,12 @@ from mailkit.network.parallel import each
 from mailkit.report.subject import Subject
 from mailkit.results import Finding, Rows, Verdict, visible
 
-__all__ = ["CHECKS", "Check", "run", "select"]
+__all__ = ["CHECKS", "DNS_ALONE", "Check", "about_the_resolver", "guarded", "run", "select"]
 
 Check = Callable[[Subject], Iterable[Finding]]
 
 CHECKS: dict[str, Check] = {
-    "01_op25b": lambda subject: op25b.findings(subject.domain, net=subject.net),
+    "01_op25b": lambda subject: op25b.findings(subject.domain, net=subject.net, dns_only=subject.dns_only),
     "02_smtp_auth": lambda subject: smtp_auth.findings(subject.domain, net=subject.net),
     "03_tls": lambda subject: tls.findings(subject.domain, net=subject.net),
     "04_spf": lambda subject: spf.lint(subject.domain, net=subject.net),
@@ -24,17 +24,24 @@ CHECKS: dict[str, Check] = {
     "06_dmarc": lambda subject: dmarc.findings(subject.domain, net=subject.net),
 }
 
+# The lessons whose checks find something out where no server but the DNS is asked.
+DNS_ALONE = frozenset({"01_op25b", "04_spf", "05_dkim", "06_dmarc"})
+
 _ANOTHER_RESOLVER = (
     "Look at this machine's network, or ask other name servers: mailkit.connect('internet', nameservers=[…]), or "
     "MAILKIT_NAMESERVERS."
 )
 
 
-def select(lessons: Sequence[str] | None) -> dict[str, Check]:
-    """Return the checks of *lessons*, of all when it is None; raises ValueError that lists those there are."""
-    names = list(CHECKS) if lessons is None else list(lessons)
-    if isinstance(lessons, str) or not set(names) <= CHECKS.keys():
-        raise ValueError(f"lessons is a list of {', '.join(CHECKS)}")
+def select(lessons: Sequence[str] | None, *, dns_only: bool = False) -> dict[str, Check]:
+    """Return the checks of *lessons*, of all when it is None; raises ValueError that lists those there are.
+
+    With *dns_only* there are those that the DNS alone can answer.
+    """
+    there = [name for name in CHECKS if not dns_only or name in DNS_ALONE]
+    names = there if lessons is None else list(lessons)
+    if isinstance(lessons, str) or not set(names) <= set(there):
+        raise ValueError(f"lessons is a list of {', '.join(there)}" + " (with dns_only=True)" * dns_only)
     return {name: CHECKS[name] for name in names}
 
 
@@ -45,15 +52,16 @@ def run(subject: Subject, checks: dict[str, Check]) -> Rows[Finding]:
     is a finding of its own.
     """
     if explanation := health.trouble(subject.net):
-        found = [_about_the_resolver(subject, explanation, checks)]
+        found = [about_the_resolver(subject, explanation, checks)]
     else:
-        parts = each(lambda item: _guarded(*item, subject), checks.items())
+        parts = each(lambda item: guarded(*item, subject), checks.items())
         found = [finding for part in parts for finding in part]
         found += [_about_the_time(subject)] if subject.net.deadline is not None and subject.net.deadline.over else []
     return Rows(Finding, (replace(f, domain=subject.domain) for f in found), caption=subject.net.caption)
 
 
-def _guarded(lesson: str, check: Check, subject: Subject) -> list[Finding]:
+def guarded(lesson: str, check: Check, subject: Subject) -> list[Finding]:
+    """Return what *check* finds out about *subject*; a check that breaks is a finding of its own."""
     try:
         return list(check(subject))
     except Exception as error:
@@ -73,7 +81,8 @@ def _about_the_time(subject: Subject) -> Finding:
     return Finding("report", subject.domain, Verdict.UNKNOWN, evidence, "Run it again.", lesson="00_start_here")
 
 
-def _about_the_resolver(subject: Subject, explanation: str, checks: dict[str, Check]) -> Finding:
+def about_the_resolver(subject: Subject, explanation: str, checks: Iterable[str]) -> Finding:
+    """Return the finding that *explanation*, on the resolver, leaves nothing to be found out of *checks*."""
     evidence = f"{explanation}: nothing of {', '.join(checks)} could be found out"
     return Finding(
         "name servers", subject.domain, Verdict.UNKNOWN, evidence, _ANOTHER_RESOLVER,

@@ -20,13 +20,14 @@ class Subject:
 
     ``domain`` is in A-labels, ``written`` as the user wrote it.  ``net`` remembers the answers of the DNS, so that what
     one check asked costs the next nothing, and has one deadline for all of them.  ``selectors`` are the DKIM
-    selectors that the user named, None when none were.
+    selectors that the user named, None when none were.  With ``dns_only`` no server but the DNS is asked.
     """
 
     domain: str
     written: str
     net: Network
     selectors: tuple[str, ...] | None = None
+    dns_only: bool = False
 
 
 def domain_name(written: object) -> str:

@@ -1,0 +1,382 @@
+"""Many domains: portfolios, the DNS part alone, findings in SQLite, what changed, and other processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import dns.message
+import dns.rcode
+import dns.rrset
+import pytest
+from support_dns import raw_dns
+
+from mailkit import report
+from mailkit.lab import Lab
+from mailkit.network import Network
+from mailkit.report.progress import Progress, in_words
+from mailkit.results import Finding, Rows, Verdict
+
+DNS_LESSONS = {"01_op25b", "04_spf", "05_dkim", "06_dmarc"} & set(report.CHECKS)
+CAST = [
+    *("kaisha.example", "mistakes.example", "example.com", "example.net", "example.jp", "isp.example", "cloud.example"),
+    *("bigmail.example", "sender.example", "a..b", "forward.example", "list.example"),
+]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with Lab() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def net(lab: Lab) -> Network:
+    return replace(lab.network(), timeout=30.0)
+
+
+# The DNS part.
+
+
+def test_the_dns_part_is_what_the_checks_say_one_by_one(net: Network) -> None:
+    many = report.audit(CAST, net=net, dns_only=True, progress=False)
+    lessons = sorted(DNS_LESSONS - {"01_op25b"})
+    one_by_one = report.audit(CAST, net=net, lessons=lessons, progress=False)
+    assert [f for f in many if f.lesson != "01_op25b"] == list(one_by_one)
+    assert list(dict.fromkeys(f.domain for f in many)) == CAST
+    assert {"MX", "MX name"} == {f.check for f in many if f.lesson == "01_op25b"}
+
+
+def test_with_dns_only_nobody_is_dialled(net: Network) -> None:
+    dead = replace(net, proxy=None)  # a connection would go to a documentation address
+
+    class Deaf(Network):
+        def dial(self, host: str, port: int, *, timeout: float | None = None) -> object:  # type: ignore[override]
+            raise AssertionError(f"{host}:{port} was dialled")
+
+    deaf = Deaf(**{name: getattr(dead, name) for name in Network.__dataclass_fields__})
+    found = report.audit(["kaisha.example", "mistakes.example"], net=deaf, dns_only=True, progress=False)
+    assert not [finding for finding in found if finding.check == "report"]
+
+
+def test_lessons_that_need_servers_are_refused_with_dns_only(net: Network) -> None:
+    with pytest.raises(ValueError, match="with dns_only=True"):
+        report.audit("kaisha.example", net=net, lessons=["03_tls"], dns_only=True)
+
+
+@pytest.mark.parametrize("processes", [False, True], ids=["threads", "processes"])
+def test_an_executor_finds_the_same(net: Network, processes: bool) -> None:
+    here = report.audit(CAST, net=net, dns_only=True, selectors=["s2026"], progress=False)
+    pool = ProcessPoolExecutor(2, mp_context=get_context("spawn")) if processes else ThreadPoolExecutor(2)
+    with pool:
+        there = report.audit(CAST, net=net, dns_only=True, selectors=["s2026"], progress=False, executor=pool)
+    assert list(here) == list(there)
+
+
+def test_dask_on_two_workers_finds_the_same(net: Network) -> None:
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        there = report.audit(CAST, net=net, dns_only=True, progress=False, executor=client.get_executor())
+    assert list(there) == list(report.audit(CAST, net=net, dns_only=True, progress=False))
+
+
+# A DNS in trouble: of 100 domains some time out, fail, have broken records, and packets are lost.
+
+SOA = "ns.test. hostmaster.test. 1 2 3 4 60"
+TROUBLED = [f"d{n}.test" for n in range(100)]
+
+
+def kind_of(name: str) -> str:
+    number = int("".join(c for c in name.removesuffix(".test").rpartition(".")[2] if c.isdigit()) or 7)
+    return {0: "silent", 1: "fails", 2: "broken"}.get(number % 20, "well")
+
+
+def troubled(query: bytes) -> list[bytes]:
+    message = dns.message.from_wire(query)
+    (question,) = message.question
+    name, rdtype = question.name.to_text().lower().rstrip("."), question.rdtype.name
+    answer = dns.message.make_response(message, recursion_available=True)
+    kind = kind_of(name) if name.endswith(".test") and name != "ns.test" else "well"
+    if kind == "silent":
+        return []
+    if kind == "fails":
+        answer.set_rcode(dns.rcode.SERVFAIL)
+        return [answer.to_wire()]
+    known = {
+        "TXT": '"v=spf1 ip4:192.0.2.1 ip4:999.1.1.1 -all"' if kind == "broken" else '"v=spf1 ip4:192.0.2.1 -all"',
+        "MX": "10 mx.d3.test.",
+    }
+    values = known.get(rdtype) if name in TROUBLED else "192.0.2.25" if (name, rdtype) == ("mx.d3.test", "A") else None
+    if values:
+        answer.answer.append(dns.rrset.from_text(question.name, 60, "IN", rdtype, values))
+    else:
+        exists = name in TROUBLED or name in ("mx.d3.test", "")
+        answer.set_rcode(dns.rcode.NOERROR if exists else dns.rcode.NXDOMAIN)
+        zone = "test." if name.endswith("test") else "."
+        answer.authority.append(dns.rrset.from_text(zone, 60, "IN", "SOA", SOA))
+    return [answer.to_wire()]
+
+
+class Server:
+    """Answers as :func:`troubled`, loses every third packet, and counts what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+        self.lock = Lock()
+        self.packets = 0
+
+    def __call__(self, query: bytes) -> list[bytes]:
+        with self.lock:
+            self.packets += 1
+            lost = self.packets % 3 == 0
+            self.asked[dns.message.from_wire(query).question[0].to_text().lower()] += 1
+        return [] if lost else troubled(query)
+
+
+def test_every_domain_has_its_row_and_none_is_wrongly_failed() -> None:
+    with raw_dns(Server()) as port:
+        net = Network("internet", "here", (("127.0.0.1", port),), timeout=6.0)
+        found = report.audit(
+            TROUBLED, net=net, dns_only=True, selectors=["s1"], lessons=["01_op25b", "04_spf"], progress=False
+        )
+    assert list(dict.fromkeys(f.domain for f in found)) == TROUBLED
+    verdicts = {
+        domain: {f.verdict for f in found if f.domain == domain and f.lesson == "04_spf"} for domain in TROUBLED
+    }
+    for domain, seen in verdicts.items():
+        kind = kind_of(domain)
+        if kind in ("silent", "fails"):
+            assert seen == {Verdict.UNKNOWN}, (domain, seen)
+        elif kind == "broken":
+            assert Verdict.FAIL in seen, domain
+        else:
+            assert Verdict.FAIL not in seen and Verdict.PASS in seen, (domain, seen)
+    assert not [f for f in found if f.check == "report"], "no check broke"
+
+
+# The store.
+
+
+def test_a_store_has_the_findings_and_is_read_back(net: Network, tmp_path: Path) -> None:
+    store = tmp_path / "findings.sqlite"
+    found = report.audit(CAST, net=net, dns_only=True, store=store, progress=False)
+    assert found == report.audit(CAST, net=net, dns_only=True, progress=False)
+    (run,) = report.runs(store)
+    assert run.finished and run.domains == len(CAST) and run.place == "lab, seen from office"
+    frame = report.stored(store)
+    assert frame.equals(found.frame)
+    assert list(frame.columns) == list(Rows(Finding, []).frame.columns)
+
+
+def test_a_finished_run_is_followed_by_another_and_what_changed_is_told(tmp_path: Path) -> None:
+    store, domains = tmp_path / "findings.sqlite", ["kaisha.example", "example.net"]
+    options: dict[str, Any] = {"dns_only": True, "store": store, "progress": False, "selectors": ["s2026"]}
+    with Lab() as other:
+        options["net"] = replace(other.network(), timeout=30.0)
+        report.audit(domains, **options)
+        with pytest.raises(ValueError, match="two finished runs"):
+            report.changes(store)
+        other.publish("example.net", "TXT", "v=spf1 +all")
+        report.audit(domains, **options)
+    changes = report.changes(store)
+    assert {change.domain for change in changes} == {"example.net"}
+    (worse,) = [change for change in changes if change.check == "SPF all"]
+    assert (worse.change, worse.before, worse.after) == ("worse", "pass", "fail")
+    assert [run.finished for run in report.runs(store)] == [True, True]
+    assert not report.changes(store, before=1, after=1)
+
+
+def test_another_question_begins_another_run(net: Network, tmp_path: Path) -> None:
+    store = tmp_path / "findings.sqlite"
+    for lessons in (["04_spf"], ["05_dkim"], ["04_spf"]):
+        report.audit(["example.com"], net=net, lessons=lessons, store=store, progress=False)
+    assert [run.run for run in report.runs(store)] == [1, 2, 3]
+
+
+def test_what_is_no_store_is_told_so(net: Network, tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("These are my notes, and no database at all. " * 40)
+    for call in (lambda: report.audit("example.com", net=net, store=text, progress=False), lambda: report.stored(text)):
+        with pytest.raises(ValueError, match=r"notes\.txt is no store"):
+            call()
+    assert text.read_text().startswith("These are my notes")
+    with pytest.raises(ValueError, match="there is no store"):
+        report.stored(tmp_path / "none.sqlite")
+    assert not (tmp_path / "none.sqlite").exists()
+
+
+CHILD = """
+import sys
+from mailkit import report
+from mailkit.network import Network
+net = Network("internet", "here", (("127.0.0.1", int(sys.argv[1])),), timeout=4.0)
+report.collect([f"d{n}.test" for n in range(100)], net=net, store=sys.argv[2], dns_only=True, selectors=["s1"],
+               lessons=["04_spf", "05_dkim"], progress=False)
+"""
+
+
+@pytest.mark.parametrize("rows", [1, 40, 85])
+def test_what_was_killed_is_gone_on_with_and_asks_only_what_is_missing(tmp_path: Path, rows: int) -> None:
+    """However far it was; the domains that time out come last."""
+    server, store = Server(), tmp_path / "findings.sqlite"
+    with raw_dns(server) as port:
+        line = [sys.executable, "-c", CHILD, str(port), str(store)]
+        child = subprocess.Popen(line)
+        deadline = time.monotonic() + 240
+        while time.monotonic() < deadline and child.poll() is None:
+            if store.exists() and sum(run.done for run in report.runs(store)) >= rows:
+                break
+            time.sleep(0.01)
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait(30)
+        (run,) = report.runs(store)
+        done = set(report.stored(store)["domain"])
+        assert len(done) == run.done >= rows
+        with server.lock:
+            server.asked.clear()
+        subprocess.run(line, check=True, timeout=300)
+    (run,) = report.runs(store)
+    assert run.finished and run.domains == 100
+    frame = report.stored(store)
+    assert list(dict.fromkeys(frame["domain"])) == TROUBLED
+    counted = frame.groupby(["domain", "lesson", "check", "subject", "evidence"]).size()
+    assert counted.max() == 1, "nothing is there twice"
+    again = {domain for domain in done for question in server.asked if question.startswith(f"{domain}. ")}
+    assert not again
+
+
+# Portfolios.
+
+CSV = """domain,role,selectors,senders,services,accepted
+kaisha.example,sends,s2026,192.0.2.25,,
+example.com,parked,,,,
+mistakes.example,receives,,198.51.100.9,,"SPF ptr: until the old gateway goes; MX name: known"
+"""
+TOML = """
+[[domain]]
+name = "kaisha.example"
+role = "sends"
+selectors = ["s2026"]
+senders = ["192.0.2.25"]
+
+[[domain]]
+name = "example.com"
+role = "parked"
+
+[[domain]]
+name = "mistakes.example"
+role = "receives"
+senders = ["198.51.100.9"]
+accepted = ["SPF ptr: until the old gateway goes", "MX name: known"]
+"""
+
+
+def test_a_portfolio_is_the_same_from_csv_and_toml(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("\ufeff" + CSV, encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(TOML, encoding="utf-8")
+    entries = report.portfolio(tmp_path / "mine.csv")
+    assert entries == report.portfolio(tmp_path / "mine.toml")
+    assert entries[2].accepted == (("SPF ptr", "until the old gateway goes"), ("MX name", "known"))
+    assert entries[0].selectors == ("s2026",) and entries[1].selectors is None
+
+
+def test_what_a_portfolio_says_is_held_against_the_dns(net: Network, tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text(CSV, encoding="utf-8")
+    found = report.audit(report.portfolio(tmp_path / "mine.csv"), net=net, dns_only=True, progress=False)
+    roles = {f.domain: f.verdict for f in found if f.check == "role"}
+    assert roles == {"kaisha.example": Verdict.PASS, "example.com": Verdict.PASS, "mistakes.example": Verdict.PASS}
+    (address,) = [f for f in found if f.check == "sending address" and f.domain == "mistakes.example"]
+    assert address.verdict is Verdict.FAIL and "198.51.100.9" in address.advice
+    excused = [f for f in found if f.evidence.startswith("accepted (")]
+    assert (
+        excused
+        and {f.verdict for f in excused} == {Verdict.INFO}
+        and {f.domain for f in excused} == {"mistakes.example"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("domain", "role", "verdict", "says"),
+    [
+        ("kaisha.example", report.Role.PARKED, Verdict.WARN, "lets hosts send"),
+        ("example.com", report.Role.SENDS, Verdict.FAIL, "lets nobody send"),
+        ("example.com", report.Role.RECEIVES, Verdict.FAIL, "no host takes its mail"),
+        ("example.jp", report.Role.SENDS, Verdict.FAIL, "no SPF record"),
+        ("kaisha.example", report.Role.RECEIVES, Verdict.PASS, "as the portfolio says"),
+    ],
+)
+def test_each_role_that_does_not_fit_is_named(
+    net: Network, domain: str, role: report.Role, verdict: Verdict, says: str
+) -> None:
+    found = report.audit([report.Entry(domain, role)], net=net, dns_only=True, progress=False)
+    (finding,) = [f for f in found if f.check == "role"]
+    assert finding.verdict is verdict and says in finding.evidence
+
+
+BAD = {
+    "domain,colour\nkaisha.example,red\n": "'colour' is not known",
+    "name\nkaisha.example\n": "'name' is not known",
+    "role\nsends\n": "names its columns",
+    "domain,role\nkaisha.example,spams\n": "line 2: role is sends",
+    "domain,senders\nkaisha.example,here\n": "line 2: 'here' does not appear to be",
+    "domain,selectors\nkaisha.example,a b\n": "line 2: .*selector",
+    "domain,accepted\nkaisha.example,SPF ptr\n": "has a reason",
+    "domain\nkaisha.example,extra\n": "more values than columns",
+    "domain\n": "names no domain",
+    "": "names its columns|names no domain",
+}
+
+
+@pytest.mark.parametrize(("text", "says"), BAD.items())
+def test_what_is_wrong_in_a_csv_file_is_told(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "mine.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=says):
+        report.portfolio(tmp_path / "mine.csv")
+
+
+BAD_TOML = {
+    "domain = 5": "a table for each domain",
+    "[[domain]]\nrole = 'sends'": "has no name",
+    "[[domain]]\nname = 'a.example'\nselectors = 's1'": "selectors is a list",
+    "[[domain]]\nname = 'a.example'\ncolour = 's1'": "'colour' is not known",
+    "[[domain]": "Expected|expected",
+    "title = 'x'": "names no domain",
+}
+
+
+@pytest.mark.parametrize(("text", "says"), BAD_TOML.items())
+def test_what_is_wrong_in_a_toml_file_is_told(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=says):
+        report.portfolio(tmp_path / "mine.toml")
+
+
+# How far it is.
+
+
+def test_of_many_domains_one_line_says_how_long_it_will_take(capsys: pytest.CaptureFixture[str]) -> None:
+    now = [0.0]
+    progress = Progress(2000, done=1000, clock=lambda: now[0])
+    for _ in range(1000):
+        now[0] += 0.125
+        progress.step("kaisha.example, 12 pass")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "1,080 of 2,000 (54 %), about 2 min left"
+    assert lines[-1] == "2,000 of 2,000 (100 %)" and len(lines) == 13
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.1, "1 s"), (59, "59 s"), (150, "2 min"), (7200, "2 h")])
+def test_durations_in_words(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words
