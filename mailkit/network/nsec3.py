@@ -24,7 +24,7 @@ from mailkit.network.nsec import has_type
 __all__ = ["MOST_ITERATIONS", "Denial", "Hashes"]
 
 # Each iteration costs the validator, and buys the zone nothing (RFC 9276 section 3.1): above this number a zone counts
-# as one that is not signed (section 3.2).  BIND 9.18 and Unbound draw the line at the same place.
+# as one that is not signed (section 3.2).  BIND 9.18 draws the line at the same place.
 MOST_ITERATIONS = 150
 
 _CNAME, _DNAME, _DS = dns.rdatatype.CNAME, dns.rdatatype.DNAME, dns.rdatatype.DS

@@ -177,7 +177,7 @@ def _dane(name: str, host: str, found: Dane, seen: Scan | None, net: Network) ->
     held = found.holds([certificate.der for certificate in seen.chain], now=net.now(), names=[name])
     if not held.ok:
         advice = "Senders that honour DANE do not deliver: publish a record for the certificate that the server shows."
-        return _finding("DANE", subject, Verdict.FAIL, held.reason, advice, "RFC 7672 section 8.1")
+        return _finding("DANE", subject, Verdict.FAIL, held.reason, advice, "RFC 7672 section 8.2")
     if net.lookup(name, "MX", dnssec=True).dnssec is not Security.SECURE:
         evidence = "the server's records hold, but the domain's MX is not signed: who forges that leads mail elsewhere"
         advice = "Sign the domain's own zone, too."

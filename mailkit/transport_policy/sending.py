@@ -169,6 +169,6 @@ def result_type(sent: Sent) -> str:
 
 
 def waives_tls(message: bytes) -> bool:
-    """Return whether the author of *message* would rather have it in the clear than not at all (RFC 8689 section 5)."""
+    """Return whether the author of *message* would rather have it in the clear than not at all (RFC 8689)."""
     head = message.partition(b"\r\n\r\n")[0]
     return bool(_WAIVER.search(head))
