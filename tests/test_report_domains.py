@@ -51,6 +51,7 @@ REPORTS = {
         pass    | SPF IPv6 | @ | the exchanger has IPv6, and so has the record
         pass    | DKIM key | google._domainkey.@ | 2048 bits under the provider's usual selector
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
+        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
     """,
     # Everything at another, with aliases for keys.
     "firm.example": """
@@ -79,6 +80,7 @@ REPORTS = {
         info    | DKIM key | selector2._domainkey.@ | the service's spare selector waits for the next change of keys:
                 deleting it would break that
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
+        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
     """,
     # One rented machine.
     "solo.example": """
@@ -107,6 +109,7 @@ REPORTS = {
         pass    | SPF who may send | @ | its own hosts and those that it names
         pass    | DKIM key | mail._domainkey.@ | RSA of 2048 bits (RFC 8301 section 3.2)
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
+        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
     """,
     # Shared hosting.
     "shop.example": """
@@ -137,6 +140,7 @@ REPORTS = {
         pass    | SPF who may send | @ | its own hosts and those that it names
         pass    | DKIM key | default._domainkey.@ | RSA of 2048 bits (RFC 8301 section 3.2)
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
+        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
     """,
     # Parked.
     "parked.example": """
@@ -153,6 +157,7 @@ REPORTS = {
         pass    | SPF who may send | @ | nobody
         info    | DKIM selectors | @ | the wildcard revokes every selector that anybody might claim (RFC 6376 section
                 3.6.1)
+        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
     """,
     # A sending service with aliased keys.
     "news.example": """
@@ -177,6 +182,7 @@ REPORTS = {
         pass    | DKIM key | s1._domainkey.@, s2._domainkey.@ | aliases to keys that the sending service holds and
                 changes
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
+        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
     """,
     # Messy.
     "old.example": """
@@ -202,6 +208,7 @@ REPORTS = {
         warn    | DKIM key | mail._domainkey.@ | 1024 bits: valid, and short (RFC 8301 section 3.2)
         fail    | DKIM key | dkim._domainkey.@ | p= is no base64, so every signature with it fails
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
+        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
     """,
     # A wildcard over everything.
     "wild.example": """
@@ -225,6 +232,7 @@ REPORTS = {
         pass    | SPF all | @ | everybody else fails
         pass    | SPF who may send | @ | its own hosts and those that it names
         unknown | DKIM selectors | @ | the wildcard answers for every selector, so that none can be found by trying
+        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
     """,
     # Dual stack.
     "dual.example": """
@@ -254,6 +262,7 @@ REPORTS = {
         pass    | SPF IPv6 | @ | the exchanger has IPv6, and so has the record
         pass    | DKIM key | default._domainkey.@ | RSA of 2048 bits (RFC 8301 section 3.2)
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
+        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
     """,
 }
 

@@ -147,11 +147,11 @@ def test_without_the_panel_s_values_nothing_unfinished_is_pasted(name: str, lab:
 def test_the_ticket_has_every_spelling(lab: Lab) -> None:
     plan = services.plan("sender.example", DOMAIN, net=lab.network())
     text = str(plan.ticket)
-    assert "Name      bounce.kaisha.example (in the zone: bounce)" in text
-    assert "Zone file bounce.kaisha.example. 3600 IN CNAME return.sender.example." in text
-    assert "Web form  Type CNAME | Name bounce | Value return.sender.example | TTL 3600" in text
-    assert "Verify    dig +noall +answer bounce.kaisha.example CNAME" in text
-    assert "Undo      delete the CNAME record of bounce.kaisha.example" in text
+    assert "Name: bounce.kaisha.example (in the zone: bounce)" in text
+    assert "Zone file: bounce.kaisha.example. 3600 IN CNAME return.sender.example." in text
+    assert "Web form: Type CNAME | Name bounce | Value return.sender.example | TTL 3600" in text
+    assert "Verify: dig +noall +answer bounce.kaisha.example CNAME" in text
+    assert "Undo: delete the CNAME record of bounce.kaisha.example" in text
 
 
 def test_the_command_to_verify_works_as_it_stands(lab: Lab) -> None:

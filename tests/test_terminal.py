@@ -52,6 +52,12 @@ EXPECTED = {
         ("status: NXDOMAIN", 0),
         ("250 2.0.0 Ok: queued as", 0),
     ],
+    "10_services": [
+        ("s1._domainkey.sender.example.", 0),
+        ("10 relay.sender.example.", 0),
+        ("vm-203-0-113-77.cloud.example.", 0),
+        ("", 0),
+    ],
 }
 PACKAGES = {
     "dig": "bind9-dnsutils",

@@ -15,6 +15,7 @@ from mailkit.services.tickets import LESSON, Action
 __all__ = ["findings"]
 
 _CHECK = "sending services"
+_NAMES = "RFC 6376 section 3.6.2.1"  # a key is found by its exact name only
 _UNSEEN = (
     "Services whose names hold a number or a token are found only by a selector from a message that they sent: "
     "report.audit(…, selectors=[…])."
@@ -51,7 +52,7 @@ def findings(domain: str, *, net: Network, selectors: Sequence[str] | None = Non
 
 
 def _finding(
-    subject: str, verdict: Verdict, evidence: str, advice: str = "", fix: str = "", reference: str = ""
+    subject: str, verdict: Verdict, evidence: str, advice: str = "", fix: str = "", reference: str = _NAMES
 ) -> Finding:
     return Finding(_CHECK, subject, verdict, visible(evidence, 600), advice, fix, reference, LESSON)
 
@@ -73,7 +74,7 @@ def _dangles(each: Evidence) -> bool:
 
 def _left_behind(domain: str, each: Evidence) -> Finding:
     return _finding(
-        each.name, Verdict.WARN, f"{each.sign.service}: {each.text}", _GONE, reference="RFC 7208 section 11.1"
+        each.name, Verdict.WARN, f"{each.sign.service}: {each.text}", _GONE, reference="RFC 1034 section 3.6.2"
     )
 
 

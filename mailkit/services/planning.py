@@ -185,5 +185,5 @@ def _notes(found: Service, owner: str, changes: list[Change], net: Network) -> t
     if any(change.confidence.value in ("third party", "unconfirmed") for change in changes):
         notes.append("Some of these records are known from third parties only: compare them with the panel.")
     if all(change.part != "dmarc" for change in changes) and dmarc.policy(owner, net=net).status == "none":
-        notes.append("The domain has no DMARC record; large receivers ask bulk senders for one (lesson 06).")
+        notes.append("The domain has no DMARC record; large receivers ask bulk senders for one (RFC 9989).")
     return tuple(notes)

@@ -159,8 +159,8 @@ _SAID = {
 
 def _spelled(change: Change) -> list[str]:
     lines = [f"   {change.note}"] if change.note else []
-    lines += [f"   Name      {change.name} (in the zone: {change.relative})"]
-    lines += [f"   Zone file {change.zone_line}", f"   Web form  {change.web_form}"]
+    lines += [f"   Name: {change.name} (in the zone: {change.relative})"]
+    lines += [f"   Zone file: {change.zone_line}", f"   Web form: {change.web_form}"]
     if change.action in _TO_PASTE:
-        lines += [f"   Verify    {change.verify}", f"   Undo      {change.undo}"]
+        lines += [f"   Verify: {change.verify}", f"   Undo: {change.undo}"]
     return lines
