@@ -198,6 +198,22 @@ q4 = Question(
 )
 
 q5 = Question(
+    "Which policy suits a domain whose people write to mailing lists? Choose A, B or C.",
+    choice(
+        "B",
+        {
+            "A": "Lists break signatures, and RFC 9989 section 7.4 tells such domains not to ask for reject.",
+            "C": "Without a record nobody reports, and large receivers demand at least p=none.",
+        },
+    ),
+    hints=("What becomes of their letters behind a list that does not change the From line?", "RFC 9989 section 7.4."),
+    explanation="Sign everything, read the reports, and stay at quarantine: a list's copy is then found in Junk, "
+    "and nobody is thrown off the list by refusals.",
+    right=("B", "b."),
+    wrong=("A", "C", "reject", 1),
+)
+
+q6 = Question(
     "Which of the addresses are the company's own and do not pass yet?",
     names(("192.0.2.20", "203.0.113.40")),
     hints=(
@@ -216,20 +232,4 @@ q5 = Question(
         ["192.0.2.58", "192.0.2.20", "203.0.113.40"],
         5,
     ),
-)
-
-q6 = Question(
-    "Which policy suits a domain whose people write to mailing lists? Choose A, B or C.",
-    choice(
-        "B",
-        {
-            "A": "Lists break signatures, and RFC 9989 section 7.4 tells such domains not to ask for reject.",
-            "C": "Without a record nobody reports, and large receivers demand at least p=none.",
-        },
-    ),
-    hints=("What becomes of their letters behind a list that does not change the From line?", "RFC 9989 section 7.4."),
-    explanation="Sign everything, read the reports, and stay at quarantine: a list's copy is then found in Junk, "
-    "and nobody is thrown off the list by refusals.",
-    right=("B", "b."),
-    wrong=("A", "C", "reject", 1),
 )

@@ -71,7 +71,7 @@ def identifiers(found: Evaluation | Aligned, *, title: str | None = None) -> Pic
     alt = [title, f"From line: {found.domain}"]
     y = top + 0.74
     for row in rows:
-        alt.append(_identifier(axes, y, row))
+        alt.append(_identifier(axes, y, row, top + 0.56))
         y += _CARD + 0.1
     if not rows:
         write(axes, 0.72, y + 0.2, "Neither SPF nor DKIM gave a domain to compare.")
@@ -86,11 +86,11 @@ def identifiers(found: Evaluation | Aligned, *, title: str | None = None) -> Pic
     return Picture(figure, "\n".join(fitted(line) for line in alt))
 
 
-def _identifier(axes: Axes, y: float, row: Identifier) -> str:
+def _identifier(axes: Axes, y: float, row: Identifier, hangs_from: float) -> str:
     mark, colour, words = _STANDING[row.missed]
     counts = row.missed is Missed.NOTHING
     middle = y + _CARD / 2
-    axes.plot([0.46, 0.46], [y - 0.18, middle], color=MUTED, linewidth=1.2)
+    axes.plot([0.46, 0.46], [hangs_from, middle], color=MUTED, linewidth=1.2)
     axes.plot([0.46, 0.7], [middle, middle], color=colour, linewidth=2.4 if counts else 1.2)
     box(axes, 0.72, y, WIDTH - 1.02, _CARD, fill=tint(colour, 0.1), edge=colour)
     where = "envelope sender" if row.mechanism == "spf" else "d= of a signature"
