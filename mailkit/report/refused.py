@@ -31,7 +31,8 @@ _END = re.compile(
     r"\(in reply to|\n[ \t]*\r?\n|\n[A-Za-z][A-Za-z-]{3,40}: |\n(?:[A-Z][a-z]{2} +\d{1,2} \d\d:|\d{4}-\d\d-\d\d[ T])"
 )
 _RECIPIENT = re.compile(
-    r"(?:Final-Recipient:\s*[\w-]+\s*;\s*|to=|RCPT TO:\s*)<?([^\s<>;,]{1,320}@[^\s<>;,]{1,255})|<([^\s<>]+@[^\s<>]+)>:",
+    r"(?:Final-Recipient:\s*[\w-]+\s*;\s*|to=|RCPT TO:\s*)<?([^\s<>;,]{1,320}@[^\s<>;,]{1,255})|"
+    r"<([^\s<>]{1,320}@[^\s<>]{1,255})>:",
     re.IGNORECASE,
 )
 _HOST = re.compile(
