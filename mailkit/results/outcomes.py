@@ -25,7 +25,7 @@ class Outcome(StrEnum):
 
 
 class Stage(StrEnum):
-    """How far an attempt got: a server that greets late is not a blocked port."""
+    """How far an attempt got: no connection at all and no greeting after it are different findings."""
 
     DNS = "dns"
     PROXY = "proxy"

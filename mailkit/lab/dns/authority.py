@@ -135,7 +135,8 @@ class Authority:
         if dns.rdatatype.is_metatype(qtype) or qtype in _MADE_BY_SIGNING:
             raise ValueError(f"{rdtype} records cannot be published; the zone's signatures are made when asked for")
         if qtype in (_SOA, _CNAME) and len(values) > 1:
-            raise ValueError(f"a name has one {rdtype} record only (RFC 1034 section 3.6)")
+            section = "RFC 1034 section 3.6.2; RFC 2181 section 10.1" if qtype == _CNAME else "RFC 1035 section 5.2"
+            raise ValueError(f"a name has one {rdtype} record only ({section})")
         records = dns.rdataset.from_rdata_list(ttl, [_rdata(qtype, value) for value in values])
         with self._lock:
             origin = self._home(qname, qtype)

@@ -1,6 +1,6 @@
 """The caching resolver that learners ask, with faults on demand.
 
-What one publishes is not what one sees until the TTL has passed (RFC 1034 section 4.3.5), and that there was
+What one publishes is not what one sees until the TTL has passed (RFC 1034 section 3.6), and that there was
 nothing is remembered too (RFC 2308).  Time is the lab's clock.
 """
 
