@@ -40,16 +40,16 @@ def greet(
     and the like).  *timeout* is the deadline in seconds of the whole conversation (default: twice the network's).
     """
     smtp = SMTP(net, host, port, address=address, timeout=timeout)
-    try:
-        with net.slot(address or host):
+    with net.slot(address or host):
+        try:
             smtp.open(context=unverified_context() if begins_with_tls(port, implicit_tls) else None)
             smtp.introduce()
             stage = smtp.stage
             smtp.leave()
-    except FAILURES as error:
-        ended = explain(error, smtp.stage)
-        _hang_up(smtp, error)
-        return replace(ended, banner=smtp.banner)
+        except FAILURES as error:
+            ended = explain(error, smtp.stage)
+            _hang_up(smtp, error)
+            return replace(ended, banner=smtp.banner)
     return Attempt(Outcome.OPEN, stage, smtp.banner)
 
 
@@ -163,8 +163,8 @@ class _Delivery:
         demand = self._demand
         context = demand.context if demand else net.tls_context() if credentials else unverified_context()
         self.tls_failed = False
-        try:
-            with net.slot(self._host):
+        with net.slot(self._host):
+            try:
                 smtp.open(context=context if implicit else None)
                 smtp.introduce()
                 if not smtp.encrypted and (credentials or demand or (starttls and smtp.offer.starttls)):
@@ -176,8 +176,8 @@ class _Delivery:
                 hand_over(smtp, self._message, sender=self._sender, recipients=self._recipients)
                 reply, encrypted, stage = smtp.lines[-1].text, smtp.encrypted, smtp.stage
                 smtp.leave()
-        except FAILURES as error:
-            return self._failed(smtp, error)
+            except FAILURES as error:
+                return self._failed(smtp, error)
         return Sent(Outcome.OPEN, stage, reply, encrypted, dialogue=Rows(Line, smtp.lines, caption=net.caption))
 
     def _failed(self, smtp: SMTP, error: BaseException) -> Sent:

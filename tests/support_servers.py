@@ -15,6 +15,7 @@ from typing import Any
 from mailkit.network import Network, internet
 
 HOST = "127.0.0.1"
+_ESTABLISHED = 1  # the state in tcp_info
 
 Behaviour = Callable[[socket.socket], None]
 
@@ -57,6 +58,16 @@ def closed_port() -> int:
     """Return a port of loopback on which nobody listens."""
     with socket.create_server((HOST, 0)) as server:
         return int(server.getsockname()[1])
+
+
+def is_held(connection: socket.socket) -> bool:
+    """Return whether the client at the other end of *connection*, on loopback, has not hung up yet.
+
+    What a client closes is at the other end at once, there and by Linux's tcp_info, even where nobody reads.
+    """
+    if connection.fileno() < 0:
+        return False
+    return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
 
 
 def wait_for_end(connection: socket.socket) -> None:

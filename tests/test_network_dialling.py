@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -17,9 +17,10 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 from support_dns import dns_world, serving
-from support_servers import HOST, closed_port, loopback_network, tcp_server, wait_for_end
+from support_servers import HOST, closed_port, is_held, loopback_network, tcp_server, wait_for_end
 
-from mailkit.clients import greet
+from mailkit import smtp_auth, tls
+from mailkit.clients import greet, send
 from mailkit.network import LookupFailed, Network, Slots, Status, internet
 
 PATIENT = 60.0
@@ -162,6 +163,50 @@ def _free(net: Network) -> int:
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(count).result()
+
+
+MESSAGE = b"From: a@kaisha.example\r\n\r\nhello\r\n"
+PROBES: dict[str, Callable[[int, Network], object]] = {
+    "greet": lambda port, net: greet(HOST, port, net=net),
+    "send": lambda port, net: send(HOST, port, MESSAGE, sender="a@b.example", recipients=["c@d.example"], net=net),
+    "capabilities": lambda port, net: smtp_auth.capabilities(HOST, port, net=net),
+    "login": lambda port, net: smtp_auth.login(HOST, port, "a@b.example", password="x", outside=True, net=net),
+    "converse": lambda port, net: smtp_auth.converse(HOST, port, "NOOP", net=net),
+    "tls.scan": lambda port, net: tls.scan(HOST, port, starttls="smtp", net=net),
+    "tls.scan of implicit TLS": lambda port, net: tls.scan(HOST, port, starttls="none", net=net),
+    "tls.inject": lambda port, net: tls.inject(HOST, port, net=net),
+}
+
+
+@pytest.mark.parametrize("said", [b"554 no\r\n", b"HTTP/1.1 400 Bad Request\r\n"])
+@pytest.mark.parametrize("probe", PROBES)
+def test_a_connection_ends_before_its_slot_is_given_back(
+    probe: str, said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the conversation comes to a bad end: else the next one is a third at the same time."""
+    there: list[socket.socket] = []
+    open_at_the_end: list[int] = []
+    original = Slots.block
+
+    @contextmanager
+    def watched(slots: Slots) -> Iterator[None]:
+        with original(slots):
+            try:
+                yield
+            finally:
+                open_at_the_end.append(sum(is_held(connection) for connection in there))
+
+    def behave(connection: socket.socket) -> None:
+        there.append(connection.dup())
+        connection.sendall(said)
+        wait_for_end(connection)
+
+    monkeypatch.setattr(Slots, "block", watched)
+    with tcp_server(behave) as port:
+        PROBES[probe](port, loopback_network(PATIENT))
+    assert there and set(open_at_the_end) == {0}
+    for connection in there:
+        connection.close()
 
 
 def test_waiting_for_a_slot_is_no_time_of_the_connection() -> None:

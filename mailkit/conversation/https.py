@@ -43,18 +43,19 @@ def get(host: str, path: str, *, net: Network, seconds: float, most: int) -> Fet
     """
     wire = Wire(net, host, PORT, timeout=seconds)
     stage = Stage.CONNECT
-    try:
-        wire.connect()
-        stage = Stage.TLS
-        wire.begin_tls(net.tls_context())
-        stage = Stage.DATA
-        request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/plain\r\nConnection: close\r\n\r\n"
-        wire.send(request.encode("ascii"))
-        return _read(wire, most)
-    except FAILURES as error:
-        return explain(error, stage)
-    finally:
-        wire.close()
+    with net.slot(host):
+        try:
+            wire.connect()
+            stage = Stage.TLS
+            wire.begin_tls(net.tls_context())
+            stage = Stage.DATA
+            request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/plain\r\nConnection: close\r\n\r\n"
+            wire.send(request.encode("ascii"))
+            return _read(wire, most)
+        except FAILURES as error:
+            return explain(error, stage)
+        finally:
+            wire.close()
 
 
 class _Arriving(io.RawIOBase):

@@ -11,7 +11,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -240,11 +240,13 @@ class Network:
         """Keep to the few connections at a time that a polite probe allows itself to one address.
 
         A connection dialled inside this block, by the same thread, waits until a slot of its address is free, and
-        holds it until the block ends.  When *host* is an address, its slot is taken at once.
+        holds it until the block ends: hang up inside the block, also where something failed.  When *host* is an
+        address, its slot is taken at once, if one becomes free; if none does, it is dialling that raises TimeoutError.
         """
         with self._slots.block():
             if is_address(host):
-                self._slots.take(host, _left(self.deadline, _QUEUE))
+                with suppress(TimeoutError):
+                    self._slots.take(host, _left(self.deadline, _QUEUE))
             yield
 
     def addresses(self, host: str, *, timeout: float | None = None) -> tuple[str, ...]:

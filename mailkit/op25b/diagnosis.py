@@ -222,14 +222,14 @@ def public_address(domains: str | Iterable[str] | None = None, *, net: Network) 
 
 def _seen_by(host: str, net: Network) -> str | None:
     smtp = SMTP(net, host, 587)
-    try:
-        with net.slot(host):
+    with net.slot(host):
+        try:
             smtp.open()
             smtp.introduce()
             smtp.leave()
-    except FAILURES:
-        smtp.close()
-        return None
+        except FAILURES:
+            smtp.close()
+            return None
     greeting = next((line.text for line in smtp.lines if line.who == "S" and line.text.startswith("250")), "")
     # Some servers repeat the name that we gave, which may be an address in brackets as well: the last one is theirs.
     for candidate in reversed(re.findall(r"\[(?:IPv6:)?([0-9a-fA-F:.]+)\]", greeting)):

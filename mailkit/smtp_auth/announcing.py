@@ -42,8 +42,8 @@ def _unfit(door: Door, doors: list[Door], net: Network) -> str:
 def _refused(door: Door, net: Network) -> str:
     """Return why a program that verifies the certificate would not talk to *door*; "" when it would."""
     smtp, context = SMTP(net, door.host, door.port), net.tls_context()
-    try:
-        with net.slot(door.host):
+    with net.slot(door.host):
+        try:
             if door.tls == "STARTTLS":
                 smtp.open()
                 smtp.introduce()
@@ -52,8 +52,8 @@ def _refused(door: Door, net: Network) -> str:
                 smtp.open(context=context)
                 smtp.introduce()
             smtp.leave()
-    except FAILURES as error:
-        reason = explain(error, smtp.stage).reason
-        smtp.close()
-        return reason
+        except FAILURES as error:
+            reason = explain(error, smtp.stage).reason
+            smtp.close()
+            return reason
     return ""

@@ -82,25 +82,25 @@ def login(
         return Login(host, port, user, Outcome.NOT_RUN, Stage.CONNECT, reason=reason)
     smtp = SMTP(net, host, port, timeout=timeout or 4 * net.timeout)
     result = Login(host, port, user, Outcome.OPEN, Stage.AUTH)
-    try:
-        with net.slot(host):
+    with net.slot(host):
+        try:
             implicit = begins_with_tls(port, implicit_tls)
             smtp.enter(net.tls_context(), implicit_tls=implicit)
             used = smtp.login(account, MECHANISMS if mechanism is None else [mechanism])
             result = replace(result, server_proved=True if used.startswith("SCRAM") else None)
             smtp.leave()
-    except FAILURES as error:
-        ended = explain(error, smtp.stage)
-        refused = isinstance(error, Rejected) and smtp.stage is Stage.AUTH
-        result = replace(
-            result,
-            outcome=ended.outcome,
-            stage=ended.stage,
-            server_proved=False if isinstance(error, Unproved) else None,
-            reason=meaning(_reply(smtp)) if refused else ended.reason,
-            detail=ended.detail,
-        )
-        smtp.close()
+        except FAILURES as error:
+            ended = explain(error, smtp.stage)
+            refused = isinstance(error, Rejected) and smtp.stage is Stage.AUTH
+            result = replace(
+                result,
+                outcome=ended.outcome,
+                stage=ended.stage,
+                server_proved=False if isinstance(error, Unproved) else None,
+                reason=meaning(_reply(smtp)) if refused else ended.reason,
+                detail=ended.detail,
+            )
+            smtp.close()
     lines = Rows(Line, smtp.lines, caption=net.caption)
     return replace(result, mechanism=smtp.mechanism, reply=_reply(smtp), dialogue=lines)
 

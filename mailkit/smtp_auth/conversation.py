@@ -58,8 +58,8 @@ def converse(
             raise ValueError(f"{command.split()[0]} is not said here: for TLS pass tls=True, to send use clients.send")
     smtp = SMTP(net, host, port, timeout=timeout or 4 * net.timeout)
     rows: list[Reply] = []
-    try:
-        with net.slot(host):
+    with net.slot(host):
+        try:
             implicit = begins_with_tls(port, implicit_tls)
             if tls or implicit:
                 smtp.enter(net.tls_context(), implicit_tls=implicit)  # verified, since commands may log in
@@ -71,9 +71,9 @@ def converse(
                 if rows[-1].code in ("221", "421"):
                     break
             smtp.leave()
-    except FAILURES as error:
-        rows.append(Reply(_last_command(smtp), "", "", "", explain(error, smtp.stage).reason))
-        smtp.close()
+        except FAILURES as error:
+            rows.append(Reply(_last_command(smtp), "", "", "", explain(error, smtp.stage).reason))
+            smtp.close()
     return Rows(Reply, rows, caption=f"{host}:{port}, {net.caption}")
 
 

@@ -51,8 +51,8 @@ def capabilities(
     offers: dict[bool, Offer | None] = {False: None, True: None}
     implicit = begins_with_tls(port, implicit_tls)
     context = unverified_context()
-    try:
-        with net.slot(host):
+    with net.slot(host):
+        try:
             smtp.open(context=context if implicit else None)
             smtp.introduce()
             offers[implicit] = smtp.offer
@@ -61,12 +61,20 @@ def capabilities(
                 offers[True] = smtp.offer
             stage = smtp.stage
             smtp.leave()
-    except FAILURES as error:
-        ended = explain(error, smtp.stage)
-        if isinstance(error, (Rejected, NotOffered)):
-            smtp.leave()
-        smtp.close()
-        return Capabilities(
-            host, port, ended.outcome, ended.stage, smtp.banner, offers[False], offers[True], ended.reason, ended.detail
-        )
+        except FAILURES as error:
+            ended = explain(error, smtp.stage)
+            if isinstance(error, (Rejected, NotOffered)):
+                smtp.leave()
+            smtp.close()
+            return Capabilities(
+                host,
+                port,
+                ended.outcome,
+                ended.stage,
+                smtp.banner,
+                offers[False],
+                offers[True],
+                ended.reason,
+                ended.detail,
+            )
     return Capabilities(host, port, Outcome.OPEN, stage, smtp.banner, offers[False], offers[True])

@@ -38,8 +38,8 @@ def inject(host: str, port: int = 25, *, net: Network, timeout: float | None = N
     is your own or in the practice internet.
     """
     smtp = SMTP(net, host, port, timeout=timeout)
-    try:
-        with net.slot(host):
+    with net.slot(host):
+        try:
             smtp.open()
             smtp.introduce()
             _whisper(smtp)
@@ -49,13 +49,13 @@ def inject(host: str, port: int = 25, *, net: Network, timeout: float | None = N
             if carried_out:
                 smtp.read_reply()
             smtp.leave()
-    except FAILURES as error:
-        ended = explain(error, smtp.stage)
-        reason = f"the server does not begin TLS: {ended.reason}" if smtp.stage is Stage.STARTTLS else ended.reason
-        if isinstance(error, (Rejected, NotOffered)):
-            smtp.leave()
-        smtp.close()
-        return Injection(host, port, ended.outcome, ended.stage, None, reason, _lines(smtp), ended.detail)
+        except FAILURES as error:
+            ended = explain(error, smtp.stage)
+            reason = f"the server does not begin TLS: {ended.reason}" if smtp.stage is Stage.STARTTLS else ended.reason
+            if isinstance(error, (Rejected, NotOffered)):
+                smtp.leave()
+            smtp.close()
+            return Injection(host, port, ended.outcome, ended.stage, None, reason, _lines(smtp), ended.detail)
     reason = (
         "the first answer inside TLS was to the command sent before it"
         if carried_out

@@ -8,6 +8,8 @@ others are a hand-written ClientHello each, for the older versions.  Nothing is 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -128,23 +130,28 @@ class _Examination:
         left = max(self.seconds - self.spent, 0.001)
         return Connection(self.net, self.host, self.port, self.protocol, min(2 * self.net.timeout, left))
 
-    def _close(self, connection: Connection) -> None:
-        """Close *connection* and count its time; waiting for one of the network's slots is no fault of the server."""
-        self.spent += connection.wire.spent
-        connection.close()
+    @contextmanager
+    def _slot(self, connection: Connection) -> Iterator[None]:
+        """Hold one of the network's slots until *connection* is closed, and count its time.
+
+        Waiting for the slot is no fault of the server.
+        """
+        with self.net.slot(self.host):
+            try:
+                yield
+            finally:
+                self.spent += connection.wire.spent
+                connection.close()
 
     def _shake(self, connection: Connection, context: ssl.SSLContext) -> Handshake:
-        try:
-            with self.net.slot(self.host):
-                wire = connection.open()
-                seen = shake(wire, context)
-                try:
-                    farewell(wire, spoken_at(self.port, self.protocol), greets=not self.protocol)
-                except HandshakeFailed as error:
-                    self._broke_off(error.reason)
-                return seen
-        finally:
-            self._close(connection)
+        with self._slot(connection):
+            wire = connection.open()
+            seen = shake(wire, context)
+            try:
+                farewell(wire, spoken_at(self.port, self.protocol), greets=not self.protocol)
+            except HandshakeFailed as error:
+                self._broke_off(error.reason)
+            return seen
 
     def _broke_off(self, reason: str) -> None:
         """Note that a handshake did not come to a good end."""
@@ -164,11 +171,8 @@ class _Examination:
 
     def _hello(self, highest: str, *, certificates: bool = False) -> ServerHello:
         connection = self._connection()
-        try:
-            with self.net.slot(self.host):
-                return say_hello(connection.open().plain, self.host, highest, certificates=certificates)
-        finally:
-            self._close(connection)
+        with self._slot(connection):
+            return say_hello(connection.open().plain, self.host, highest, certificates=certificates)
 
     def _verify(self, version: str) -> None:
         """Find out whether the certificate is trusted and, after TLS 1.3, whether TLS 1.2 is spoken."""
@@ -211,7 +215,7 @@ class _Examination:
         while (place := names.index(min(self.versions))) > 0 and self.connections < _MOST_CONNECTIONS:
             connection = self._connection()
             try:
-                with self.net.slot(self.host):
+                with self._slot(connection):
                     sock = connection.open().plain
                     self.versions.add(say_hello(sock, self.host, names[place - 1]).version)
             except Alert:
@@ -221,8 +225,6 @@ class _Examination:
                     return  # some servers just hang up
                 self.unasked = f"versions before {names[place]}: {_ended(error, connection).reason}"
                 return
-            finally:
-                self._close(connection)
 
     # The conclusion -----------------------------------------------------------------------------------------------
 
