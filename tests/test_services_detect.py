@@ -311,3 +311,25 @@ def test_a_resolver_that_says_nothing_leaves_it_unknown() -> None:
 def test_bad_arguments_say_what_to_pass(domain: str, selectors: object, error: type[Exception], world: Network) -> None:
     with pytest.raises(error):
         services.detect(domain, net=world, selectors=selectors)  # type: ignore[arg-type]
+
+
+ODD = {
+    "odd.org": {
+        "MX": ["10 we\\032ird.mailgun.org.", "20 \\200.mailgun.org."],
+        "TXT": ["v=spf1 include:%{d}.sendgrid.net"],
+    },
+    "link.odd.org": {"CNAME": ["\\000x.track.smtp2go.net."]},
+    "email.odd.org": {"CNAME": ["a\\.b.mailgun.org."]},
+    "bounce.odd.org": {"CNAME": ["x\\@y.return.smtp2go.net."]},
+    "mte1._domainkey.odd.org": {"CNAME": ["\\255.mandrillapp.com."]},
+    "loop.odd.org": {"CNAME": ["loop.odd.org."]},
+    "pm-bounces.odd.org": {"CNAME": ["pm-bounces.odd.org."]},
+}
+
+
+def test_odd_names_cost_no_exception_and_are_shown_safely() -> None:
+    with dns_world(ODD, timeout=20.0) as net:
+        rows = services.detect("odd.org", net=net)
+        found = services.findings("odd.org", net=net)
+    for text in [line for row in rows for line in row.evidence] + [each.evidence for each in found]:
+        assert text.isprintable() and len(text) < 700

@@ -102,7 +102,7 @@ def _cloud_row(said: Mapping[str, str]) -> Row:
     cells = [*(_port(port, said) for port in _PORTS), _on_request(said["lifted_on_request"])]
     words = ", ".join(f"{column.heading} {cell.text}" for column, cell in zip(_CLOUD_COLUMNS, cells))
     name, _, which = said["network"].partition(": ")
-    note = f"{which}, {said['as_of']}" if which else said["as_of"]
+    note = f"{said['as_of']}, {which}" if which else said["as_of"]
     return Row(name, note, cells, f"{fitted(said['network'])} ({said['as_of']}): {words}")
 
 
