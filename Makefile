@@ -49,9 +49,9 @@ notebooks: $(READY) ## re-execute the lessons from the top and store them (NAMES
 fresh: $(READY) ## start your copies of the lessons again; the old ones are kept in a folder beside them
 	@$(BIN)/python -m mailkit.workbook fresh
 
-report: $(READY) ## examine a domain: make report DOMAIN=kaisha.example (NETWORK=internet for a real one)
+report: $(READY) ## examine a domain: make report DOMAIN=kaisha.example (REPORT_ARGS="--html report.html", --help for all)
 	@$(if $(DOMAIN),,echo "Name a domain: make report DOMAIN=kaisha.example" >&2; exit 2)
-	@$(BIN)/python -m mailkit.report $(DOMAIN) $(if $(NETWORK),--network $(NETWORK))
+	@$(BIN)/python -m mailkit.report $(DOMAIN) $(if $(NETWORK),--network $(NETWORK)) $(REPORT_ARGS)
 
 lock: ## pin the newest versions that pyproject.toml allows in requirements.lock (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

@@ -5,11 +5,14 @@ from mailkit.report.checks import CHECKS
 from mailkit.report.comparing import Change, changes
 from mailkit.report.explanation import Explanation, from_message
 from mailkit.report.files import write_csv, write_json
+from mailkit.report.page import to_html
 from mailkit.report.portfolio import Entry, Role, portfolio
 from mailkit.report.refusals import Refusal, explain_refusal
 from mailkit.report.store import Run, runs, stored
 from mailkit.report.subject import Subject
+from mailkit.report.ticket import ticket
 from mailkit.report.wording import summary
+from mailkit.results.scoring import Score, scores
 
 __all__ = [
     "CHECKS",
@@ -19,6 +22,7 @@ __all__ = [
     "Refusal",
     "Role",
     "Run",
+    "Score",
     "Subject",
     "audit",
     "changes",
@@ -27,8 +31,11 @@ __all__ = [
     "from_message",
     "portfolio",
     "runs",
+    "scores",
     "stored",
     "summary",
+    "ticket",
+    "to_html",
     "write_csv",
     "write_json",
 ]

@@ -1,4 +1,4 @@
-"""The command: ``python -m mailkit.report DOMAIN …`` prints a report, ``--csv`` and ``--json`` write it to a file."""
+"""The command: ``python -m mailkit.report DOMAIN …`` prints a report, or writes it to files of several kinds."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from mailkit.report.auditing import audit
-from mailkit.report.files import opened, write_csv, write_json
-from mailkit.report.wording import summary
+from mailkit.report.comparing import compare, earlier
+from mailkit.report.files import opened, write_csv, write_json, write_text
+from mailkit.report.page import to_html
+from mailkit.report.portfolio import Entry, portfolio
+from mailkit.report.ticket import ticket
+from mailkit.report.wording import changed, summary
 from mailkit.results import Finding, Rows, Verdict
 
 __all__ = ["main", "status_of"]
@@ -37,8 +41,11 @@ _MARKS_IN_ASCII = str.maketrans({"✓": "+", "✗": "x", "…": "...", "→": "-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = _parser().parse_args(arguments)
-    if options.csv and options.csv == options.json:
-        options.error("--csv and --json name the same file")
+    written = [path for path in (options.csv, options.json, options.html, options.ticket, options.store) if path]
+    if len(set(written)) < len(written):
+        options.error("--csv, --json, --html, --ticket and --store name the same file")
+    if not options.domain and not options.portfolio:
+        options.error("name a domain, or a --portfolio")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a console may lack what a domain is written in
     try:
@@ -61,7 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_STATUS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("domain", nargs="+")
+    parser.add_argument("domain", nargs="*")
+    parser.add_argument("--portfolio", type=Path, metavar="FILE", help="more domains, from a CSV or TOML file")
     parser.add_argument(
         "--network", choices=("lab", "internet"), help="default: lab for the reserved names, else internet"
     )
@@ -69,6 +77,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--selector", action="append", help="a DKIM selector; may be given several times")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the findings as CSV")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the findings as JSON")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as one HTML file")
+    parser.add_argument("--ticket", type=Path, metavar="FILE", help="write what the DNS team is to publish")
+    parser.add_argument("--since", type=Path, metavar="FILE", help="print only what changed since this --json file")
+    parser.add_argument("--dns-only", action="store_true", help="ask no server but the DNS; fast for many domains")
+    parser.add_argument("--store", type=Path, metavar="FILE", help="keep the findings in SQLite; go on after a break")
     parser.set_defaults(error=parser.error)
     return parser
 
@@ -76,23 +89,44 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     import mailkit
 
-    names = options.domain
-    practice = all(f".{name.rstrip('.').lower()}".endswith(_PRACTICE_DOMAINS) for name in names)
     with ExitStack() as files:
+        before: Sequence[Finding] | None = None
         try:
-            csv, as_json = (files.enter_context(opened(p)) if p else None for p in (options.csv, options.json))
+            domains = [*options.domain, *(portfolio(options.portfolio) if options.portfolio else ())]
+            before = earlier(options.since) if options.since else None  # before --json may write to the same file
+        except (OSError, ValueError) as error:
+            options.error(str(error))
+        try:
+            csv, as_json, page, ask = (
+                files.enter_context(opened(p)) if p else None
+                for p in (options.csv, options.json, options.html, options.ticket)
+            )
         except OSError as error:
             options.error(f"cannot write {error.filename}: {error.strerror}")
+        names = [item.domain if isinstance(item, Entry) else item for item in domains]
+        practice = all(f".{name.rstrip('.').lower()}".endswith(_PRACTICE_DOMAINS) for name in names)
         try:
             net = mailkit.connect(options.network or ("lab" if practice else "internet"), vantage=options.vantage)
-            found = audit(names if len(names) > 1 else names[0], net=net, selectors=options.selector)
-        except ValueError as error:
+            found = audit(
+                domains if options.portfolio or len(domains) > 1 else domains[0],
+                net=net,
+                selectors=options.selector,
+                dns_only=options.dns_only,
+                store=options.store,
+            )
+        except BrokenPipeError:  # no reader of the progress any more
+            raise
+        except (ValueError, OSError) as error:  # what was asked for, or the store
             options.error(str(error))
         if csv:
             write_csv(found, csv, net=net)
         if as_json:
             write_json(found, as_json, net=net)
-    _say(summary(found))
+        if page:
+            write_text(to_html(found), page)
+        if ask:
+            write_text(ticket(found), ask)
+    _say(summary(found) if before is None else changed(compare(before, found)))
     return status_of(found)
 
 

@@ -128,6 +128,8 @@ def earlier(path: Path) -> Sequence[Finding]:
         raise ValueError(f"{path.name} has more than {_MOST_OCTETS:,} octets: that is no report")
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(rows, list):
+            raise TypeError("no list of findings")
         return [_read(row) for row in rows]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path.name} is no report that --json wrote: {type(error).__name__}") from None

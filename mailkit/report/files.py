@@ -18,7 +18,7 @@ from typing import TextIO
 from mailkit.network import Network
 from mailkit.results import Finding, Rows, visible
 
-__all__ = ["opened", "write_csv", "write_json"]
+__all__ = ["opened", "write_csv", "write_json", "write_text"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _CHARACTERS = 70_000  # of a cell
@@ -62,6 +62,11 @@ def write_json(findings: Rows[Finding], file: TextIO, *, net: Network) -> None:
     """Write *findings* to *file* as JSON: a list of objects, one a finding; *net* is where they were made."""
     json.dump(_rows(findings, net), _emptied(file), indent=2, ensure_ascii=False)
     file.write("\n")
+
+
+def write_text(text: str, file: TextIO) -> None:
+    """Write *text* to *file*; what it holds is replaced."""
+    _emptied(file).write(text)
 
 
 def _columns() -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from mailkit.report.comparing import Change
 from mailkit.results import BADGES, Finding, Rows, Verdict, visible
 
-__all__ = ["counted", "summary"]
+__all__ = ["by_urgency", "changed", "counted", "summary"]
 
 _ORDER = [Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN, Verdict.INFO, Verdict.PASS]
 _INDENT = " " * 11
@@ -19,6 +20,23 @@ def counted(findings: Iterable[Finding]) -> str:
     return ", ".join(f"{verdicts.count(v)} {v}" for v in Verdict if v in verdicts)
 
 
+def by_urgency(findings: Iterable[Finding]) -> list[Finding]:
+    """Return *findings* with what needs work first."""
+    return sorted(findings, key=lambda finding: _ORDER.index(finding.verdict))
+
+
+def changed(changes: Sequence[Change]) -> str:
+    """Return *changes* as text for a terminal, one paragraph each; one line when there are none."""
+    if not changes:
+        return "nothing changed"
+    lines = []
+    for change in changes:
+        verdicts = " → ".join(verdict for verdict in (change.before, change.after) if verdict)
+        about = f"{visible(change.domain, 80)}: {change.check}: {visible(change.subject, 80)}"
+        lines += [f"{change.change:7} {about} ({verdicts})", *_wrapped(change.evidence), *_wrapped(change.advice)]
+    return "\n".join(lines)
+
+
 def summary(findings: Rows[Finding]) -> str:
     """Return *findings* as text for a terminal: one paragraph each, domain by domain, what needs work first."""
     domains = list(dict.fromkeys(finding.domain for finding in findings))
@@ -27,7 +45,7 @@ def summary(findings: Rows[Finding]) -> str:
         some = findings.where(domain=domain)
         if len(domains) > 1:
             lines += [f"== {visible(domain, 80)}: {counted(some)}", ""]
-        for finding in sorted(some, key=lambda f: _ORDER.index(f.verdict)):
+        for finding in by_urgency(some):
             lines += _paragraph(finding)
         lines.append("")
     return "\n".join([*lines, f"{counted(findings)} ({findings.caption})"])

@@ -1,0 +1,129 @@
+"""A report as one HTML file: nothing is fetched, nothing runs, and it prints on paper, from a dark screen too.
+
+All that a server or a record says is escaped; the page forbids scripts and requests to itself besides (CSP).
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Iterator
+
+from mailkit.report.wording import by_urgency, counted
+from mailkit.results import BADGES, Finding, Rows, Verdict, visible
+from mailkit.results.scoring import Score, scores, total
+
+__all__ = ["to_html"]
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --quiet: #57606a; --line: #d0d7de; --code: #f3f5f7 }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e8eb; --paper: #16191d; --quiet: #a3acb5; --line: #3a424a; --code: #20252b }
+}
+* { box-sizing: border-box }
+body { margin: 0 auto; padding: 1.5rem; max-width: 60rem; color: var(--ink); background: var(--paper);
+  font: 16px/1.5 system-ui, sans-serif }
+h1 { font-size: 1.6rem; margin: 0 } h2 { font-size: 1.3rem; margin: 2rem 0 .5rem } h3 { font-size: 1rem; margin: 0 }
+p { margin: .25rem 0 } .quiet { color: var(--quiet); font-size: .9rem }
+table { border-collapse: collapse; margin: .75rem 0 }
+th, td { text-align: left; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line) }
+td.n { text-align: right; font-variant-numeric: tabular-nums }
+article { border-top: 1px solid var(--line); padding: .75rem 0; overflow-wrap: anywhere }
+pre { background: var(--code); padding: .6rem; border-radius: 4px; white-space: pre-wrap; overflow-wrap: anywhere;
+  font: .85rem/1.4 ui-monospace, monospace }
+.badge { display: inline-block; border-radius: 4px; padding: 0 .5em; margin-right: .5em; color: #fff; font-weight: 600;
+  print-color-adjust: exact; -webkit-print-color-adjust: exact }
+details > summary { cursor: pointer; margin: .75rem 0 }
+@media print {
+  :root { color-scheme: light; --ink: #000; --paper: #fff; --quiet: #444; --line: #bbb; --code: #f3f3f3 }
+  body { max-width: none; padding: 0; font-size: 10.5pt } article { break-inside: avoid } h2 { break-after: avoid }
+  section + section { break-before: page }
+}
+"""
+_CSP = "default-src 'none'; style-src 'unsafe-inline'"
+_COUNTED = (Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN, Verdict.INFO, Verdict.PASS)
+_HEADS = ("lesson", "marks", *(str(verdict) for verdict in _COUNTED))
+
+
+def to_html(findings: Rows[Finding], *, title: str = "Report on mail domains") -> str:
+    """Return *findings* as the text of one HTML file; write it with ``encoding="utf-8"``.
+
+    Domain by domain: the marks, then what needs work first with what to paste, at the end what passes.
+    """
+    domains = list(dict.fromkeys(finding.domain for finding in findings))
+    body = "".join(_domain(findings, domain) for domain in domains)
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_CSP}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{_text(title)}</title>\n<style>{_STYLE}</style></head>\n<body>\n<h1>{_text(title)}</h1>\n"
+        f'<p class="quiet">{_text(findings.caption)}. {_text(counted(findings))}. Marks are the checks that pass of '
+        "those that can fail; what cannot be seen from there is unknown, and counts for nothing.</p>\n"
+        f"{_contents(findings, domains)}{body}</body></html>\n"
+    )
+
+
+def _contents(findings: Iterable[Finding], domains: list[str]) -> str:
+    if len(domains) < 2:
+        return ""
+    found = list(findings)
+    lines = [
+        f'<tr><td><a href="#d{number}">{_text(domain)}</a></td>{_marks(total(found, domain))}</tr>'
+        for number, domain in enumerate(domains)
+    ]
+    return _table(("domain", *_HEADS[1:]), lines)
+
+
+def _domain(findings: Rows[Finding], domain: str) -> str:
+    some = findings.where(domain=domain)
+    number = list(dict.fromkeys(finding.domain for finding in findings)).index(domain)
+    rows = [f"<tr><td>{_text(score.lesson)}</td>{_marks(score)}</tr>" for score in scores(some)]
+    rows.append(f"<tr><th>all</th>{_marks(total(some, domain))}</tr>")
+    work = [finding for finding in by_urgency(some) if finding.verdict is not Verdict.PASS]
+    well = [finding for finding in some if finding.verdict is Verdict.PASS]
+    return (
+        f'<section id="d{number}"><h2>{_text(domain)}</h2>\n{_table(_HEADS, rows)}'
+        f"{''.join(_article(finding) for finding in work)}"
+        f"{''.join(_passed(well))}</section>\n"
+    )
+
+
+def _table(heads: Iterable[str], rows: Iterable[str]) -> str:
+    head = "".join(f"<th>{_text(name)}</th>" for name in heads)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>\n"
+
+
+def _marks(score: Score) -> str:
+    counts = (score.failed, score.warned, score.unknown, score.noted, score.passed)
+    cells = "".join(f'<td class="n">{count or ""}</td>' for count in counts)
+    return f"<td>{_badge(score.judged)}{_text(score.marks)}</td>{cells}"
+
+
+def _badge(verdict: Verdict) -> str:
+    mark, colour = BADGES[verdict]
+    return f'<span class="badge" style="background:{colour}">{mark} {verdict}</span>'
+
+
+def _article(finding: Finding) -> str:
+    parts = [f"<h3>{_badge(finding.verdict)}{_text(finding.check)}: {_text(finding.subject)}</h3>"]
+    parts += [f"<p>{_text(text)}</p>" for text in (finding.evidence, finding.advice) if text]
+    if finding.fix:
+        lines = "\n".join(_text(line, 4000) for line in finding.fix.splitlines())
+        parts.append(f"<pre>{lines}</pre>")
+    where = "; ".join(
+        part for part in (finding.reference, f"lesson {finding.lesson}" if finding.lesson else "") if part
+    )
+    parts.append(f'<p class="quiet">{_text(where)}</p>' if where else "")
+    return f"<article>{''.join(parts)}</article>\n"
+
+
+def _passed(well: list[Finding]) -> Iterator[str]:
+    if well:
+        rows = [
+            f"<tr><td>{_text(f.check)}</td><td>{_text(f.subject)}</td><td>{_text(f.evidence)}</td></tr>" for f in well
+        ]
+        table = _table(("check", "subject", "seen"), rows)
+        yield f"<details open><summary>{len(well)} that pass</summary>{table}</details>"
+
+
+def _text(text: str, limit: int = 2000) -> str:
+    return html.escape(visible(text, limit))
