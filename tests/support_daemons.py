@@ -170,12 +170,17 @@ def _free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def running(daemon: str, root: Path, folder: Path, pem: bytes, host: str) -> Iterator[Mapping[int, int]]:
-    """Run *daemon* out of *root* with key and certificates *pem*; yields real port -> loopback port."""
+def running(
+    daemon: str, root: Path, folder: Path, pem: bytes, host: str, settings: str = ""
+) -> Iterator[Mapping[int, int]]:
+    """Run *daemon* out of *root* with key and certificates *pem*; yields real port -> loopback port.
+
+    *settings* are more lines for the file of Dovecot.
+    """
     if os.geteuid() != 0 or not shutil.which("unshare"):
         pytest.skip("laying a folder over /usr takes root and unshare (apt-get install util-linux)")
     ports = dict(zip(DAEMONS[daemon], _free_ports(len(DAEMONS[daemon]))))
-    _write(daemon, folder, pem, host, ports)
+    _write(daemon, folder, pem, host, ports, settings)
     script = (
         f"mount -t overlay overlay -o lowerdir={root}/usr:/usr /usr && mount --bind passwd /etc/passwd"
         f" && mount --bind group /etc/group && {_COMMANDS[daemon].format(folder=folder)}"
@@ -202,7 +207,7 @@ def running(daemon: str, root: Path, folder: Path, pem: bytes, host: str) -> Ite
             process.wait()
 
 
-def _write(daemon: str, folder: Path, pem: bytes, host: str, ports: Mapping[int, int]) -> None:
+def _write(daemon: str, folder: Path, pem: bytes, host: str, ports: Mapping[int, int], settings: str) -> None:
     # A parent folder of pytest's is closed to other users, and the daemons give up being root.
     for parent in (folder, *folder.parents[:3]):
         parent.chmod(0o755)
@@ -231,7 +236,7 @@ def _write(daemon: str, folder: Path, pem: bytes, host: str, ports: Mapping[int,
         os.chown(folder / "server.pem", 0, 991)
         (folder / "server.pem").chmod(0o640)
     else:
-        (folder / "dovecot.conf").write_text(fill(_DOVECOT))
+        (folder / "dovecot.conf").write_text(fill(_DOVECOT) + settings)
 
 
 def _wait_for(process: subprocess.Popen[bytes], ports: Iterable[int], folder: Path, daemon: str) -> None:

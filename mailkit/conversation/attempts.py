@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mailkit.conversation.bounded import ReplyError
 from mailkit.conversation.encryption import HandshakeFailed
 from mailkit.conversation.handing_over import MaybeTaken
+from mailkit.conversation.mailbox import Refused
 from mailkit.conversation.mechanisms import ExchangeError
 from mailkit.conversation.replies import NotOffered, Rejected
 from mailkit.network import LookupFailed, NotConnected, ProxyError
@@ -17,7 +18,7 @@ from mailkit.results import Outcome, Record, Stage, hidden, visible
 __all__ = ["FAILURES", "OWN_MACHINE", "Attempt", "explain"]
 
 # What a conversation with a hostile server may raise.
-FAILURES = (OSError, ReplyError, Rejected, NotOffered, MaybeTaken, EOFError, UnicodeError, ValueError)
+FAILURES = (OSError, ReplyError, Rejected, Refused, NotOffered, MaybeTaken, EOFError, UnicodeError, ValueError)
 
 # The reason given when the operating system forbids the connection, as a local firewall makes it do.
 OWN_MACHINE = "this machine itself does not let the connection out"
@@ -82,6 +83,8 @@ def explain(error: BaseException, stage: Stage) -> Attempt:
         return ended(Outcome.TLS_FAILURE, "TLS could not be begun at this side")
     if isinstance(error, Rejected):
         return ended(Outcome.REJECTED, visible(_REFUSALS.get(stage, "") + str(error.reply), 400))
+    if isinstance(error, Refused):
+        return ended(Outcome.REJECTED, visible(_REFUSALS.get(stage, "") + str(error), 400))
     if isinstance(error, NotOffered):
         return ended(Outcome.REJECTED, visible(str(error), 400))
     if isinstance(error, (ReplyError, ExchangeError)):

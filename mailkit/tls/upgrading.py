@@ -6,9 +6,9 @@ command: RFC 3207 for SMTP, RFC 9051 section 6.2.1 for IMAP, RFC 2595 section 4 
 
 from __future__ import annotations
 
-from mailkit.conversation import SMTP, HandshakeFailed, NotOffered, ReplyError, Wire
+from mailkit.conversation import IMAP, POP3, SMTP, HandshakeFailed, Refused, ReplyError, Wire
 from mailkit.network import Network
-from mailkit.results import Stage, visible
+from mailkit.results import Stage
 
 __all__ = ["PROTOCOLS", "Connection", "Refused", "farewell", "protocol_of", "spoken_at"]
 
@@ -17,12 +17,8 @@ PROTOCOLS = ("smtp", "imap", "pop3")
 _STARTTLS_PORTS = {25: "smtp", 587: "smtp", 2525: "smtp", 143: "imap", 110: "pop3"}
 _IMPLICIT_PORTS = {465: "smtp", 993: "imap", 995: "pop3"}
 _LONGEST = 8192  # octets of a line; one with IMAP's capabilities may be long
-_MOST_LINES = 128  # of one answer
+_CONVERSATIONS: dict[str, type[SMTP | IMAP | POP3]] = {"smtp": SMTP, "imap": IMAP, "pop3": POP3}
 _GOODBYES = {"smtp": b"QUIT\r\n", "imap": b"a3 LOGOUT\r\n", "pop3": b"QUIT\r\n"}
-
-
-class Refused(Exception):
-    """An IMAP or POP3 server answered, and the answer was no; the text is what it said."""
 
 
 def protocol_of(port: int, starttls: str | None) -> str:
@@ -51,20 +47,22 @@ class Connection:
     """
 
     def __init__(self, net: Network, host: str, port: int, protocol: str, seconds: float) -> None:
-        self._protocol = protocol
-        self._smtp = SMTP(net, host, port, timeout=seconds) if protocol == "smtp" else None
-        self.wire = self._smtp.wire if self._smtp else Wire(net, host, port, timeout=seconds)
+        kind = _CONVERSATIONS.get(protocol)
+        self._conversation = kind(net, host, port, timeout=seconds) if kind else None
+        self.wire = self._conversation.wire if self._conversation else Wire(net, host, port, timeout=seconds)
 
     def open(self) -> Wire:
         """Return a connection on which the next octet is TLS.
 
-        Raises OSError, ReplyError for what is not the protocol, Rejected, NotOffered and :class:`Refused` when the
-        server will not.
+        Raises OSError, ReplyError for what is not the protocol, NotOffered, and Rejected or Refused when the server
+        will not.
         """
-        self.wire.connect()
-        if self._protocol:
-            self.wire.stage = Stage.GREETING
-            {"smtp": self._by_smtp, "imap": self._by_imap, "pop3": self._by_pop3}[self._protocol]()
+        if self._conversation is None:
+            self.wire.connect()
+        else:
+            self._conversation.open()
+            self._conversation.introduce()
+            self._conversation.ask_for_tls()
             if self.wire.incoming.octets:
                 # Whoever sent this sent it before TLS: a careless client would take it for the server's word inside.
                 raise ReplyError("more came in the clear after the go-ahead for TLS: someone injects replies")
@@ -74,56 +72,6 @@ class Connection:
     def close(self) -> None:
         """Close the connection."""
         self.wire.close()
-
-    # The three dialogues ------------------------------------------------------------------------------------------
-
-    def _by_smtp(self) -> None:
-        assert self._smtp is not None
-        self._smtp.greeted()
-        self._smtp.introduce()
-        self._smtp.ask_for_tls()
-
-    def _by_imap(self) -> None:
-        self._expect(self._line(), "* OK")
-        self.wire.stage = Stage.EHLO
-        offered = " ".join(self._ask("a1 CAPABILITY", "a1 ")).upper()
-        self.wire.stage = Stage.STARTTLS
-        if "STARTTLS" not in offered.split():
-            raise NotOffered("STARTTLS is not offered")
-        self._expect(self._ask("a2 STARTTLS", "a2 ")[-1], "a2 OK")
-
-    def _by_pop3(self) -> None:
-        self._expect(self._line(), "+OK")
-        self.wire.stage = Stage.EHLO
-        self.wire.send(b"CAPA\r\n")
-        offered = [self._line()]
-        while offered[0].startswith("+OK") and offered[-1] != ".":
-            offered.append(self._next(offered))
-        self.wire.stage = Stage.STARTTLS
-        if "STLS" not in [line.strip().upper() for line in offered]:
-            raise NotOffered("STARTTLS (STLS) is not offered")
-        self.wire.send(b"STLS\r\n")
-        self._expect(self._line(), "+OK")
-
-    def _ask(self, command: str, tag: str) -> list[str]:
-        """Send an IMAP command and return the lines up to the one that begins with *tag*."""
-        self.wire.send(command.encode() + b"\r\n")
-        lines = [self._line()]
-        while not lines[-1].startswith(tag):
-            lines.append(self._next(lines))
-        return lines
-
-    def _next(self, lines: list[str]) -> str:
-        if len(lines) == _MOST_LINES:
-            raise ReplyError("the answer never ends")
-        return self._line()
-
-    def _line(self) -> str:
-        return self.wire.read_line(_LONGEST).decode("utf-8", "replace")
-
-    def _expect(self, line: str, beginning: str) -> None:
-        if not line.upper().startswith(beginning.upper()):
-            raise Refused(visible(line, 200))
 
 
 def farewell(wire: Wire, protocol: str, *, greets: bool) -> None:

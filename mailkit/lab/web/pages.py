@@ -29,7 +29,7 @@ _PHRASES = {200: "OK", 301: "Moved Permanently", 302: "Found", 404: "Not Found",
 
 @dataclass(frozen=True)
 class Page:
-    """The file at :data:`PATH` of one name, and how it is served; ``certificate`` is of one of the lab's kinds.
+    """The file at ``path`` of one name, and how it is served; ``certificate`` is of one of the lab's kinds.
 
     Lines end as the text has them.  Raises ValueError for another status or certificate than there are.
     """
@@ -39,13 +39,14 @@ class Page:
     media_type: str = "text/plain"
     location: str = ""
     certificate: str = "good"
+    path: str = PATH
 
     def __post_init__(self) -> None:
         if self.status not in _PHRASES:
             raise ValueError(f"status is one of {', '.join(map(str, _PHRASES))}, not {self.status!r}")
         if self.certificate not in CERTIFICATES:
             raise ValueError(f"certificate is one of {', '.join(CERTIFICATES)}, not {self.certificate!r}")
-        for value in (self.text, self.media_type, self.location):
+        for value in (self.text, self.media_type, self.location, self.path):
             if not isinstance(value, str):
                 raise ValueError(f"a page is made of text, not {value!r}")
         if not (self.media_type + self.location).isprintable():
@@ -155,7 +156,7 @@ class WebSession(asyncio.Protocol):
         words = line.split()
         hosts = [field.partition(":")[2].strip() for field in fields if field.lower().startswith("host:")]
         page = self._pages.get(hosts[0].partition(":")[0]) if len(hosts) == 1 else None
-        if page is None or len(words) != 3 or words[0] not in ("GET", "HEAD") or words[1] != PATH:
+        if page is None or len(words) != 3 or words[0] not in ("GET", "HEAD") or words[1] != page.path:
             page = Page("nothing here\r\n", status=404)
         octets = page.octets
         return octets.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if words[:1] == ["HEAD"] else octets

@@ -1,0 +1,187 @@
+"""What mail programs really go by when a user types an address: autoconfig, autodiscover, and seldom SRV records.
+
+Autoconfig is Mozilla's: an XML file at one of two addresses of the domain.  Autodiscover is Microsoft's: it wants the
+user's address, so only what the DNS says of it is looked at here.  Neither is in an RFC; SRV records are (RFC 6186).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from xml.parsers import expat
+
+from mailkit.conversation.attempts import Attempt
+from mailkit.conversation.https import Fetched, get
+from mailkit.network import Network
+from mailkit.network.dns_lookup import Answer, Status
+from mailkit.network.names import to_ascii
+from mailkit.results import Record, Rows, hidden, visible
+
+__all__ = ["ClientSettings", "Way", "read_autoconfig", "settings"]
+
+_MOST_OCTETS = 64 * 1024
+_MOST_SERVERS = 20
+_DEEPEST = 20
+_SECONDS = 4  # times the network's timeout for one file
+_SERVERS = {"incomingServer": True, "outgoingServer": False}
+_WANTED = ("hostname", "port", "socketType", "authentication")
+
+
+@dataclass(frozen=True)
+class ClientSettings(Record):
+    """One server that an autoconfig file names: ``tls`` is "from the start", "STARTTLS", "none", or the file's word."""
+
+    protocol: str
+    host: str
+    port: int
+    tls: str
+    authentication: str
+
+
+@dataclass(frozen=True)
+class Way(Record):
+    """One way in which a mail program may find its servers: ``found`` is None where that could not be seen."""
+
+    way: str
+    place: str
+    found: bool | None
+    reason: str
+    servers: Rows[ClientSettings] = hidden(Rows(ClientSettings, ()))
+
+
+def settings(domain: str, *, net: Network) -> Rows[Way]:
+    """Return the ways in which a mail program may find the servers of *domain*, and what each says.
+
+    Two files are asked for over HTTPS, without any address of a user and without following redirects.  Raises
+    ValueError for what is no domain name.
+    """
+    name = to_ascii(domain)
+    net = net.remembering()
+    ways = [
+        _srv(name, net),
+        _autoconfig(f"autoconfig.{name}", "/mail/config-v1.1.xml", net),
+        _autoconfig(name, "/.well-known/autoconfig/mail/config-v1.1.xml", net),
+        _autodiscover(name, net),
+    ]
+    return Rows(Way, ways, caption=net.caption)
+
+
+def _srv(domain: str, net: Network) -> Way:
+    names = [f"{service}._tcp.{domain}" for service in ("_imaps", "_imap", "_pop3s", "_pop3")]
+    answers = [net.lookup(name, "SRV") for name in names]
+    there = [name.split(".")[0] for name, answer in zip(names, answers) if answer]
+    if there:
+        return Way("SRV records", domain, True, ", ".join(there))
+    if unseen := _unseen(answers):
+        return Way("SRV records", domain, None, unseen)
+    return Way("SRV records", domain, False, "none")
+
+
+def _unseen(answers: Iterable[Answer]) -> str:
+    """Return why one of *answers* is none; "" when the DNS has answered every time."""
+    return next((a.reason for a in answers if a.status in (Status.SERVFAIL, Status.TIMEOUT)), "")
+
+
+def _autoconfig(host: str, path: str, net: Network) -> Way:
+    place = f"https://{host}{path}"
+    address = net.lookup(host, "A"), net.lookup(host, "AAAA")
+    if not any(address):
+        unseen = _unseen(address)
+        return Way("autoconfig", place, None if unseen else False, unseen or "no such host")
+    answer = get(host, path, net=net, seconds=_SECONDS * net.timeout, most=_MOST_OCTETS)
+    if isinstance(answer, Attempt):
+        return Way("autoconfig", place, None, f"{answer.outcome}: {answer.reason}")
+    return _read(place, answer)
+
+
+def _read(place: str, answer: Fetched) -> Way:
+    if answer.status in (404, 410):
+        return Way("autoconfig", place, False, "no such file")
+    if 300 <= answer.status < 400:
+        return Way("autoconfig", place, None, "it leads elsewhere, which is not followed here")
+    if answer.status != 200:
+        return Way("autoconfig", place, None, f"the web server answers {answer.status}")
+    if answer.cut:
+        return Way("autoconfig", place, None, f"the file has more than {_MOST_OCTETS:,} octets")
+    try:
+        servers = read_autoconfig(answer.body)
+    except ValueError as error:
+        return Way("autoconfig", place, False, str(error))
+    return Way("autoconfig", place, True, f"{len(servers)} servers", servers)
+
+
+def _autodiscover(domain: str, net: Network) -> Way:
+    host, service = f"autodiscover.{domain}", f"_autodiscover._tcp.{domain}"
+    answers = {service: net.lookup(service, "SRV"), host: net.lookup(host, "A")}
+    there = [name for name, answer in answers.items() if answer]
+    unseen = _unseen(answers.values())
+    if there:
+        return Way("autodiscover", ", ".join(there), True, "in the DNS; it is not asked, since it wants an address")
+    return Way("autodiscover", host, None if unseen else False, unseen or "no such host")
+
+
+def read_autoconfig(document: bytes) -> Rows[ClientSettings]:
+    """Return the servers that an autoconfig file names.  Raises ValueError for what is no such file.
+
+    Document types are refused, and with them every entity.
+    """
+    reader = _Reader()
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = reader.doctype
+    parser.StartElementHandler = reader.begin
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.text
+    try:
+        parser.Parse(document, True)
+    except expat.ExpatError as error:
+        raise ValueError("the file is no XML") from error
+    if reader.root != "clientConfig":
+        raise ValueError("the file is no autoconfig: its root is not clientConfig")
+    return Rows(ClientSettings, reader.servers)
+
+
+class _Reader:
+    """What expat tells of a file, gathered."""
+
+    def __init__(self) -> None:
+        self.root = ""
+        self.servers: list[ClientSettings] = []
+        self._path: list[str] = []
+        self._server: dict[str, str] | None = None
+
+    def doctype(self, *_: object) -> None:
+        raise ValueError("the file has a document type, which is not read")
+
+    def begin(self, name: str, attributes: dict[str, str]) -> None:
+        self.root = self.root or name
+        self._path.append(name)
+        if len(self._path) > _DEEPEST:
+            raise ValueError("the file has elements too deep in each other")
+        if name in _SERVERS and self._server is None:
+            self._server = {"type": attributes.get("type", "")}
+
+    def text(self, data: str) -> None:
+        if self._server is not None and self._path[-1] in _WANTED:
+            self._server[self._path[-1]] = (self._server.get(self._path[-1], "") + data)[:300]
+
+    def end(self, name: str) -> None:
+        self._path.pop()
+        if name in _SERVERS and self._server is not None:
+            if len(self.servers) < _MOST_SERVERS:
+                self.servers.append(_settings(self._server))
+            self._server = None
+
+
+_TLS = {"SSL": "from the start", "STARTTLS": "STARTTLS", "plain": "none"}
+
+
+def _settings(found: dict[str, str]) -> ClientSettings:
+    said = {name: visible(value.strip(), 255) for name, value in found.items()}
+    port = said.get("port", "")
+    return ClientSettings(
+        said["type"],
+        said.get("hostname", ""),
+        int(port) if port.isdecimal() and len(port) <= 5 else 0,
+        _TLS.get(said.get("socketType", ""), said.get("socketType", "")),
+        said.get("authentication", ""),
+    )
