@@ -132,9 +132,11 @@ class Running:
         path = self.machine.root / where
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def sink(self, who: str, port: int, certificate: bytes | None = None, auth: bool = False) -> Sink:
-        """Start a server that takes everything at the address of *who*."""
-        sink = Sink()
+    def sink(
+        self, who: str, port: int, certificate: bytes | None = None, auth: bool = False, sink: Sink | None = None
+    ) -> Sink:
+        """Start a server that takes everything at the address of *who*; *sink* may be pickier."""
+        sink = sink or Sink()
         options: dict[str, Any] = {}
         if certificate is not None:
             pem = self.machine.folder / f"{who}{port}.pem"

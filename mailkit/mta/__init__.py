@@ -1,7 +1,8 @@
 """Lesson 09: Postfix and Exim, their configuration, what is wrong with one, and their logs."""
 
 from mailkit.mta.configuration import configure
+from mailkit.mta.linting import lint
 from mailkit.mta.logs import Delivery, Fate, read_log
 from mailkit.mta.settings import Configuration, Line
 
-__all__ = ["Configuration", "Delivery", "Fate", "Line", "configure", "read_log"]
+__all__ = ["Configuration", "Delivery", "Fate", "Line", "configure", "lint", "read_log"]

@@ -113,15 +113,15 @@ def _acl(wanted: Description) -> list[Line]:
         ]  # fmt: skip
     lines += [_at("  accept"), _at("acl_check_rcpt:")]
     lines += [
-        _at("  deny message = 550 5.1.3 no such form of an address\n"
-            "       local_parts = ^[./|] : ^.*[@%!/|`#&?\\$] : ^.*/\\\\.\\\\./",
-            "Characters that routes, files and shells read as more than a name."),
         _at("  accept authenticated = *\n"
             "         control = submission/sender_retain\n"
             "         control = dkim_disable_verify"),
     ] if wanted.job == "submission" else []  # fmt: skip
     lines += [
         _at("  accept hosts = +relay_from_hosts\n         control = dkim_disable_verify"),
+        _at("  deny message = 550 5.1.3 no such form of an address\n"
+            "       local_parts = ^[./|] : ^.*[@%!/|`#&?\\$] : ^.*/\\\\.\\\\./",
+            "From strangers no characters that routes, files and shells read as more than a name."),
         _at("  require message = 550 5.7.1 Relaying denied\n          domains = +local_domains",
             "message stands before the condition, else its text is not used.",
             "a stranger's RCPT to another domain: 550 5.7.1 Relaying denied"),

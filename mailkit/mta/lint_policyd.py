@@ -1,0 +1,83 @@
+"""What policyd-spf's settings mean (policyd-spf.conf(5)): TestOnly reads the other way round."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from mailkit.results import Finding, Verdict, visible
+
+__all__ = ["judge_policyd", "policyd_settings"]
+
+_SETTING = re.compile(r"\s*([A-Za-z_]{3,40})\s*=\s*(\S{0,200})\s*(?:#.*)?")
+_OWN = ("TestOnly", "HELO_reject", "Mail_From_reject")
+_REFUSING = {"fail", "softfail", "spf_not_pass", "null"}
+
+
+def policyd_settings(text: str) -> dict[str, str]:
+    """Return the settings of policyd-spf.conf, {} for another file."""
+    found = {one[1]: one[2] for line in text.splitlines() if (one := _SETTING.fullmatch(line))}
+    return found if any(name in found for name in _OWN) else {}
+
+
+def judge_policyd(settings: Mapping[str, str], subject: str) -> list[Finding]:
+    """Return the findings on what policyd-spf does with a result."""
+    test = settings.get("TestOnly", "1")
+    shown = f"TestOnly = {visible(test, 40)}"
+    if test == "0":
+        return [
+            Finding(
+                "policyd-spf in earnest",
+                subject,
+                Verdict.INFO,
+                f"{shown}: it only tests, and refuses nothing",
+                "1 is the setting that counts.",
+                "",
+                "policyd-spf.conf(5)",
+                "09_mta",
+            )
+        ]
+    if test != "1":
+        return [
+            Finding(
+                "policyd-spf in earnest",
+                subject,
+                Verdict.UNKNOWN,
+                shown,
+                "It is 0 or 1.",
+                "",
+                "policyd-spf.conf(5)",
+                "09_mta",
+            )
+        ]
+    refusing = [
+        f"{name} = {visible(settings.get(name, 'Fail'), 40)}"
+        for name in ("HELO_reject", "Mail_From_reject")
+        if settings.get(name, "Fail").lower() in _REFUSING
+    ]
+    if refusing:
+        return [
+            Finding(
+                "refusing on SPF alone",
+                subject,
+                Verdict.WARN,
+                f"{shown} is in earnest; {', '.join(refusing)}",
+                "A forwarded message fails SPF before DKIM and DMARC can speak for it: think about it, or only "
+                "record the result.",
+                "HELO_reject = False\nMail_From_reject = False",
+                "RFC 9989 section 7.1",
+                "09_mta",
+            )
+        ]
+    return [
+        Finding(
+            "refusing on SPF alone",
+            subject,
+            Verdict.PASS,
+            f"{shown}: results are recorded, none refused",
+            "",
+            "",
+            "RFC 9989 section 7.1",
+            "09_mta",
+        )
+    ]
