@@ -102,10 +102,11 @@ def _load(file: Path) -> Mapping[str, Page]:
 
 def choose_by_name(context: ssl.SSLContext, pages: Pages, world: World) -> None:
     """Let *context* show the certificate of the name that a client asks for, of the kind that its page has."""
-    from mailkit.lab import ca  # it needs cryptography, which is slow to import
 
     @lru_cache(maxsize=64)
     def made(name: str, kind: str) -> ssl.SSLContext:
+        from mailkit.lab import ca  # it needs cryptography, which is slow to import
+
         own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "server.pem")
