@@ -6,9 +6,12 @@ puts them in.  What needs a tool that this machine lacks is skipped, saying so.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import smtplib
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -112,6 +115,30 @@ def test_the_forged_letter_of_lesson_06_lies_in_junk(lab: Lab, peer: Callable[[s
     subprocess.run([peer("swaks", PACKAGES["swaks"]), *shlex.split(line)[1:]], check=True, capture_output=True)
     shown = answer(lab, command)
     assert "in Junk, envelope from <x@spoof.example>" in shown and "From: hanako@kaisha.example" in shown
+
+
+@pytest.mark.parametrize("encoding", ["cp932", "cp1252", "ascii", "utf-8"])
+def test_every_console_can_show_a_mailbox(encoding: str) -> None:
+    """Also one whose character set lacks what the mail is written in."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mailkit.lab"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding=encoding,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    with process:
+        assert process.stdin is not None and process.stdout is not None
+        port = next(int(line.split()[1]) for line in process.stdout if line.split()[:1] == ["mx.isp.example:25"])
+        with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
+            client.sendmail("a@kaisha.example", ["jiro@isp.example"], "Subject: x\r\n\r\n한 mail\r\n".encode())
+        process.stdin.write("inbox jiro@isp.example\nnonsense\n")
+        process.stdin.flush()
+        said = list(iter(process.stdout.readline, "'nonsense' is not known here.\n"))
+        process.terminate()
+    assert ("한 mail\n" if encoding == "utf-8" else "\\ud55c mail\n") in said
+    assert not [line for line in said if "Traceback" in line]
 
 
 @pytest.mark.parametrize(("lesson", "number"), CASES)
