@@ -115,7 +115,7 @@ def _both() -> tuple[_UdpServer, _TcpServer]:
 
 @contextmanager
 def serving(
-    zone: Zone, *, compact_denial: bool = False, timeout: float = 2.0, now: datetime = NOW
+    zone: Zone, *, compact_denial: bool = False, timeout: float = 60.0, now: datetime = NOW
 ) -> Iterator[Network]:
     """Serve *zone* (it may be changed meanwhile); yields the Network that asks it and whose clock says *now*."""
     servers = _both()

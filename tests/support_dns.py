@@ -110,7 +110,7 @@ def dns_parts(
             "name": "internet",
             "vantage": "here",
             "nameservers": (("127.0.0.1", port),),
-            "timeout": 2.0,
+            "timeout": 60.0,
             "clock": clock,
             "trust_anchor": str(authority.trust_anchor) if trust else None,
         }

@@ -75,7 +75,7 @@ class DnsServer:
     def address(self) -> str:
         return f"127.0.0.1:{self._port}"
 
-    def net(self, timeout: float = 5.0) -> Network:
+    def net(self, timeout: float = 60.0) -> Network:
         """Return a network whose only resolver is this server."""
         return internet(nameservers=[self.address], timeout=timeout)
 
