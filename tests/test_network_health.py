@@ -17,7 +17,7 @@ from support_places import NOBODY, REFUSED, SILENCE, UNREACHABLE, Place, hangs_u
 from support_servers import closed_port, wait_for_end
 
 from mailkit.network import Network, Status, health
-from mailkit.network.health import Resolver, Way
+from mailkit.network.health import ResolverState, Way
 from mailkit.network.socks import Proxy
 
 KNOWN = {
@@ -55,27 +55,29 @@ def answering(*, rcode: int = 0, root: bool = True, invents: Sequence[str] = ())
 @pytest.mark.parametrize(
     ("answer", "found"),
     [
-        pytest.param(answering(), Resolver.WORKS, id="works"),
-        pytest.param(answering(rcode=dns.rcode.NXDOMAIN), Resolver.DENIES, id="denies"),
-        pytest.param(answering(root=False), Resolver.DENIES, id="denies even the root"),
-        pytest.param(answering(rcode=dns.rcode.SERVFAIL), Resolver.FAILS, id="fails"),
-        pytest.param(answering(rcode=dns.rcode.REFUSED), Resolver.FAILS, id="refuses"),
-        pytest.param(answering(invents=[""]), Resolver.INVENTS, id="invents"),
-        pytest.param(answering(invents=[".com"]), Resolver.INVENTS, id="invents outside of .invalid"),
-        pytest.param(lambda query, transport: None, Resolver.SILENT, id="silent"),
+        pytest.param(answering(), ResolverState.WORKS, id="works"),
+        pytest.param(answering(rcode=dns.rcode.NXDOMAIN), ResolverState.DENIES, id="denies"),
+        pytest.param(answering(root=False), ResolverState.DENIES, id="denies even the root"),
+        pytest.param(answering(rcode=dns.rcode.SERVFAIL), ResolverState.FAILS, id="fails"),
+        pytest.param(answering(rcode=dns.rcode.REFUSED), ResolverState.FAILS, id="refuses"),
+        pytest.param(answering(invents=[""]), ResolverState.INVENTS, id="invents"),
+        pytest.param(answering(invents=[".com"]), ResolverState.INVENTS, id="invents outside of .invalid"),
+        pytest.param(lambda query, transport: None, ResolverState.SILENT, id="silent"),
     ],
 )
-def test_resolvers(answer: Callable[..., Any], found: Resolver) -> None:
+def test_resolvers(answer: Callable[..., Any], found: ResolverState) -> None:
     with serving(answer) as port:
-        net = Network("internet", "here", (("127.0.0.1", port),), timeout=2.0 if found is Resolver.SILENT else 20.0)
+        net = Network(
+            "internet", "here", (("127.0.0.1", port),), timeout=2.0 if found is ResolverState.SILENT else 20.0
+        )
         assert health.resolver(net) is found
-        assert bool(health.trouble(net)) is (found is not Resolver.WORKS)
+        assert bool(health.trouble(net)) is (found is not ResolverState.WORKS)
 
 
 def test_a_resolver_that_knows_the_root_and_not_the_well_known_domains_works() -> None:
     with serving(answering()) as port:
         net = Network("internet", "here", (("127.0.0.1", port),), timeout=20.0, probe_domains=("bigmail.test",))
-        assert health.resolver(net) is Resolver.WORKS
+        assert health.resolver(net) is ResolverState.WORKS
 
 
 def test_it_is_found_out_once() -> None:
@@ -100,7 +102,7 @@ def test_silence_is_not_waited_for_again() -> None:
 
     with serving(silent) as port:
         net = Network("internet", "here", (("127.0.0.1", port),), timeout=0.5).remembering()
-        assert health.resolver(net) is Resolver.SILENT
+        assert health.resolver(net) is ResolverState.SILENT
         number = len(asked)
         answer = net.lookup("kaisha.example", "MX")
         assert (answer.status, answer.reason) == (Status.TIMEOUT, health.trouble(net))

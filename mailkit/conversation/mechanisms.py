@@ -1,7 +1,7 @@
 """The mechanisms of a login (SASL, RFC 4422) as conversations: what a client says, step by step.
 
 PLAIN is RFC 4616, LOGIN an expired draft, CRAM-MD5 RFC 2195, SCRAM-SHA-256 RFC 7677.  A mechanism here is a generator.
-It yields a :class:`Step` each time the client speaks, and is sent the server's challenge as the protocol carried it,
+It yields a :class:`Turn` each time the client speaks, and is sent the server's challenge as the protocol carried it,
 in base64.  Whatever protocol it runs in (SMTP: RFC 4954) takes care of the rest.
 """
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from mailkit.conversation import scram
 from mailkit.conversation.credentials import Credentials
 
-__all__ = ["MECHANISMS", "ExchangeError", "Step", "Unproved", "cram_md5"]
+__all__ = ["MECHANISMS", "ExchangeError", "Turn", "Unproved", "cram_md5"]
 
 
 class ExchangeError(ValueError):
@@ -29,7 +29,7 @@ class Unproved(ExchangeError):
 
 
 @dataclass(frozen=True)
-class Step:
+class Turn:
     """What the client says next: octets, before base64.
 
     ``response`` is None where the mechanism leaves the first word to the server.  ``may_end`` is False as long as
@@ -40,36 +40,36 @@ class Step:
     may_end: bool = True
 
 
-Exchange = Generator[Step, str, None]
+Exchange = Generator[Turn, str, None]
 
 
 def _plain(account: Credentials) -> Exchange:
-    yield Step(f"\0{account.user}\0{account.secret.reveal()}".encode())
+    yield Turn(f"\0{account.user}\0{account.secret.reveal()}".encode())
 
 
 def _login(account: Credentials) -> Exchange:
     # What the prompts say does not matter, nor whether they are base64: some servers write "334 Username:".
-    yield Step(None)
-    yield Step(account.user.encode())
-    yield Step(account.secret.reveal().encode())
+    yield Turn(None)
+    yield Turn(account.user.encode())
+    yield Turn(account.secret.reveal().encode())
 
 
 def _cram_md5(account: Credentials) -> Exchange:
-    challenge = yield Step(None)
-    yield Step(cram_md5(account.user, account.secret.reveal(), _decoded(challenge)))
+    challenge = yield Turn(None)
+    yield Turn(cram_md5(account.user, account.secret.reveal(), _decoded(challenge)))
 
 
 def _scram(account: Credentials) -> Exchange:
     first = scram.client_first(account.user, secrets.token_urlsafe(18))
-    server_first = yield Step(first.encode(), may_end=False)
+    server_first = yield Turn(first.encode(), may_end=False)
     try:
         final, expected = scram.client_final(account.secret.reveal(), first, _text(server_first))
     except scram.ScramError as error:
         raise ExchangeError(str(error)) from error
-    server_final = yield Step(final.encode(), may_end=False)
+    server_final = yield Turn(final.encode(), may_end=False)
     if not hmac.compare_digest(_text(server_final).encode(), expected.encode()):
         raise Unproved("the server's proof is wrong: it does not know the password")
-    yield Step(b"")
+    yield Turn(b"")
 
 
 # In the order of preference.  Inside verified TLS the three that send something are much alike to an eavesdropper;

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from mailkit.conversation.bounded import ReplyError
 from mailkit.conversation.credentials import Credentials
-from mailkit.conversation.mechanisms import MECHANISMS, ExchangeError, Step, Unproved
+from mailkit.conversation.mechanisms import MECHANISMS, ExchangeError, Turn, Unproved
 from mailkit.conversation.replies import NotOffered, Offer, Rejected, Reply, offer_of, read_reply
 from mailkit.conversation.wire import Line, Wire
 from mailkit.network import Network
@@ -134,22 +134,22 @@ class SMTP:
         self.reply = None
         self.wire.mask.keep(account)
         exchange = MECHANISMS[mechanism](account)
-        step = next(exchange)
-        reply, pending = self._begin(mechanism, step)
+        turn = next(exchange)
+        reply, pending = self._begin(mechanism, turn)
         while reply.code == 334:
             try:
                 if pending:
                     pending = False  # the challenge was an empty one, and the first response was kept back for it
                 else:
-                    step = exchange.send(reply.challenge.reveal())
+                    turn = exchange.send(reply.challenge.reveal())
             except StopIteration:
                 self.say("*")  # RFC 4954 section 4: how a client gives up
                 raise ExchangeError(f"the server asks for more than {mechanism} has to say") from None
             except ExchangeError:
                 self.say("*")
                 raise
-            reply = self._respond(step)
-        if _expected(reply, 235) and not step.may_end:
+            reply = self._respond(turn)
+        if _expected(reply, 235) and not turn.may_end:
             raise Unproved("the server says yes without proving that it knows the password")
         return mechanism
 
@@ -207,29 +207,29 @@ class SMTP:
         what = f"{wanted[0]} is not" if len(wanted) == 1 else "none of the mechanisms known here is"
         raise NotOffered(f"{what} offered {where}, only {offered}")
 
-    def _begin(self, mechanism: str, step: Step) -> tuple[Reply, bool]:
+    def _begin(self, mechanism: str, turn: Turn) -> tuple[Reply, bool]:
         """Say AUTH, with the first response if the line has room for it; return the reply, and whether it waits."""
         command = f"AUTH {mechanism}"
-        if step.response is None:
+        if turn.response is None:
             return self.say(command), False
         # "=" stands for a response of no length (RFC 4954 section 4).
-        if len(command) + 1 + _size(step) + 2 > _LONGEST_AUTH:
+        if len(command) + 1 + _size(turn) + 2 > _LONGEST_AUTH:
             return self.say(command), True
-        return self._secretly(command.encode() + b" ", step, f"{command} {_REDACTED}"), False
+        return self._secretly(command.encode() + b" ", turn, f"{command} {_REDACTED}"), False
 
-    def _respond(self, step: Step) -> Reply:
-        return self._secretly(b"", step, _REDACTED)
+    def _respond(self, turn: Turn) -> Reply:
+        return self._secretly(b"", turn, _REDACTED)
 
-    def _secretly(self, before: bytes, step: Step, shown: str) -> Reply:
+    def _secretly(self, before: bytes, turn: Turn, shown: str) -> Reply:
         """Send a response such that neither the transcript nor a traceback shows it."""
-        self.wire.mask.add(base64.b64encode(step.response or b""))
-        self.wire.send(memoryview(b"%s%s\r\n" % (before, base64.b64encode(step.response or b""))), shown=shown)
+        self.wire.mask.add(base64.b64encode(turn.response or b""))
+        self.wire.send(memoryview(b"%s%s\r\n" % (before, base64.b64encode(turn.response or b""))), shown=shown)
         return self.read_reply()
 
 
-def _size(step: Step) -> int:
+def _size(turn: Turn) -> int:
     """Return how many octets the response has in base64."""
-    return 4 * ((len(step.response or b"") + 2) // 3) or 1
+    return 4 * ((len(turn.response or b"") + 2) // 3) or 1
 
 
 def _expected(reply: Reply, code: int) -> Reply:

@@ -25,7 +25,7 @@ from mailkit.network.socks import ProxyError
 from mailkit.results import Record
 
 __all__ = [
-    "Resolver",
+    "ResolverState",
     "Way",
     "Ways",
     "answers_for_everyone",
@@ -45,7 +45,7 @@ _CONTROL = (587, 465)  # what must stay open where port 25 is closed (RFC 5068 s
 _T = TypeVar("_T")
 
 
-class Resolver(StrEnum):
+class ResolverState(StrEnum):
     """What the name servers do with questions whose answers are known."""
 
     WORKS = "works"
@@ -56,11 +56,11 @@ class Resolver(StrEnum):
 
 
 _RESOLVER = {
-    Resolver.WORKS: "",
-    Resolver.SILENT: "no name server answers from here, not even about the root of the DNS",
-    Resolver.FAILS: "the name servers that are asked from here fail at every question",
-    Resolver.DENIES: "the resolver that is asked from here says of names that must exist that they do not",
-    Resolver.INVENTS: "the resolver that is asked from here gives an address even to a name made up a moment ago",
+    ResolverState.WORKS: "",
+    ResolverState.SILENT: "no name server answers from here, not even about the root of the DNS",
+    ResolverState.FAILS: "the name servers that are asked from here fail at every question",
+    ResolverState.DENIES: "the resolver that is asked from here says of names that must exist that they do not",
+    ResolverState.INVENTS: "the resolver that is asked from here gives an address even to a name made up a moment ago",
 }
 
 
@@ -115,13 +115,13 @@ def trouble(net: Network) -> str:
     return _RESOLVER[resolver(net)]
 
 
-def resolver(net: Network) -> Resolver:
+def resolver(net: Network) -> ResolverState:
     """Return how the name servers of *net* do, by a few questions about names that must exist and one that cannot.
 
     Once they are found silent, a remembering network does not wait for them again.
     """
     found = _once(net, "resolver", net.nameservers, lambda: _resolver(net))
-    if found is Resolver.SILENT and net.memory is not None:
+    if found is ResolverState.SILENT and net.memory is not None:
         net.memory.give_up(net.nameservers, _RESOLVER[found])
     return found
 
@@ -161,23 +161,23 @@ def made_up_names() -> list[str]:
     return [f"{made_up}.invalid", f"www.{made_up}.com"]
 
 
-def _resolver(net: Network) -> Resolver:
+def _resolver(net: Network) -> ResolverState:
     known = known_names(net)
     answers = each(lambda question: net.lookup(*question), [*known, *((name, "A") for name in made_up_names())])
     return judge(answers[: len(known)], answers[len(known) :])
 
 
-def judge(known: Sequence[Answer], invented: Sequence[Answer]) -> Resolver:
+def judge(known: Sequence[Answer], invented: Sequence[Answer]) -> ResolverState:
     """Return what the answers to :func:`known_names` and to :func:`made_up_names` say of a resolver."""
     if any(invented):
-        return Resolver.INVENTS
+        return ResolverState.INVENTS
     statuses = {answer.status for answer in known}
     if statuses & {Status.NOERROR, Status.NODATA}:
-        return Resolver.WORKS
+        return ResolverState.WORKS
     if Status.NXDOMAIN in statuses:
-        return Resolver.DENIES
+        return ResolverState.DENIES
     silent = {answer.status for answer in (*known, *invented)} <= {Status.TIMEOUT}
-    return Resolver.SILENT if silent else Resolver.FAILS
+    return ResolverState.SILENT if silent else ResolverState.FAILS
 
 
 def _ways(net: Network) -> Ways:

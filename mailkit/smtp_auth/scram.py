@@ -20,8 +20,8 @@ from mailkit.results import Record, Rows
 
 __all__ = [
     "LEAST_ITERATIONS",
+    "Attribute",
     "ScramError",
-    "Step",
     "Verifier",
     "client_final",
     "client_first",
@@ -32,8 +32,8 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Step(Record):
-    """One field of one message of an exchange: the message's number, who sends it, and what the field is for."""
+class Attribute(Record):
+    """One attribute of a message (RFC 5802 section 5.1): the message's number, who sends it, what it is for."""
 
     message: int
     who: str
@@ -48,17 +48,19 @@ _WHAT = {
 }
 
 
-def walk(user: str, password: str, *, client_nonce: str, server_nonce: str, verifier: Verifier) -> Rows[Step]:
+def walk(user: str, password: str, *, client_nonce: str, server_nonce: str, verifier: Verifier) -> Rows[Attribute]:
     """Return a whole exchange between a client with *password* and a server with *verifier*, field by field."""
     first = client_first(user, client_nonce)
     answer = verifier.first(first, server_nonce)
     final, expected = client_final(password, first, answer)
     without_proof, _, proof = final.rpartition(",p=")
     header, bare = header_and_bare(first)
-    steps = [Step(1, "C", header, "no channel binding, and nobody else to act as")]
+    rows = [Attribute(1, "C", header, "no channel binding, and nobody else to act as")]
     for number, who, message in ((1, "C", bare), (2, "S", answer), (3, "C", without_proof)):
-        steps += [Step(number, who, f"{name}={value}", _WHAT[number][name]) for name, value in fields(message).items()]
-    steps.append(Step(3, "C", f"p={proof}", "the client's proof: only who knows the password can make it"))
+        rows += [
+            Attribute(number, who, f"{name}={value}", _WHAT[number][name]) for name, value in fields(message).items()
+        ]
+    rows.append(Attribute(3, "C", f"p={proof}", "the client's proof: only who knows the password can make it"))
     ours = verifier.final(first, answer, final)
     if ours is None:
         what = "the proof does not fit what is kept: an honest server says 535, an impostor has no v to send"
@@ -66,5 +68,5 @@ def walk(user: str, password: str, *, client_nonce: str, server_nonce: str, veri
         what = "the server's proof, as the client expects it"
     else:
         what = "the server's proof, and it is wrong"
-    steps.append(Step(4, "S", ours or "", what))
-    return Rows(Step, steps, caption="SCRAM-SHA-256, RFC 5802 section 5")
+    rows.append(Attribute(4, "S", ours or "", what))
+    return Rows(Attribute, rows, caption="SCRAM-SHA-256, RFC 5802 section 5")

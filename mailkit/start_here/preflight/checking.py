@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mailkit.conversation.attempts import OWN_MACHINE
 from mailkit.network import Network, to_ascii
-from mailkit.network.health import Resolver
+from mailkit.network.health import ResolverState
 from mailkit.results import Finding, Outcome, Rows, Stage, Verdict
 from mailkit.start_here.preflight.machine import LESSON, Machine, findings, this_machine
 from mailkit.start_here.preflight.ways import DNS, PORTS, Ways, ask_dns, connected, try_ports
@@ -62,28 +62,28 @@ _OWN_RESOLVER = 'or name a resolver you may use: mailkit.connect("internet", nam
 def _dns(dns: DNS) -> Finding:
     if dns.knows_domains:
         return _finding("DNS", Verdict.PASS, "known names are found, and made-up names are not")
-    if dns.resolver is Resolver.WORKS and dns.own_world:
+    if dns.resolver is ResolverState.WORKS and dns.own_world:
         advice = "Name a mail domain of it: preflight.check(net=net, domains=[DOMAIN])."
         return _finding("DNS", Verdict.INFO, OWN_WORLD, advice)
     told = {
         None: ("this machine has no resolver configured", f"Connect this machine to a network, {_OWN_RESOLVER}."),
-        Resolver.SILENT: ("no name server answered", f"Mend the connection, {_OWN_RESOLVER}."),
-        Resolver.FAILS: ("it fails at every question", f"Ask whoever runs it, {_OWN_RESOLVER}."),
-        Resolver.DENIES: (
+        ResolverState.SILENT: ("no name server answered", f"Mend the connection, {_OWN_RESOLVER}."),
+        ResolverState.FAILS: ("it fails at every question", f"Ask whoever runs it, {_OWN_RESOLVER}."),
+        ResolverState.DENIES: (
             _KNOWS_NOBODY,
             f"It may serve names of the inside only: ask whoever runs it, {_OWN_RESOLVER}.",
         ),
-        Resolver.WORKS: (
+        ResolverState.WORKS: (
             _KNOWS_NOBODY,
             f"It may serve names of the inside only: ask whoever runs it, {_OWN_RESOLVER}.",
         ),
-        Resolver.INVENTS: (
+        ResolverState.INVENTS: (
             "it answers everything: a name made up a moment ago has an address",
             f"Nothing it says can be believed here: log in to the network if it asks for that, {_OWN_RESOLVER}.",
         ),
     }
     evidence, advice = told[dns.resolver]
-    reference = "RFC 6761 section 6.4" if dns.resolver is Resolver.INVENTS else ""
+    reference = "RFC 6761 section 6.4" if dns.resolver is ResolverState.INVENTS else ""
     return _finding("DNS", Verdict.FAIL, evidence, advice, reference)
 
 
@@ -103,7 +103,7 @@ def _way_out(ways: Ways, dns: DNS) -> Finding:
     # That nobody's address is unreachable says nothing where names are found.
     if all(attempt.outcome is Outcome.UNREACHABLE for attempt in ways.all_attempts) and (dialled or dns.silent):
         return _finding("way out", Verdict.FAIL, NO_NETWORK, "Connect to one, or work offline.")
-    if not dialled and dns.resolver is Resolver.WORKS:
+    if not dialled and dns.resolver is ResolverState.WORKS:
         evidence = "no server to dial was known: the domains to test with have none here"
         return _finding("way out", Verdict.UNKNOWN, evidence, "Name a mail domain that this network knows.")
     if not dialled:

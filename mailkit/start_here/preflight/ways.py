@@ -14,7 +14,7 @@ from functools import partial
 from mailkit.clients import greet
 from mailkit.conversation.attempts import FAILURES, Attempt, explain
 from mailkit.network import Answer, Network
-from mailkit.network.health import Resolver, judge, made_up_names
+from mailkit.network.health import ResolverState, judge, made_up_names
 from mailkit.network.parallel import each
 from mailkit.op25b import mail_exchangers, submission_hosts
 from mailkit.results import Outcome, Stage
@@ -33,19 +33,19 @@ class DNS:
     ``resolver`` is None where none is configured.
     """
 
-    resolver: Resolver | None
+    resolver: ResolverState | None
     domains: tuple[Answer, ...]
     own_world: bool
 
     @property
     def knows_domains(self) -> bool:
         """True when what it says of the domains can be used."""
-        return self.resolver is Resolver.WORKS and any(self.domains)
+        return self.resolver is ResolverState.WORKS and any(self.domains)
 
     @property
     def silent(self) -> bool:
         """True when nothing came back at all."""
-        return self.resolver in (None, Resolver.SILENT)
+        return self.resolver in (None, ResolverState.SILENT)
 
 
 @dataclass(frozen=True)
