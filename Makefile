@@ -10,7 +10,7 @@ SUITES := build/sdists
 FIRST_LESSON := $(notdir $(firstword $(sort $(wildcard notebooks/*.ipynb))))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test suites lint bench notebooks fresh report lock clean
+.PHONY: help lab test suites lint bench notebooks fresh report lesson lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,10 @@ fresh: $(READY) ## start your copies of the lessons again; the old ones are kept
 report: $(READY) ## examine a domain: make report DOMAIN=kaisha.example (REPORT_ARGS="--html report.html", --help for all)
 	@$(if $(DOMAIN),,echo "Name a domain: make report DOMAIN=kaisha.example" >&2; exit 2)
 	@$(BIN)/python -m mailkit.report $(DOMAIN) $(if $(NETWORK),--network $(NETWORK)) $(REPORT_ARGS)
+
+lesson: $(READY) ## a lesson on your own domain as HTML: make lesson NAME=04_spf DOMAIN=your.domain (LESSON_ARGS=--own-domain-only)
+	@$(if $(and $(NAME),$(DOMAIN)),,echo "Name both: make lesson NAME=04_spf DOMAIN=your.domain" >&2; exit 2)
+	@$(BIN)/python -m mailkit.lesson_document $(NAME) $(DOMAIN) $(if $(NETWORK),--network $(NETWORK)) $(LESSON_ARGS)
 
 lock: ## pin the newest versions that pyproject.toml allows in requirements.lock (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
