@@ -1,8 +1,9 @@
-"""Second opinions on alignment: OpenDMARC's library and Perl's Mail::DMARC, both of RFC 7489 with a Public Suffix List.
+"""Second opinions: OpenDMARC's library and Perl's Mail::DMARC (RFC 7489, with a Public Suffix List), and authheaders.
 
-They are asked about every alignment case without a failing DNS.  Mail::DMARC asks the same DNS on loopback; OpenDMARC
-is given the record, if the old way finds one, and asks nobody.  Where one says otherwise, a function here says why, and
-the test fails when that is no longer so.
+They are asked about every alignment case without a failing DNS.  Mail::DMARC and authheaders ask the same DNS on
+loopback; OpenDMARC is given the record, if the old way finds one, and asks nobody.  authheaders walks the tree too, as
+draft 07 of what became RFC 9989 had it; so it is asked about discovery as well.  Where one says otherwise, a function
+here says why, and the test fails when that is no longer so.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from collections.abc import Iterator
 from subprocess import PIPE, Popen
 from typing import Any
 
+import dns.resolver
 import pytest
+from authres import DKIMAuthenticationResult, SPFAuthenticationResult
 from publicsuffixlist import PSLFILE
 from support_spf_dns import SERVFAIL, DnsServer
 from test_dmarc import ALIGNMENT, DISCOVERY, publish
 
 from mailkit import dmarc
+from mailkit.dmarc.records import parse_record
 
 LIBRARY = "libopendmarc.so.2"
 
@@ -219,3 +223,91 @@ def test_opendmarc(answers: dict[int, tuple[str, str]], number: int) -> None:
         assert said != ours, f"no longer so: {why}"
     else:
         assert said == ours, (ALIGNMENT[number], record)
+
+
+# authheaders 0.16.3, told to walk the tree.
+
+
+@pytest.fixture
+def authheaders(running: DnsServer, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The package, which asks its questions of the DNS on loopback."""
+    package = pytest.importorskip("authheaders", reason="authheaders is missing: pip install authheaders==0.16.3")
+    resolver = dns.resolver.Resolver(configure=False)
+    resolver.nameservers, resolver.port, resolver.lifetime = ["127.0.0.1"], int(running.address.split(":")[1]), 60.0
+    monkeypatch.setattr(dns.resolver, "default_resolver", resolver)
+    return package
+
+
+def walked_otherwise(number: int) -> str:
+    """Return why authheaders discovers something else in this case, "" when it should agree."""
+    records, domain, where, policy, organizational, *_ = DISCOVERY[number]
+    record = records.get(where, "")
+    if isinstance(record, list) and isinstance(record[0], list):
+        return "it does not join the strings of a record"
+    if where not in ("", domain) and where.count(".") >= 4:
+        return "to draft 07 the walk goes on with four labels; RFC 9989 section 4.10 has it go on with seven"
+    if "psd=y" in record and "." in where and where != domain:
+        return "it counts one label for a public suffix, however many it has"
+    if where == domain != organizational and parse_record(records[organizational]).p != policy:
+        return "it takes the record of the organizational domain before the author domain's own"
+    if "A x.a.example.com" in records:
+        return "a name without addresses does not exist to it, although names exist below"
+    if not isinstance(record, str) or not record:
+        return ""
+    return read_otherwise(record, to_itself=where == domain == organizational)
+
+
+def read_otherwise(text: str, *, to_itself: bool) -> str:
+    """Return why authheaders reads another policy from the record *text*, found at the author domain or above."""
+    record = parse_record(text)
+    if record.invalid_policy and (record.rua or "p=" in text):
+        return "it takes any word for a policy, and knows no p=none in place of one that is missing"
+    if to_itself and {record.sp, record.np} - {None, record.p}:
+        return "it asks sp and np, which are for subdomains, of the domain with the record, too"
+    if record.testing and text != "v=DMARC1; p=none; t=y":
+        return "draft 07 has no t=y"
+    return ""
+
+
+def aligned_otherwise(number: int) -> str:
+    """Return why authheaders comes to another result in this case, "" when it should agree."""
+    records, _, spf, _, ours, *_ = ALIGNMENT[number]
+    if records.get("example.com") == "v=DMARC1; p=x":
+        return "it takes any word for a policy"
+    if ours == "pass" and records.keys() == {"com"} and spf == ("pass", "other.com"):
+        return "it walks for the record only: what is aligned it asks the list"
+    return shared_disagreement(number)
+
+
+@pytest.mark.parametrize("number", DISCOVERED)
+def test_the_walk_of_authheaders(running: DnsServer, authheaders: Any, number: int) -> None:
+    records, domain, _, policy, organizational, *_ = DISCOVERY[number]
+    running.clear()
+    running.publish("root.test", "A", "192.0.2.1")
+    publish(running, records)
+    found = authheaders.dmarc_per_from(domain, dmarcbis=True, policy_only=True)
+    said = (found[3] or None, found[5])
+    if why := walked_otherwise(number):
+        assert said != (policy, organizational), f"no longer so: {why}"
+    else:
+        assert said == (policy, organizational), records
+
+
+@pytest.mark.parametrize("number", CASES)
+def test_authheaders(running: DnsServer, authheaders: Any, number: int) -> None:
+    """It judges one signature at a time: a message passes when it does with any of its signatures."""
+    records, domain, spf, signatures, ours, *_ = ALIGNMENT[number]
+    running.clear()
+    running.publish("root.test", "A", "192.0.2.1")
+    publish(running, records)
+    results = set()
+    for signature in signatures or [("none", "")]:
+        # It changes what it is given.
+        by_spf = SPFAuthenticationResult(result=spf[0], smtp_mailfrom=f"x@{spf[1]}") if spf else None
+        by_dkim = DKIMAuthenticationResult(result=signature[0], header_d=signature[1])
+        results.add(authheaders.dmarc_per_from(domain, by_spf, by_dkim, dmarcbis=True)[0])
+    said = "pass" if "pass" in results else results.pop()
+    if why := aligned_otherwise(number):
+        assert said != ours, f"no longer so: {why}"
+    else:
+        assert said == ours, ALIGNMENT[number]
