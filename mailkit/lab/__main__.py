@@ -7,6 +7,7 @@ a mailbox, and ends with its input (Ctrl-D); with ``--json`` it ends when its st
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import signal
 import sys
@@ -62,6 +63,8 @@ def main() -> None:
         lab = Lab(options.world).start()
     except ValueError as error:
         parser.error(str(error))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a console may lack what a mail is written in
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

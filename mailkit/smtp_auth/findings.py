@@ -106,7 +106,8 @@ def _before_tls(domain: str, rows: Rows[Door]) -> list[Finding]:
             found.append(_finding(check, domain, verdict, evidence, advice, fix, reference=reference))
     if found:
         return found
-    evidence = f"not offered at any of the {len(seen)} doors looked at"
+    looked_at = f"any of the {len(seen)} doors" if len(seen) > 1 else "the one door"
+    evidence = f"not offered at {looked_at} looked at"
     return [_finding(check, domain, Verdict.PASS, evidence, reference=reference)]
 
 
