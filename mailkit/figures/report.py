@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pandas as pd
+
 from mailkit.figures.grid import Block, Cell, Column, Row, grid
 from mailkit.figures.style import Picture, fitted
 from mailkit.results import Finding, Verdict
 from mailkit.results.scoring import Score, scores, total
 
-__all__ = ["scorecard"]
+__all__ = ["readiness", "scorecard"]
 
 _MEANINGS: dict[str, str] = {
     Verdict.PASS: "pass: everything that can fail passes",
@@ -56,3 +58,34 @@ def _cell(score: Score | None) -> Cell:
 
 def _words(score: Score) -> str:
     return f"{score.judged} {score.marks}".strip()
+
+
+_READY: dict[str, str] = {
+    Verdict.PASS: "pass: met",
+    Verdict.WARN: "warn: met, with something to mend",
+    Verdict.FAIL: "fail: not met",
+    Verdict.UNKNOWN: "unknown: only a message or the receiver shows it",
+    "not_run": "–: not demanded there",
+}
+
+
+def readiness(frame: pd.DataFrame, *, title: str | None = None) -> Picture:
+    """Draw which demands of large receivers are met: a row a receiver, a column a demand, a matrix a domain.
+
+    *frame* is ``report.readiness(…).frame``.  Raises ValueError when it lacks a column.
+    """
+    if missing := {"domain", "receiver", "demand", "verdict"} - set(frame.columns):
+        raise ValueError(f"the rows lack {', '.join(sorted(missing))}: readiness takes report.readiness(…).frame")
+    demands = list(dict.fromkeys(frame["demand"]))
+    met = {(row.domain, row.receiver, row.demand): str(row.verdict) for row in frame.itertuples()}
+    blocks = []
+    for domain in list(dict.fromkeys(frame["domain"]))[:_MOST]:
+        rows = []
+        for receiver in dict.fromkeys(frame["receiver"]):
+            words = [met.get((domain, receiver, demand), "not_run") for demand in demands]
+            cells = [Cell("" if word == "not_run" else word, word) for word in words]
+            said = ", ".join(f"{demand} {word}" for demand, word in zip(demands, words) if word != "not_run")
+            rows.append(Row(str(receiver), "", cells, f"{fitted(str(domain))}, {receiver}: {said}"))
+        blocks.append(Block(rows, fitted(str(domain))))
+    columns = [Column(str(demand)) for demand in demands]
+    return grid(blocks, columns, _READY, title=title, said=title or "Demands on bulk senders", names=1.3, widest=1.4)

@@ -1,6 +1,7 @@
 """The report on a domain: every lesson's checks, as findings with evidence, advice and the text to paste."""
 
 from mailkit.report.auditing import audit, collect
+from mailkit.report.bulk import Readiness, readiness
 from mailkit.report.checks import CHECKS
 from mailkit.report.comparing import Change, changes
 from mailkit.report.explanation import Explanation, from_message
@@ -19,6 +20,7 @@ __all__ = [
     "Change",
     "Entry",
     "Explanation",
+    "Readiness",
     "Refusal",
     "Role",
     "Run",
@@ -30,6 +32,7 @@ __all__ = [
     "explain_refusal",
     "from_message",
     "portfolio",
+    "readiness",
     "runs",
     "scores",
     "stored",
