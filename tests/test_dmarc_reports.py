@@ -5,10 +5,11 @@ from __future__ import annotations
 import email.message
 import gzip
 import io
+import itertools
 import time
 import tracemalloc
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -249,6 +250,66 @@ def test_a_bomb_is_not_unpacked_to_its_end(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 60 << 20
     finally:
         tracemalloc.stop()
+
+
+class Long:
+    """A report of so many octets, made while it is read; ``record`` is made anew for each number."""
+
+    def __init__(self, record: Callable[[int], str], octets: int) -> None:
+        head, _, tail = report().partition(RECORD.encode())
+        records = (record(number).encode() for number in itertools.count())
+        size = octets // len(record(0).encode())
+        self._pieces = itertools.chain([head], itertools.islice(records, size), [tail])
+        self._left = b""
+        self.records = size
+
+    def read(self, size: int) -> bytes:
+        pieces, length = [self._left], len(self._left)
+        while length < size and (piece := next(self._pieces, b"")):
+            pieces.append(piece)
+            length += len(piece)
+        whole = b"".join(pieces)
+        self._left = whole[size:]
+        return whole[:size]
+
+
+def peak_of_reading(record: Callable[[int], str], octets: int) -> int:
+    """Return the most memory in use, in octets, while a report of so many *octets* is read and let go of."""
+    stream = Long(record, octets)
+    tracemalloc.start()
+    try:
+        batches = report_xml.read_xml(report_files.Bounded(stream, None), report_xml.Known())
+        assert sum(len(rows) for _, rows in batches) == stream.records
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(lambda n: RECORD.replace("192.0.2.1", f"192.0.{n // 250 % 250}.{n % 250}"), id="alike"),
+        pytest.param(lambda n: RECORD.replace("a list", f"list {n}"), id="each different"),
+        pytest.param(lambda n: RECORD.replace("<record>", f"<record n='{n}'>"), id="of an unusual form"),
+    ],
+)
+def test_memory_does_not_grow_with_a_report(record: Callable[[int], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered of records has a limit of its own, a small one here."""
+    monkeypatch.setattr(report_xml, "_MAX_KNOWN", 1 << 20)
+    short, long = peak_of_reading(record, 3 << 20), peak_of_reading(record, 12 << 20)
+    assert long < short + (1 << 20)
+
+
+def test_a_report_of_a_hundred_megabytes(tmp_path: Path) -> None:
+    """It is read whole; what is kept of it is the table."""
+    stream = Long(lambda n: RECORD.replace("192.0.2.1", f"192.0.{n // 250 % 250}.{n % 250}"), 100_000_000)
+    path = tmp_path / "large.xml.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        while octets := stream.read(1 << 20):
+            file.write(octets)
+    frame = dmarc.read_reports(path)
+    assert len(frame) == stream.records > 100_000
+    assert frame["count"].sum() == 3 * len(frame) and frame["source_ip"].nunique() == 62_500
 
 
 def test_limits_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
