@@ -369,5 +369,8 @@ def test_bad_arguments(dns: DnsServer, message: Any, ip: str, sender: Any, error
 def test_a_huge_message_is_bounded(dns: DnsServer) -> None:
     found = judged(dns, mail() + b"x" * (50 * 1024 * 1024))
     assert found.result == "permerror" and found.author.rule == "no message"
+    assert "more than 32 MiB and was not read" in found.reason and "more than 32 MiB" in found.authentication_results
+    found = judged(dns, b"X: y\r\n" * 3_000_000 + mail())
+    assert found.result == "permerror" and "the header is larger than" in found.reason
     fields = b"X-Field: y\r\n" * 10_000 + b"Authentication-Results: mail.kaisha.test; dmarc=pass\r\n" * 10_000
     assert judged(dns, fields + mail(), BAD).result == "fail"

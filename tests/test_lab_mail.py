@@ -403,6 +403,30 @@ def test_a_header_without_end_is_refused(lab: Lab) -> None:
     assert deliver(lab, b"X: " + b"x" * 900 + b"\r\n" + b"Y: y\r\n" * 60_000 + b"\r\nz\r\n").reply[:9] == "552 5.3.4"
 
 
+FLOODS = {
+    "short fields": (b"X-Field: y\r\n" * 10_000, True),
+    "results in the server's own name": (b"Authentication-Results: mx.kaisha.example; dmarc=pass\r\n" * 10_000, False),
+    "short results in the server's own name": (b"Authentication-Results: mx.kaisha.example\r\n" * 4000, True),
+}
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+def test_floods_of_fields_are_taken_or_refused_with_a_reason(lab: Lab, kind: str) -> None:
+    fields, taken = FLOODS[kind]
+    sent = deliver(lab, fields + STRANGERS)
+    if not taken:
+        assert sent.reply[:9] == "552 5.3.4"
+        return
+    (mail,) = lab.inbox(TARO)
+    assert str(mail.fields("Authentication-Results")).count("mx.kaisha.example") == 1
+    assert mail.message.count(b"X-Field: y\r\n") == fields.count(b"X-Field: y\r\n")
+
+
+def test_a_message_of_fifty_megabytes_is_refused(lab: Lab) -> None:
+    sent = deliver(lab, STRANGERS + (b"x" * 998 + b"\r\n") * 50_000)
+    assert (sent.outcome, sent.reply) == (Outcome.REJECTED, "552 Error: Too much mail data")
+
+
 def test_the_longest_ttl_there_is(lab: Lab) -> None:
     """RFC 2181 section 8 allows 2^31 - 1 seconds; caches keep nothing that long, and the next change must not fail."""
     lab.publish("long.kaisha.example", "A", "192.0.2.1", ttl=2**31 - 1)

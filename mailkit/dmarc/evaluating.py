@@ -71,7 +71,7 @@ def conclude(message: bytes, checked: spf.Check, signatures: Rows[dkim.Verificat
 
     *checked* is the answer of :func:`mailkit.spf.check`, *signatures* that of :func:`mailkit.dkim.verify`.
     """
-    who = author(_parsed(message))
+    who = author(*_parsed(message))
     pairs = [("spf", str(checked.result), checked.domain)]
     pairs += [("dkim", str(row.result), row.domain) for row in signatures if row.domain]
     net = net.remembering(TIMEOUT)
@@ -102,13 +102,14 @@ def conclude(message: bytes, checked: spf.Check, signatures: Rows[dkim.Verificat
     )
 
 
-def _parsed(message: bytes) -> Message | None:
+def _parsed(message: bytes) -> tuple[Message | None, str]:
+    """Return *message* taken apart, or None and why it is not."""
     if len(message) > MAX_OCTETS:
-        return None
+        return None, f"the message has more than {MAX_OCTETS >> 20} MiB and was not read"
     try:
-        return parse(message)
-    except MalformedMessage:
-        return None
+        return parse(message), ""
+    except MalformedMessage as problem:
+        return None, str(problem)
 
 
 def _worst(found: list[Aligned]) -> Aligned:

@@ -120,10 +120,10 @@ def rules() -> Rows[Rule]:
     return Rows(Rule, RULES.values())
 
 
-def author(message: Message | None) -> Author:
-    """Return the author of *message*, None for one that cannot be read."""
+def author(message: Message | None, unread: str = "") -> Author:
+    """Return the author of *message*, None for one that cannot be read; *unread* says why, as far as that is known."""
     if message is None:
-        return _none("no message")
+        return _none("no message", unread)
     found = [field.value for field in message.fields if field.key == b"from"]
     if not found:
         return _none("no field")
@@ -138,8 +138,8 @@ def author(message: Message | None) -> Author:
         return Author(rule, (), (begin,), note or RULES[rule].when)
 
 
-def _none(rule: str) -> Author:
-    return Author(rule, (), (), RULES[rule].when)
+def _none(rule: str, note: str = "") -> Author:
+    return Author(rule, (), (), note or RULES[rule].when)
 
 
 def _read(octets: bytes) -> Author:
