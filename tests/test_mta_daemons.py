@@ -6,14 +6,15 @@ import smtplib
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 from support_mta import AUTHORITY, DOMAIN, HOST, KEYS, PASSWORD, RELAY, ROOT_PEM, Running, client, running
 
-from mailkit import dkim, mta, smtp_auth
+from mailkit import dkim, mta, smtp_auth, tls
 from mailkit.network import internet
-from mailkit.results import AuthResult
+from mailkit.results import AuthResult, Outcome
 
 SOFTWARE = ("postfix", "exim")
 MESSAGE = (
@@ -98,6 +99,13 @@ def test_the_workbooks_own_probe_sees_what_the_lines_promise(submission: Running
     assert seen.before_tls is not None and seen.before_tls.mechanisms == ()
     promised = " ".join(line.sees for line in submission.configuration.lines)
     assert "AUTH stands in EHLO only after STARTTLS" in promised
+
+
+def test_a_command_whispered_before_tls_is_forgotten(submission: Running) -> None:
+    net = internet(nameservers=["127.0.0.1:53"], timeout=30)
+    for port in (25, 587):
+        found = submission.machine.inside(partial(tls.inject, HOST, port, net=net))
+        assert (found.outcome, found.vulnerable) == (Outcome.OPEN, False), found
 
 
 def test_what_goes_out_is_signed_and_verifies_with_both_keys(submission: Running) -> None:

@@ -43,7 +43,8 @@ class Exim:
     transports: dict[str, dict[str, str]] = field(default_factory=dict)
     authenticators: dict[str, dict[str, str]] = field(default_factory=dict)
     whole: bool = False  # has sections: not merely the output of exim -bP
-    conditional: bool = False  # has .ifdef or .include, of which nothing is known here
+    conditional: bool = False  # has .ifdef: both branches are read
+    includes: bool = False  # has .include: what stands there is not read
 
 
 def read_exim(text: str) -> Exim:
@@ -51,13 +52,14 @@ def read_exim(text: str) -> Exim:
     exim: dict[str, dict[str, str]] = {"main": {}, "macros": {}}
     groups: dict[str, dict[str, dict[str, str]]] = {"transports": {}, "authenticators": {}}
     acl: list[str] = []
-    section, current, whole, conditional = "main", "", False, False
+    section, current, whole, conditional, includes = "main", "", False, False, False
     for line in _joined(text):
         words = line.split()
         if words[0] == "begin" and len(words) == 2 and words[1] in _SECTIONS:
             section, current, whole = words[1], "", True
         elif line.startswith("."):
-            conditional = conditional or words[0] in (".include", ".include_if_exists", ".ifdef", ".ifndef")
+            conditional = conditional or words[0] in (".ifdef", ".ifndef")
+            includes = includes or words[0].startswith(".include")
         elif section == "acl":
             acl.append(line)
         elif section in groups and _ENDS.fullmatch(line):
@@ -79,6 +81,7 @@ def read_exim(text: str) -> Exim:
         groups["authenticators"],
         whole,
         conditional,
+        includes,
     )
 
 
@@ -142,7 +145,9 @@ def _relaying(exim: Exim, subject: str) -> Finding:
     networks, domains = exim.main.get("relay_from_hosts", ""), exim.main.get("local_domains", "")
     shown = f"require domains = +local_domains; local_domains = {domains}, relay_from_hosts = {networks}"
     if (
-        exim.main.get("acl_smtp_rcpt") == "acl_check_rcpt"
+        not exim.includes
+        and not exim.macros
+        and exim.main.get("acl_smtp_rcpt") == "acl_check_rcpt"
         and exim.acl.count("acl_check_rcpt:") == 1
         and _OURS.search(exim.acl)
     ):
@@ -258,7 +263,16 @@ def _transport(name: str, options: dict[str, str], subject: str) -> Iterator[Fin
         option: options.get(option, "") for option in ("hosts_require_tls", "tls_verify_hosts", "hosts_require_auth")
     }
     shown = ", ".join(f"{option} = {value or '(default)'}" for option, value in needs.items())
-    if all(value == "*" for value in needs.values()):
+    defaults = {"hosts_avoid_tls": "", "tls_verify_cert_hostnames": "*"}
+    if other := [option for option, default in defaults.items() if options.get(option, default) != default]:
+        yield _finding(
+            check,
+            subject,
+            Verdict.UNKNOWN,
+            f"{shown}; {other[0]} = {options[other[0]]}: which hosts that means is not to be seen here",
+            reference=reference,
+        )
+    elif all(value == "*" for value in needs.values()):
         yield _finding(check, subject, Verdict.PASS, shown, reference=reference)
     elif any(value not in ("*", "") for value in needs.values()):
         yield _finding(

@@ -36,7 +36,6 @@ _HARMLESS = {
     "reject_sender_login_mismatch",
     "reject_authenticated_sender_login_mismatch",
     "reject_plaintext_session",
-    "warn_if_reject",
 }
 _WITH_ARGUMENT = ("reject_rbl_client", "reject_rhsbl_sender", "reject_rhsbl_client", "reject_rhsbl_helo")
 _RELAY_DEFAULT = "permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination"
@@ -130,6 +129,8 @@ def _guarded(words: list[str]) -> str:
     for word in words:
         if skip:
             skip = False
+        elif word == "warn_if_reject":
+            skip = True  # what follows refuses nobody
         elif word in _GUARDS:
             return in_front or "guarded"
         elif word == "permit":
@@ -183,7 +184,10 @@ def _milters(postfix: Postfix, server: Service | None, name: str) -> Iterator[Fi
     action = postfix.value("milter_default_action", server)
     shown = f"milter_default_action = {action or '(default)'}"
     reference = "postconf(5), milter_default_action"
-    if action == "accept":
+    if "{" in postfix.value("smtpd_milters", server):
+        evidence = "smtpd_milters has settings of its own for a milter, which are not read here"
+        yield _finding("a milter that is down", name, Verdict.UNKNOWN, evidence, reference=reference)
+    elif action == "accept":
         yield _finding(
             "a milter that is down",
             name,
@@ -336,6 +340,16 @@ def _smarthost(postfix: Postfix, subject: str) -> Iterator[Finding]:
             Verdict.UNKNOWN,
             f"{shown}; smtp_tls_policy_maps may say otherwise for the relay",
             reference=reference,
+        )
+    elif level == "verify" and not relay.startswith("["):
+        yield _finding(
+            check,
+            subject,
+            Verdict.WARN,
+            shown,
+            "Without brackets the name to verify comes from an MX record, which whoever stands in between can forge.",
+            fix,
+            reference,
         )
     elif level in _VERIFIED:
         yield _finding(check, subject, Verdict.PASS, shown, reference=reference)

@@ -49,7 +49,9 @@ def lint(path: str | Path) -> Rows[Finding]:
         r"^(?:no_)?(?:acl_smtp_rcpt|accept_8bitmime|daemon_smtp_ports)\b", text, re.MULTILINE
     ):
         exim = read_exim(text)
-        caption = "files that it includes and conditions are not followed" if exim.conditional else ""
+        caption = (
+            "included files are not read, and conditions not followed" if exim.conditional or exim.includes else ""
+        )
         return Rows(Finding, judge_exim(exim, subject), caption=caption)
     if re.search(r"^(?:smtpd?_\w+|mynetworks|relayhost|myhostname|compatibility_level)\s*=", text, re.MULTILINE):
         main, twice = read_main(text)
