@@ -56,6 +56,12 @@ EXPECTED = {
         ("status: NXDOMAIN", 0),
         ("250 2.0.0 Ok: queued as", 0),
     ],
+    "08_mailboxes": [
+        ("993 imap.kaisha.example.", 0),
+        ("Verification: OK", 0),
+        ("Verify return code: 0 (ok)", 0),
+        ("AUTH=PLAIN", 0),
+    ],
     "10_services": [
         ("s1._domainkey.sender.example.", 0),
         ("10 relay.sender.example.", 0),

@@ -4,12 +4,14 @@ IMAP is RFC 9051 (before it RFC 3501), POP3 RFC 1939; TLS in them is RFC 2595 an
 """
 
 from mailkit.mailboxes.capabilities import Capabilities, capabilities
+from mailkit.mailboxes.clients import FAILURES, imap, pop3
 from mailkit.mailboxes.conversing import converse
 from mailkit.mailboxes.findings import findings
 from mailkit.mailboxes.settings import ClientSettings, Way, read_autoconfig, settings
 from mailkit.mailboxes.survey import Door, doors, in_words
 
 __all__ = [
+    "FAILURES",
     "Capabilities",
     "ClientSettings",
     "Door",
@@ -18,7 +20,9 @@ __all__ = [
     "converse",
     "doors",
     "findings",
+    "imap",
     "in_words",
+    "pop3",
     "read_autoconfig",
     "settings",
 ]
