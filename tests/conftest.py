@@ -25,6 +25,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}{lesson}"))
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Call octets and long texts by the argument's name: they may differ each time (keys, the time in a gzip file).
+
+    The processes that share the tests must call each test alike.
+    """
+    return argname if isinstance(val, bytes) or (isinstance(val, str) and len(val) > 120) else None
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The project's root folder."""

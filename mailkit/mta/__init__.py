@@ -6,3 +6,7 @@ from mailkit.mta.logs import Delivery, Fate, read_log
 from mailkit.mta.settings import Configuration, Line
 
 __all__ = ["Configuration", "Delivery", "Fate", "Line", "configure", "lint", "read_log"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
