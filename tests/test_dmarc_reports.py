@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from support_spf_dns import DnsServer
 
 from mailkit import dkim, dmarc
-from mailkit.dmarc import report_files, report_rows, report_xml
+from mailkit.dmarc import report_rows, report_xml
 from mailkit.dmarc.report_reading import COLUMNS
+from mailkit.message import report_files
 
 BEGIN, END = datetime(2026, 11, 24, tzinfo=UTC), datetime(2026, 11, 25, tzinfo=UTC)
 

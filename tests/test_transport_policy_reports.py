@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
+import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailkit import dmarc
 from mailkit.transport_policy import Session, read_reports, report_mail, write_report
 from mailkit.transport_policy.report_reading import COLUMNS
 
@@ -129,7 +132,7 @@ def changed(*path: Any, to: Any) -> bytes:
     ("octets", "reason"),
     [
         (b"", "it is empty"),
-        (b"hello", "neither JSON, nor gzip, nor a mail"),
+        (b"hello", "neither JSON nor an archive, nor a mail"),
         (b"{", "it is no JSON"),
         (b"[" * 100_000, "it is no JSON"),
         (b"[1]", "it has no list of policies"),
@@ -148,10 +151,13 @@ def changed(*path: Any, to: Any) -> bytes:
         (changed("date-range", "end-datetime", to="yesterday"), "end-datetime is no moment"),
         (changed("date-range", "end-datetime", to="9" * 50), "end-datetime is no moment"),
         (changed("date-range", "end-datetime", to="NaT"), "end-datetime is no moment"),
-        (gzip.compress(RFC)[:40], "the gzip is damaged"),
+        (gzip.compress(RFC)[:40], "the archive is damaged"),
         (gzip.compress(b" " * (50 << 20)), "as bombs do"),
         (gzip.compress(b"x"), "it is no JSON"),
-        (b"Subject: x\r\n\r\nno report\r\n", "neither JSON, nor gzip, nor a mail with one attached"),
+        (gzip.compress(gzip.compress(RFC)), "an archive in the archive"),
+        (b"{" + b" " * (100 << 20), "larger than 32 MiB"),
+        (b"Subject: x\r\n\r\nno report\r\n", "neither JSON nor an archive, nor a mail with one attached"),
+        (MAIL + b"x" * (64 << 20), "the mail is larger than 64 MiB"),
     ],
 )
 def test_what_is_no_report(octets, reason, tmp_path):
@@ -164,6 +170,53 @@ def test_what_is_no_report(octets, reason, tmp_path):
         read_reports(file)
     with pytest.raises(ValueError, match="the octets: "):
         read_reports(octets)
+
+
+AGGREGATE = b"<?xml version='1.0'?><feedback></feedback>"
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        AGGREGATE,
+        AGGREGATE[21:],
+        gzip.compress(AGGREGATE),
+        b"Content-Type: application/xml\r\n\r\n" + AGGREGATE,
+        b"Content-Type: application/gzip\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + base64.encodebytes(gzip.compress(AGGREGATE)),
+    ],
+)
+def test_an_aggregate_report_is_sent_to_its_own_reader(octets):
+    with pytest.raises(ValueError, match=r"it is XML, not JSON: aggregate .* read with mailkit\.dmarc\.read_reports"):
+        read_reports(octets)
+
+
+def test_a_tls_report_is_sent_to_its_own_reader():
+    for octets in (RFC, gzip.compress(RFC), MAIL, b"Content-Type: application/json\r\n\r\n" + RFC):
+        with pytest.raises(ValueError, match=r"it is JSON, not XML: TLS .* mailkit\.transport_policy\.read_reports"):
+            dmarc.read_reports(octets)
+
+
+def test_both_kinds_in_one_mailbox(tmp_path):
+    """Each reader takes its own and names the others."""
+    aggregate = b"From: r@b.example\r\nContent-Type: application/xml\r\n\r\n" + AGGREGATE + b"\r\n"
+    box = tmp_path / "reports.mbox"
+    box.write_bytes(b"From x\r\n" + MAIL + b"\r\nFrom x\r\n" + aggregate + b"\r\nFrom x\r\n" + MAIL)
+    frame = read_reports(box)
+    assert set(frame["organization"]) == {"bigmail.example"} and len(frame) == len(read_reports(MAIL))
+    ((name, reason),) = frame.attrs["problems"]
+    assert name == "reports.mbox, mail 2" and "mailkit.dmarc.read_reports" in reason
+
+
+def test_an_archive_of_several(tmp_path):
+    packed = tmp_path / "reports.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.json", RFC)
+        archive.writestr("b.json", b"{")
+        archive.writestr("c.json", REPORT)
+    frame = read_reports(packed)
+    assert len(frame) == len(read_reports([RFC, REPORT]))
+    assert frame.attrs["problems"] == (("reports.zip, b.json", "it is no JSON"),)
 
 
 def test_numbers_as_text_and_what_is_not_described():

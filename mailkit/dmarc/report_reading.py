@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mailkit.dmarc.report_files import Bounded, ReportProblem, documents, documents_in, report_paths
 from mailkit.dmarc.report_rows import SHAPE, Header, Shape
 from mailkit.dmarc.report_xml import Batch, Known, read_xml
+from mailkit.message.report_files import XML, Found, ReportProblem, documents, documents_in, report_paths
 from mailkit.results import visible
 
 __all__ = ["COLUMNS", "read_reports"]
@@ -54,7 +54,7 @@ def read_reports(paths: Paths) -> pd.DataFrame:
     octets = [each for each in listed if isinstance(each, bytes)]
     for number, each in enumerate(octets, start=1):
         name = f"message {number}"
-        _read_documents(documents_in(name, each), name, name, collected)
+        _read_documents(documents_in(name, each, XML), name, name, collected)
     if octets and not collected.reports:
         name, reason = collected.problems[-1]
         raise ValueError(f"{reason} ({name})")
@@ -66,17 +66,15 @@ def read_reports(paths: Paths) -> pd.DataFrame:
 def _read_path(path: Path, collected: _Collected) -> None:
     before = collected.reports
     several = path.is_dir()
-    for file in report_paths(path):
+    for file in report_paths(path, XML):
         name = str(file.relative_to(path)) if several else file.name
-        _read_documents(documents(file), file.name, name, collected)
+        _read_documents(documents(file, XML), file.name, name, collected)
     if collected.reports == before:
         name, reason = collected.problems[-1] if collected.problems else ("", "the folder holds no reports")
         raise ValueError(f"{visible(str(path), 200)}: {reason}" + (f" ({name})" if several and name else ""))
 
 
-def _read_documents(
-    found: Iterator[tuple[str, Bounded | ReportProblem]], file: str, name: str, collected: _Collected
-) -> None:
+def _read_documents(found: Iterator[Found], file: str, name: str, collected: _Collected) -> None:
     """Read what was *found* in *file*, which is to be called *name*."""
     try:
         for inner, stream in found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
-from mailkit.dmarc.report_files import ReportProblem
+from mailkit.message.report_files import ReportProblem
 from mailkit.results import visible
 
 __all__ = ["SHAPE", "Header", "Reader", "Row", "Shape"]

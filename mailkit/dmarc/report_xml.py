@@ -16,8 +16,8 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from mailkit.dmarc.report_files import Bounded, ReportProblem
 from mailkit.dmarc.report_rows import Header, Reader, Row, Shape
+from mailkit.message.report_files import Bounded, ReportProblem
 from mailkit.results import visible
 
 __all__ = ["Batch", "Known", "read_xml"]

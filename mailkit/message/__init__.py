@@ -1,4 +1,4 @@
-"""What stands in a message: its header fields, its way, and what receivers wrote into it."""
+"""What stands in a message: its header fields, its way, what receivers wrote into it, and the reports it carries."""
 
 from mailkit.message.fields import MAX_OCTETS, Field, MalformedMessage, Message, parse, select
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from mailkit.message.report_files import JSON, Bounded, Found, ReportProblem, documents, documents_in, report_paths
 from mailkit.results import visible
-from mailkit.transport_policy.report_files import ReportProblem, contents, report_paths
 
 __all__ = ["COLUMNS", "read_reports"]
 
@@ -23,6 +23,9 @@ COLUMNS = (
 _CATEGORIES = ("domain", "policy", "result_type", "organization")
 _MOST_POLICIES, _MOST_DETAILS, _MOST_ROWS = 10_000, 100_000, 1_000_000
 _MOST_COUNT = 2**53
+_MOST_OCTETS, _CHUNK = 32 << 20, 1 << 18  # of one report, which is read as a whole; of one step
+
+_OCTETS = "the octets"  # the name of what has none
 
 Source = str | os.PathLike[str] | bytes
 Row = dict[str, Any]
@@ -31,14 +34,15 @@ Row = dict[str, Any]
 def read_reports(paths: Source | Iterable[Source]) -> pd.DataFrame:
     """Return what TLS reports say, in the columns COLUMNS: a row for each policy, and one for each kind of failure.
 
-    *paths* is a file, a folder, or several of them: JSON as it is or in gzip, or mails (.eml) with such attachments;
-    the octets of a file will do, too.  The rows of one policy add up: its successes stand in the first of them only.
+    *paths* is a file, a folder, or several of them: JSON as it is, in gzip or zip, mails (.eml) or mailboxes with such
+    attachments; the octets of a file will do, too.  The rows of one policy add up: its successes stand in the first of
+    them only.
     ``policy`` is "sts", "tlsa" or "no-policy-found"; ``begin`` and ``end`` are moments in UTC.  A report that comes
     twice is read once.
 
-    In a folder one bad report does not spoil the others: ``.attrs["problems"]`` names those that were left out, with
-    the reason.  Raises ValueError for a path that is no report or holds none, FileNotFoundError for one that is not
-    there.
+    In a folder, a mailbox or an archive of several files one bad report does not spoil the others:
+    ``.attrs["problems"]`` names those that were left out, with the reason.  Raises ValueError for a path that is no
+    report or holds none, FileNotFoundError for one that is not there.
     """
     listed = [paths] if isinstance(paths, (str, os.PathLike, bytes)) else list(paths)
     if not listed or not all(isinstance(path, (str, os.PathLike, bytes)) for path in listed):
@@ -49,26 +53,47 @@ def read_reports(paths: Source | Iterable[Source]) -> pd.DataFrame:
     for source in listed:
         before = len(problems)
         found = False
-        for name, octets in _files(source):
+        for label, stream in _found(source):
             try:
-                for label, text in contents(octets, name):
-                    rows += _new(_rows(text, label), known, len(rows))
+                if isinstance(stream, ReportProblem):
+                    raise stream
+                rows += _new(_rows(_whole(stream), label), known, len(rows))
                 found = True
             except ReportProblem as problem:
-                problems.append((name, str(problem)))
+                problems.append((label, str(problem)))
         if not found:
             reason = problems[-1][1] if len(problems) > before else "the folder holds no reports"
-            shown = "the octets" if isinstance(source, bytes) else visible(str(source), 200)
+            shown = _OCTETS if isinstance(source, bytes) else visible(str(source), 200)
             raise ValueError(f"{shown}: {reason}")
     return _frame(rows, problems)
 
 
-def _files(source: Source) -> Iterator[tuple[str, Path | bytes]]:
+def _found(source: Source) -> Iterator[Found]:
+    """Yield the reports in *source*, and what is wrong with its files."""
     if isinstance(source, bytes):
-        yield "", source
+        yield from _or_problem(_OCTETS, documents_in(_OCTETS, source, JSON))
         return
-    for path in report_paths(Path(source)):
-        yield path.name, path
+    for path in report_paths(Path(source), JSON):
+        yield from _or_problem(path.name, documents(path, JSON))
+
+
+def _or_problem(name: str, found: Iterator[Found]) -> Iterator[Found]:
+    try:
+        yield from found
+    except ReportProblem as problem:
+        yield name, problem
+
+
+def _whole(stream: Bounded) -> bytes:
+    """Return all that *stream* gives.  Raises ReportProblem when that is too much."""
+    pieces: list[bytes] = []
+    octets = 0
+    while piece := stream.read(_CHUNK):
+        pieces.append(piece)
+        octets += len(piece)
+        if octets > _MOST_OCTETS:
+            raise ReportProblem(f"the report is larger than {_MOST_OCTETS >> 20} MiB")
+    return b"".join(pieces)
 
 
 def _new(rows: list[Row], known: set[tuple[str, ...]], so_far: int) -> list[Row]:

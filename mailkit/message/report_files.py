@@ -1,4 +1,4 @@
-"""Getting the XML of aggregate reports out of files, gzip, zip, mails and mailboxes (RFC 9990 section 2).
+"""Getting reports out of files, gzip, zip, mails and mailboxes: of DMARC (RFC 9990 section 2), of TLS (RFC 8460).
 
 Reports come from strangers by mail.  Nothing is unpacked to its end without counting: octets, members, attachments and
 the ratio of unpacked to packed are bounded, and an archive inside an archive is not opened.
@@ -14,12 +14,13 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
 from mailkit.results import visible
 
-__all__ = ["Bounded", "ReportProblem", "documents", "documents_in", "report_paths"]
+__all__ = ["JSON", "XML", "Bounded", "Content", "Found", "ReportProblem", "documents", "documents_in", "report_paths"]
 
 _MAX_OCTETS = 1 << 30  # of one report, unpacked
 _FREE_OCTETS = 16 << 20  # unpacked, before the ratio is looked at
@@ -29,9 +30,43 @@ _MAX_MEMBERS = 100
 _MAX_PARTS = 200
 _MAX_FILES = 100_000
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_SUFFIXES = (".xml", ".gz", ".zip", ".eml", ".mbox")
-_BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_SUFFIXES = (".gz", ".zip", ".eml", ".mbox")
+_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_BEFORE = b"\xef\xbb\xbf \t\r\n"  # what may stand before the first sign: a byte order mark, white space
 _DAMAGE = (zlib.error, EOFError, gzip.BadGzipFile, zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is looked for: its language, what is written in it and by which function that is read.
+
+    ``begins`` is how such a file begins, ``signs`` how it begins where much else may stand, among the parts of a mail.
+    """
+
+    language: str
+    report: str
+    reader: str
+    suffix: str
+    begins: tuple[bytes, ...]
+    signs: tuple[bytes, ...]
+
+
+XML = Content(
+    language="XML",
+    report="aggregate reports (RFC 9990)",
+    reader="mailkit.dmarc.read_reports",
+    suffix=".xml",
+    begins=(b"<", b"\xff\xfe", b"\xfe\xff"),  # the latter two: UTF-16
+    signs=(b"<?xml", b"<feedback"),
+)
+JSON = Content(
+    language="JSON",
+    report="TLS reports (RFC 8460)",
+    reader="mailkit.transport_policy.read_reports",
+    suffix=".json",
+    begins=(b"{", b"["),
+    signs=(b"{",),
+)
 
 
 class ReportProblem(ValueError):
@@ -64,7 +99,10 @@ class Bounded:
         return octets
 
 
-def report_paths(path: Path) -> list[Path]:
+Found = tuple[str, Bounded | ReportProblem]  # of a report: a name, and what it says or what is wrong with it
+
+
+def report_paths(path: Path, content: Content) -> list[Path]:
     """Return the files of a folder that may be reports, by their names and in their order, those in folders below too.
 
     A file is returned as it is.  Links are not followed into other folders.
@@ -74,43 +112,42 @@ def report_paths(path: Path) -> list[Path]:
     found: list[Path] = []
     for folder, folders, names in os.walk(path):
         folders.sort()
-        found += [Path(folder, name) for name in sorted(names) if name.lower().endswith(_SUFFIXES)]
+        found += [Path(folder, name) for name in sorted(names) if name.lower().endswith((content.suffix, *_SUFFIXES))]
         if len(found) > _MAX_FILES:
-            raise ReportProblem(f"the folder holds more than {_MAX_FILES} files")
+            raise ReportProblem(f"the folder holds more than {_MAX_FILES:,} files")
     return found
 
 
-def documents(path: Path) -> Iterator[tuple[str, Bounded | ReportProblem]]:
-    """Yield what *path* holds: for each report a name and a stream of XML, or the problem with it.
+def documents(path: Path, content: Content) -> Iterator[Found]:
+    """Yield what *path* holds: for each report a name and a stream of *content*, or the problem with it.
 
     Raises ReportProblem when the file as a whole is nothing that holds reports, OSError when it cannot be read.
     """
     with path.open("rb") as file:
-        yield from _documents(path.name, file, path.stat().st_size, is_mailbox=path.suffix.lower() == ".mbox")
+        is_mailbox = path.suffix.lower() == ".mbox"
+        yield from _documents(path.name, file, path.stat().st_size, content, is_mailbox=is_mailbox)
 
 
-def documents_in(name: str, octets: bytes) -> Iterator[tuple[str, Bounded | ReportProblem]]:
+def documents_in(name: str, octets: bytes, content: Content) -> Iterator[Found]:
     """Yield what *octets*, called *name*, hold, as :func:`documents` does for a file."""
-    return _documents(name, io.BytesIO(octets), len(octets), is_mailbox=False)
+    return _documents(name, io.BytesIO(octets), len(octets), content, is_mailbox=False)
 
 
-def _documents(
-    name: str, file: IO[bytes], size: int, *, is_mailbox: bool
-) -> Iterator[tuple[str, Bounded | ReportProblem]]:
+def _documents(name: str, file: IO[bytes], size: int, content: Content, *, is_mailbox: bool) -> Iterator[Found]:
     head = file.read(512)
     file.seek(0)
     if is_mailbox or head.startswith(b"From "):
-        yield from _mailbox(name, file)
+        yield from _mailbox(name, file, content)
     else:
-        yield from _document(name, file, head, size)
+        yield from _document(name, file, head, size, content)
 
 
-def _mailbox(name: str, file: IO[bytes]) -> Iterator[tuple[str, Bounded | ReportProblem]]:
+def _mailbox(name: str, file: IO[bytes], content: Content) -> Iterator[Found]:
     """Yield the reports in the mails of a mailbox file, where a line "From …" begins each mail (RFC 4155)."""
     for number, octets in enumerate(_mails(file), start=1):
         label = f"{name}, mail {number}"
         try:
-            yield from _mail(label, octets)
+            yield from _mail(label, octets, content)
         except ReportProblem as problem:
             yield label, problem
 
@@ -131,31 +168,41 @@ def _mails(file: IO[bytes]) -> Iterator[bytes]:
         yield b"".join(lines)
 
 
-def _document(
-    name: str, file: IO[bytes], head: bytes, size: int, *, inside: str = ""
-) -> Iterator[tuple[str, Bounded | ReportProblem]]:
-    """Yield the reports in *file*, which begins with *head*; *inside* says what it was taken out of."""
-    if head.startswith(b"\x1f\x8b"):
+def _document(name: str, file: IO[bytes], head: bytes, size: int, content: Content) -> Iterator[Found]:
+    """Yield the reports in *file*, which begins with *head*."""
+    if head.startswith(_GZIP):
         with gzip.GzipFile(fileobj=file) as unpacked:
-            yield name, _not_packed_again(unpacked, size)
-    elif head.startswith(b"PK\x03\x04"):
-        yield from _archive(name, file)
-    elif head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") or head.startswith(_BOMS):
+            yield name, _not_packed_again(unpacked, size, content)
+    elif head.startswith(_ZIP):
+        yield from _archive(name, file, content)
+    elif head.lstrip(_BEFORE).startswith(content.begins):
         yield name, Bounded(file, None)
-    elif inside or not head.strip():
-        raise ReportProblem("it is empty" if not head.strip() else f"{inside or 'it'} holds neither XML nor an archive")
+    elif not head.strip():
+        raise ReportProblem("it is empty")
+    elif elsewhere := _elsewhere(head, content):
+        raise ReportProblem(elsewhere)
     else:
-        yield from _mail(name, file.read(_MAX_MAIL + 1))
+        yield from _mail(name, file.read(_MAX_MAIL + 1), content)
 
 
-def _not_packed_again(stream: _Readable, size: int) -> Bounded:
-    """Return *stream* bounded; raises ReportProblem when an archive lies in the archive."""
+def _elsewhere(head: bytes, content: Content) -> str:
+    """Return which other function reads what begins with *head*, "" when none is known."""
+    for other in (XML, JSON):
+        if other is not content and head.lstrip(_BEFORE).startswith(other.signs):
+            return f"it is {other.language}, not {content.language}: {other.report} are read with {other.reader}"
+    return ""
+
+
+def _not_packed_again(stream: _Readable, size: int, content: Content) -> Bounded:
+    """Return *stream* bounded; raises ReportProblem when an archive or another content lies in the archive."""
     try:
-        head = stream.read(4)
+        head = stream.read(64)
     except _DAMAGE as error:
         raise ReportProblem("the archive is damaged, encrypted or of an unknown kind") from error
-    if head.startswith((b"\x1f\x8b", b"PK")):
+    if head.startswith((_GZIP, b"PK")):
         raise ReportProblem("there is an archive in the archive, which is not opened")
+    if elsewhere := _elsewhere(head, content):
+        raise ReportProblem(elsewhere)
     return Bounded(_Chained(head, stream), size)
 
 
@@ -170,7 +217,7 @@ class _Chained:
         return head + self._stream.read(size - len(head))
 
 
-def _archive(name: str, file: IO[bytes]) -> Iterator[tuple[str, Bounded | ReportProblem]]:
+def _archive(name: str, file: IO[bytes], content: Content) -> Iterator[Found]:
     try:
         with zipfile.ZipFile(file) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
@@ -184,14 +231,14 @@ def _archive(name: str, file: IO[bytes]) -> Iterator[tuple[str, Bounded | Report
                     if member.compress_type not in _METHODS:
                         raise ReportProblem("the archive is damaged, encrypted or of an unknown kind")
                     with archive.open(member) as unpacked:
-                        yield label, _not_packed_again(unpacked, max(member.compress_size, 1))
+                        yield label, _not_packed_again(unpacked, max(member.compress_size, 1), content)
                 except ReportProblem as problem:
                     yield label, problem
     except _DAMAGE as error:
         raise ReportProblem("the archive is damaged, encrypted or of an unknown kind") from error
 
 
-def _mail(name: str, octets: bytes) -> Iterator[tuple[str, Bounded | ReportProblem]]:
+def _mail(name: str, octets: bytes, content: Content) -> Iterator[Found]:
     """Yield the reports that are attached to a mail; what else it holds is passed over (RFC 9990 section 2)."""
     if len(octets) > _MAX_MAIL:
         raise ReportProblem(f"the mail is larger than {_MAX_MAIL >> 20} MiB")
@@ -200,18 +247,19 @@ def _mail(name: str, octets: bytes) -> Iterator[tuple[str, Bounded | ReportProbl
     except RecursionError:
         raise ReportProblem("the parts of the mail are nested too deeply") from None
     found = False
+    elsewhere = ""
     for number, (label, part) in enumerate(parts):
-        if part.startswith((b"\x1f\x8b", b"PK\x03\x04")) or part.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(
-            (b"<?xml", b"<feedback")
-        ):
+        elsewhere = elsewhere or _elsewhere(part[:512], content)
+        if part.startswith((_GZIP, _ZIP)) or part[:512].lstrip(_BEFORE).startswith(content.signs):
             found = True
             where = f"{name}, {visible(label, 200)}" if label else f"{name}, part {number}"
             try:
-                yield from _document(where, io.BytesIO(part), part[:512], max(len(part), 1), inside="the attachment")
+                yield from _document(where, io.BytesIO(part), part[:512], max(len(part), 1), content)
             except ReportProblem as problem:
                 yield where, problem
     if not found:
-        raise ReportProblem("it is no report: neither XML nor an archive, nor a mail with one attached")
+        nothing = f"it is no report: neither {content.language} nor an archive, nor a mail with one attached"
+        raise ReportProblem(elsewhere or nothing)
 
 
 def _leaves(octets: bytes) -> Iterator[tuple[str, bytes]]:
