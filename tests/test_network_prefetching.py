@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -241,6 +242,23 @@ def test_what_nobody_answers_is_a_timeout_after_the_time_for_one_lookup_and_is_n
             run_all(jobs, first=lambda n: [(n, "TXT")], work=lambda n, net: net.lookup(n, "TXT").status, net=net)
         )
     assert found == dict.fromkeys(jobs, Status.TIMEOUT)
+
+
+def test_answers_that_came_while_a_job_was_run_are_not_late() -> None:
+    """However long a job takes: longer than the time for a lookup, here."""
+
+    def work(name: str, net: Network) -> Status:
+        time.sleep(0.6)
+        return net.lookup(f"later.{name}", "TXT").status
+
+    def answer(query: bytes) -> list[bytes]:
+        return [_one(dns.message.from_wire(query))]
+
+    with raw_dns(answer) as port:
+        net = Network("internet", "here", (("127.0.0.1", port),), timeout=2.0, memory=Memory())
+        jobs = [f"d{n}.example" for n in range(5)]
+        found = dict(run_all(jobs, first=lambda n: [(n, "TXT")], work=work, net=net))
+    assert found == dict.fromkeys(jobs, Status.NOERROR)
 
 
 def test_a_job_that_raises_raises_and_one_that_never_has_enough_asks_by_itself() -> None:

@@ -68,7 +68,7 @@ def test_the_matrix_says_the_same_as_the_rows(found: Rows[Finding]) -> None:
     rows = report.readiness(found)
     text = repr(figures.readiness(rows.frame, title="Bulk senders"))
     for row in rows:
-        line = next(line for line in text.splitlines() if line.startswith(f"{row.domain}, {row.receiver}:"))
-        assert f"{row.demand} {row.verdict}" in line
+        line = next(line for line in text.splitlines() if line.startswith(f"{row.domain}, {row.demand}:"))
+        assert f"{row.receiver} {row.verdict}" in line
     with pytest.raises(ValueError, match=r"report\.readiness"):
         figures.readiness(rows.frame[["domain"]])

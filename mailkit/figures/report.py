@@ -65,27 +65,27 @@ _READY: dict[str, str] = {
     Verdict.WARN: "warn: met, with something to mend",
     Verdict.FAIL: "fail: not met",
     Verdict.UNKNOWN: "unknown: only a message or the receiver shows it",
-    "not_run": "–: not demanded there",
+    "not_run": "not demanded there",
 }
 
 
 def readiness(frame: pd.DataFrame, *, title: str | None = None) -> Picture:
-    """Draw which demands of large receivers are met: a row a receiver, a column a demand, a matrix a domain.
+    """Draw which demands of large receivers are met: a row a demand, a column a receiver, a matrix a domain.
 
     *frame* is ``report.readiness(…).frame``.  Raises ValueError when it lacks a column.
     """
     if missing := {"domain", "receiver", "demand", "verdict"} - set(frame.columns):
         raise ValueError(f"the rows lack {', '.join(sorted(missing))}: readiness takes report.readiness(…).frame")
-    demands = list(dict.fromkeys(frame["demand"]))
+    receivers = list(dict.fromkeys(frame["receiver"]))
     met = {(row.domain, row.receiver, row.demand): str(row.verdict) for row in frame.itertuples()}
     blocks = []
     for domain in list(dict.fromkeys(frame["domain"]))[:_MOST]:
         rows = []
-        for receiver in dict.fromkeys(frame["receiver"]):
-            words = [met.get((domain, receiver, demand), "not_run") for demand in demands]
+        for demand in dict.fromkeys(frame["demand"]):
+            words = [met.get((domain, receiver, demand), "not_run") for receiver in receivers]
             cells = [Cell("" if word == "not_run" else word, word) for word in words]
-            said = ", ".join(f"{demand} {word}" for demand, word in zip(demands, words) if word != "not_run")
-            rows.append(Row(str(receiver), "", cells, f"{fitted(str(domain))}, {receiver}: {said}"))
+            said = ", ".join(f"{receiver} {word}" for receiver, word in zip(receivers, words) if word != "not_run")
+            rows.append(Row(str(demand), "", cells, f"{fitted(str(domain))}, {demand}: {said}"))
         blocks.append(Block(rows, fitted(str(domain))))
-    columns = [Column(str(demand)) for demand in demands]
-    return grid(blocks, columns, _READY, title=title, said=title or "Demands on bulk senders", names=1.3, widest=1.4)
+    columns = [Column(str(receiver)) for receiver in receivers]
+    return grid(blocks, columns, _READY, title=title, said=title or "Demands on bulk senders", names=2.4, widest=1.4)

@@ -93,7 +93,7 @@ class _Flight:
     section: bytes
     waiting: list[_Task[Any]]
     tries: int = 0
-    number: tuple[int, int] = (0, 0)  # of the socket, and of the message
+    numbers: list[tuple[int, int]] = field(default_factory=list)  # of each try: the socket's, and the message's
 
 
 def run_all(
@@ -130,7 +130,8 @@ class _Crew:
         self.flights: dict[Question, _Flight] = {}
         self.by_number: dict[tuple[int, int], _Flight] = {}
         self.queue: deque[_Flight] = deque()
-        self.late: list[deque[tuple[float, _Flight, tuple[int, int]]]] = [deque() for _ in _SHARES]
+        self.on_the_way: set[Question] = set()
+        self.late: list[deque[tuple[float, _Flight]]] = [deque() for _ in _SHARES]
         self.slow = ThreadPoolExecutor(_SLOW, thread_name_prefix="mailkit")
         self.answered: SimpleQueue[Question] = SimpleQueue()
         self.room = float(_BEGINNING)  # for questions on the way
@@ -171,8 +172,8 @@ class _Crew:
                     break
                 under_way += 1
                 self._wait_for(_Task(job), first(job))
+            self._receive(0.0 if self.ready else _TICK)  # first: what came while a job was run is not late
             self._send()
-            self._receive(0.0 if self.ready else _TICK)
             if self.ready:
                 task = self.ready.popleft()
                 try:
@@ -223,12 +224,12 @@ class _Crew:
         now = time.monotonic()
         for level in self.late:
             while level and level[0][0] <= now:
-                _, flight, number = level.popleft()
-                if self.by_number.get(number) is flight:
-                    del self.by_number[number]
+                _, flight = level.popleft()
+                if flight.question in self.on_the_way and self.flights.get(flight.question) is flight:
+                    self.on_the_way.discard(flight.question)
                     self._adapt(heard=False)
                     self._again(flight)
-        while self.queue and len(self.by_number) < self.room:
+        while self.queue and len(self.on_the_way) < self.room:
             self._send_one(self.queue.popleft())
 
     def _adapt(self, *, heard: bool) -> None:
@@ -243,6 +244,7 @@ class _Crew:
         if flight.tries < len(_SHARES):
             self.queue.appendleft(flight)
             return
+        self._land(flight)
         name, rdtype = flight.question
         reason = "no name server answered in time"
         self.net.remember(Answer(name, rdtype, Status.TIMEOUT, reason=reason), self.net.timeout)
@@ -254,9 +256,11 @@ class _Crew:
         number = (place, secrets.randbelow(65_536))
         while number in self.by_number:
             number = (place, secrets.randbelow(65_536))
-        flight.number, self.by_number[number] = number, flight
+        flight.numbers.append(number)
+        self.by_number[number] = flight
+        self.on_the_way.add(flight.question)
         wait = _SHARES[flight.tries] * self.net.timeout
-        self.late[flight.tries].append((time.monotonic() + wait, flight, number))
+        self.late[flight.tries].append((time.monotonic() + wait, flight))
         flight.tries += 1
         with suppress(OSError):  # it is sent again as one that was lost
             self.sockets[place].send(plain_query(number[1], flight.section))
@@ -281,7 +285,7 @@ class _Crew:
         flight = self.by_number.get((place, int.from_bytes(message[:2], "big"))) if len(message) >= 12 else None
         if flight is None or message[12 : 12 + len(flight.section) - 4].lower() != flight.section[:-4]:
             return  # a stranger's, or one that comes too late
-        del self.by_number[flight.number]
+        self._land(flight)
         self._adapt(heard=True)
         answer = plain_answer(*flight.question, flight.section, message)
         if answer is None:
@@ -289,6 +293,16 @@ class _Crew:
             return
         self.net.remember(answer, self.net.timeout)
         self._answered(flight.question)
+
+    def _land(self, flight: _Flight) -> None:
+        """Take *flight* from the way: an answer to an earlier try counts, and later ones are for nobody."""
+        for number in flight.numbers:
+            del self.by_number[number]
+        flight.numbers.clear()
+        if flight.question in self.on_the_way:
+            self.on_the_way.remove(flight.question)
+        elif flight in self.queue:  # about to be sent again
+            self.queue.remove(flight)
 
     def _ask_slowly(self, flight: _Flight) -> None:
         def ask() -> None:
