@@ -50,9 +50,14 @@ def submit(lab: Lab, number: int) -> Sent:
     )
 
 
-def test_two_hundred_messages_from_twenty_clients(lab: Lab) -> None:
+@pytest.fixture(scope="module")
+def sent(lab: Lab) -> list[Sent]:
+    """What became of all the messages, each submitted while others were."""
     with ThreadPoolExecutor(CLIENTS) as clients:
-        sent = list(clients.map(lambda number: submit(lab, number), range(MESSAGES)))
+        return list(clients.map(lambda number: submit(lab, number), range(MESSAGES)))
+
+
+def test_two_hundred_messages_from_twenty_clients(lab: Lab, sent: list[Sent]) -> None:
     assert Counter(s.outcome for s in sent) == {Outcome.OPEN: MESSAGES}, [s for s in sent if s.outcome != "open"][:3]
     lab.settle()
     assert lab._queue.waiting() == []
@@ -72,12 +77,14 @@ def test_two_hundred_messages_from_twenty_clients(lab: Lab) -> None:
     assert lab.errors == []
 
 
-def test_queue_identifiers_are_never_given_twice(lab: Lab) -> None:
+def test_queue_identifiers_are_never_given_twice(lab: Lab, sent: list[Sent]) -> None:
+    assert len(sent) == MESSAGES
     queued = [entry.queue_id for entry in lab.log if entry.event.startswith("client=[")]
     assert len(queued) == len(set(queued)) >= MESSAGES
 
 
-def test_it_still_serves_afterwards(lab: Lab) -> None:
+def test_it_still_serves_afterwards(lab: Lab, sent: list[Sent]) -> None:
+    lab.settle()
     lab.reset()
     assert submit(lab, 1).outcome is Outcome.OPEN
     assert sum(len(lab.inbox(address)) for address in ARRIVE) == 2

@@ -99,6 +99,7 @@ class Wire:
         seconds = self._allowed if whole is None else 0.0 if whole.over else whole.at_most(self._allowed)
         self._sock = BoundedSocket(fileno=plain.detach())
         self._sock.deadline = self._since + seconds
+        self._sock.catch_up = self.net.pace.catch_up if self.net.pace else None
 
     @property
     def spent(self) -> float:

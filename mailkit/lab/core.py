@@ -8,7 +8,7 @@ import socket
 import ssl
 import tempfile
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -34,8 +34,10 @@ from mailkit.lab.mail.mailboxes import INBOX, JUNK, Mail, Mailboxes
 from mailkit.lab.mail.readers import Readers
 from mailkit.lab.mail.services import Services
 from mailkit.lab.mail.transport import Transport
+from mailkit.lab.pace import LabPace
 from mailkit.lab.router import Router
 from mailkit.lab.web.pages import Page, Pages
+from mailkit.lab.workers import Workers
 from mailkit.lab.world import Action, load
 from mailkit.network import DnsRecord, Network, Slots, parse_paste
 from mailkit.network.dns_lookup import read
@@ -50,6 +52,9 @@ _VERIFIERS = 8
 # Seconds a mail server here waits for another, or for the DNS (RFC 5321 section 4.5.3.2 wants minutes).  How fast this
 # machine is must decide nothing, so it waits long for whoever will answer, and not for whoever never will.
 _PATIENCE, _SILENCE = 60.0, 1.0
+# Turns of the event loop, with a moment in seconds in between, in which octets come from a client through the router to
+# a server, and its answer back; each of these steps takes one turn.
+_TURNS, _TURN = 20, 0.001
 
 
 class Lab:
@@ -90,7 +95,7 @@ class Lab:
             transport=self.transport,
         )
         self._observations = dmarc_reports.Observations()
-        self._verification = ThreadPoolExecutor(_VERIFIERS, thread_name_prefix="lab-verification")
+        self._verification = Workers(_VERIFIERS, "lab-verification")
         self._servers: list[asyncio.Server] = []
         self._dns: dns_server.DnsServer | None = None
         self._silent: socket.socket | None = None
@@ -134,7 +139,7 @@ class Lab:
         self._loop.run(self._cut())
         # With every conversation cut and every question refused, what still runs on a thread soon ends.
         self._queue.join()
-        self._verification.shutdown(cancel_futures=True)
+        self._verification.close()
         if self._dns:
             self._loop.run(self._dns.close())
         self._loop.close()
@@ -248,6 +253,7 @@ class Lab:
             shows_credentials=True,
             takes_test_mail=True,
             clock=self.clock.now,
+            pace=self._pace(name),
             others={place: partial(self.network, place) for place in self.world.vantage_points},
             _slots=self._slots,
         )
@@ -261,7 +267,25 @@ class Lab:
             raise ValueError(f"no host {host!r}; there are {', '.join(self.world.hosts)}")
         proxy = Proxy("127.0.0.1", self.socks_port, user=host)
         patience = _SILENCE if self.resolver.is_silent_somewhere else _PATIENCE
-        return replace(self.network(), vantage=host, proxy=proxy, local_hostname=host, timeout=patience)
+        pace = self._pace(host)
+        return replace(self.network(), vantage=host, proxy=proxy, local_hostname=host, timeout=patience, pace=pace)
+
+    def _pace(self, who: str) -> LabPace:
+        return LabPace(who, self.router, self.resolver, self._catch_up)
+
+    def _catch_up(self) -> None:
+        """Wait until the servers have done what they can; after the end and in a forked child there are none."""
+        if self._loop is not None and not self._closed and not self._is_forked:
+            self._loop.run(self._idle())
+
+    async def _idle(self) -> None:
+        """Let the event loop turn until no work has been on the threads for some turns, within a minute."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                turns = 0
+                while turns < _TURNS:
+                    await asyncio.sleep(_TURN)
+                    turns = 0 if self._verification.at_work else turns + 1
 
     def _towards(self, net: Network, target: str) -> Network:
         """Return *net*, a host's, for sending to *target*: with little patience where every packet will be dropped."""

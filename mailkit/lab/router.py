@@ -23,7 +23,7 @@ __all__ = ["Decision", "Router"]
 
 Port = tuple[str, int]
 
-_HANDSHAKE = 10.0  # seconds a client may take to say what it wants
+_HANDSHAKE = 120.0  # seconds a client may take to say what it wants, on a machine that may be busy
 _PAUSE = 0.2  # seconds between an HTTP reply and the first word of a server
 _MOST = 400  # connections at a time
 _LINGER = 5.0  # seconds that a client may keep a connection which the server has closed

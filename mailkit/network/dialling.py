@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from mailkit.network import socks
 from mailkit.network.deadline import Deadline
 from mailkit.network.dns_lookup import Answer, Status
+from mailkit.network.pace import Pace
 from mailkit.network.silence import Silence
 from mailkit.network.slots import Slots
 from mailkit.network.socks import Proxy
@@ -41,12 +42,15 @@ def first_of(
     spare: int = 0,
     silence: Silence | None = None,
     place: str = "",
+    pace: Pace | None = None,
+    patience: float = 0.0,
 ) -> socket.socket:
     """Return a socket connected to the first of *addresses* that takes the connection, before *deadline*.
 
     Each address has its share of the time, and *spare* shares are kept for addresses not known yet.  Waiting for one
     of the *slots*, at most *queue* seconds, does not count.  What *silence* knows to be silent from *place* is not
-    waited for again.  Raises what the last attempt raised.
+    waited for again.  With *pace*, that of a practice internet, an address that answers has *patience* seconds instead,
+    which do not count.  Raises what the last attempt raised.
     """
     failure: OSError = TimeoutError("timed out")
     for turn, address in enumerate(addresses):
@@ -55,7 +59,11 @@ def first_of(
         try:
             # A silent address must leave time for the next one.
             share = deadline.left() / (len(addresses) + spare - turn)
-            return _connect(address, port, share, proxy, silence or Silence(), place)
+            if pace is None or pace.drops(address, port):
+                wait = silence.patience(place, address, port, share) if silence else share
+                return _connect(address, port, wait, share, proxy, silence or Silence(), place)
+            with deadline.paused():
+                return _connect(address, port, max(share, patience), share, proxy, silence or Silence(), place)
         except OSError as error:
             failure = error
         if taken:
@@ -66,9 +74,8 @@ def first_of(
 
 
 def _connect(
-    address: str, port: int, timeout: float, proxy: Proxy | None, silence: Silence, place: str
+    address: str, port: int, wait: float, timeout: float, proxy: Proxy | None, silence: Silence, place: str
 ) -> socket.socket:
-    wait = silence.patience(place, address, port, timeout)
     if not wait:
         raise TimeoutError("timed out")
     try:

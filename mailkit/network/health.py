@@ -244,19 +244,30 @@ def _connects(net: Network, address: str, port: int) -> bool | None:
     """
     try:
         with net.slot(address), net.dial(address, port) as sock:
-            return port != 25 or _greets(sock, net.timeout) or None
+            return port != 25 or _greets(sock, net) or None
     except ProxyError:
         return None
     except OSError:
         return False
 
 
-def _greets(sock: socket.socket, seconds: float) -> bool:
+def _greets(sock: socket.socket, net: Network) -> bool:
     try:
-        sock.settimeout(seconds)
-        greeted = bool(sock.recv(512))
+        sock.settimeout(net.timeout)
+        greeted = bool(_first_octets(sock, net))
     except OSError:
         return False
     with suppress(OSError):
         sock.sendall(b"QUIT\r\n")
     return greeted
+
+
+def _first_octets(sock: socket.socket, net: Network) -> bytes:
+    try:
+        return sock.recv(512)
+    except TimeoutError:
+        if net.pace is None:
+            raise
+    net.pace.catch_up()
+    sock.setblocking(False)
+    return sock.recv(512)

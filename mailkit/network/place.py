@@ -26,6 +26,7 @@ from mailkit.network.dns_lookup import Answer, Status
 from mailkit.network.exchange import Nameserver
 from mailkit.network.memory import Memory
 from mailkit.network.overlay import Overlay
+from mailkit.network.pace import PATIENCE, Pace
 from mailkit.network.parallel import each, meanwhile
 from mailkit.network.records import DnsRecord
 from mailkit.network.security import Security
@@ -49,7 +50,8 @@ class Network:
     ``timeout`` is the deadline of one lookup or one connection, in seconds.  Only in the practice internet are
     ``shows_credentials`` (a clear-text password may be shown) and ``takes_test_mail`` (a probe may send) True.
     ``nobody`` is an address where no host lives, ``probe_domains`` are domains with well-known mail servers to test
-    port 25 against.  ``memory`` and ``deadline`` are those of :meth:`remembering`.
+    port 25 against.  ``memory`` and ``deadline`` are those of :meth:`remembering`.  ``pace`` is that of a practice
+    internet: what will answer there is waited for, however busy this machine is, so that only silence is a timeout.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Network:
     others: Mapping[str, Callable[[], Network]] = field(default_factory=dict, repr=False, compare=False)
     memory: Memory | None = field(default=None, repr=False, compare=False)
     deadline: Deadline | None = field(default=None, repr=False, compare=False)
+    pace: Pace | None = field(default=None, repr=False, compare=False)
     _overlay: Overlay | None = field(default=None, repr=False, compare=False)
     _slots: Slots = field(default_factory=lambda: Slots(2), repr=False, compare=False)
 
@@ -168,6 +171,7 @@ class Network:
             return self._overlay.lookup(name, rdtype, asking)
         if seconds <= 0:
             return Answer(name, rdtype, Status.TIMEOUT, reason="the time for the whole job was used up")
+        seconds = self._patient(name, seconds)
         if self.memory is None:
             return self._ask(name, rdtype, seconds, dnssec)
         if reason := self.memory.gave_up(self.nameservers):
@@ -199,7 +203,7 @@ class Network:
             nameservers=self.nameservers,
             trust_anchor=self.trust_anchor,
             now=self.now(),
-            timeout=max(_left(self.deadline, self.timeout), 0.001),
+            timeout=max(self._patient("", _left(self.deadline, self.timeout)), 0.001),
         )
 
     def _seconds(self, timeout: float | None) -> float:
@@ -207,6 +211,12 @@ class Network:
         if timeout is not None and not isinstance(timeout, (int, float)):
             raise TypeError(f"timeout is a number of seconds, not {timeout!r}")
         return _left(self.deadline, timeout or self.timeout)
+
+    def _patient(self, name: str, seconds: float) -> float:
+        """Return *seconds*, or more where the DNS of a practice internet will answer about *name* ("" is any name)."""
+        if self.pace is None or self.pace.is_mute(name):
+            return seconds
+        return _left(self.deadline, max(seconds, PATIENCE))
 
     def _other_network(self, name: str) -> str:
         """Return a sentence when *name* lives in the other of the two networks."""
@@ -278,6 +288,8 @@ class Network:
         deadline = Deadline(max(wait, 0))
         if is_address(host):
             return self._first((str(ipaddress.ip_address(host)),), port, deadline)
+        if self.pace is not None:  # looking up took as long as it took: that was no silence
+            return self._first(self.addresses(host, timeout=wait or timeout), port, Deadline(max(wait, 0)))
         later = meanwhile(lambda: self.lookup(host, "AAAA", timeout=wait))
         first = self.lookup(host, "A", timeout=wait)
         if first.status is Status.NXDOMAIN:
@@ -307,6 +319,8 @@ class Network:
             spare=spare,
             silence=self.memory.silence if self.memory else None,
             place=self.vantage,
+            pace=self.pace,
+            patience=_left(self.deadline, PATIENCE),
         )
 
 

@@ -56,7 +56,7 @@ def _memory(net: Network) -> Memory:
 
 def packed(net: Network) -> Network:
     """Return *net* such that it can be sent to another process."""
-    return replace(net, clock=_Stopped(net.now()), others={}, memory=None, deadline=None)
+    return replace(net, clock=_Stopped(net.now()), others={}, memory=None, deadline=None, pace=None)
 
 
 def can_share(executor: object) -> bool:

@@ -112,6 +112,12 @@ class CachingResolver:
         with self._lock:
             return "silence" in (*self._faults.values(), *self._subtree_faults.values())
 
+    def is_silent(self, name: str) -> bool:
+        """Return whether a question about *name* gets no answer at all.  Raises ValueError for what is no name."""
+        qname, _ = parse_question(name, "A")
+        with self._lock:
+            return self._fault_of(qname) == "silence"
+
     def heal(self, name: str) -> None:
         """Take the fault from *name*; nothing happens when there is none."""
         qname, _ = parse_question(name, "A")

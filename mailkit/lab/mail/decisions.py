@@ -5,7 +5,6 @@ A message is answered with 250 once it is queued; delivery is the queue's busine
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from typing import Any, Protocol
 
@@ -101,8 +100,8 @@ class Decisions:
             protocol=f"ESMTP{'S' if server.encrypted else ''}{'A' if session.authenticated else ''}",
         )
         # On a thread, since it asks the DNS and computes.
-        judgement: Judgement = await asyncio.get_running_loop().run_in_executor(
-            services.verification, receive, incoming, server.is_submission, server.account, services
+        judgement: Judgement = await services.verification.run(
+            receive, incoming, server.is_submission, server.account, services
         )
         if judgement.note:
             services.log.note(host.name, queue_id, judgement.note)

@@ -6,7 +6,6 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -18,6 +17,7 @@ from mailkit.lab.mail.log import Log
 from mailkit.lab.mail.mailboxes import Mailboxes
 from mailkit.lab.mail.readers import Readers
 from mailkit.lab.web.pages import Pages
+from mailkit.lab.workers import Workers
 from mailkit.lab.world import World
 from mailkit.network import Network
 
@@ -86,7 +86,7 @@ class Services:
     faults: Faults
     queue: Queue
     observations: Observations
-    verification: Executor
+    verification: Workers
     network_of: Callable[[str], Network]
     client_address: Callable[[int], str]
     pages: Pages

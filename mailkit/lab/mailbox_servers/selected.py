@@ -6,7 +6,6 @@ says EXISTS or EXPUNGE, which it does at moments when the client expects it (sec
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
@@ -202,8 +201,7 @@ class Selected:
 
     async def _on_a_thread(self, work: Callable[..., _T], *arguments: object) -> _T:
         """Run *work* where it holds up nobody else's conversation."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._session.services.verification, work, *arguments)
+        return await self._session.services.verification.run(work, *arguments)
 
 
 def _described(mail: Sequence[Mail], number_of: Mapping[int, int], asked: Wanted) -> bytes:
