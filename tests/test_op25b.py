@@ -39,7 +39,7 @@ def from_(vantage: str, net: Network) -> Network:
 
 
 SHORT = 2.5  # seconds
-BEFORE_IT_GREETS = 1.3  # mx.mistakes.example greets after 3 s, and a conversation may take twice this
+BEFORE_IT_GREETS = 1.3  # mx.mistakes.example greets after 10 s, and a conversation may take twice this
 COLUMNS = ["vantage", "host", "address", "port", "outcome", "stage", "banner", "reason"]
 
 
