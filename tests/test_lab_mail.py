@@ -195,7 +195,7 @@ def test_a_report_that_cannot_be_made_is_tried_again(lab: Lab, monkeypatch: pyte
 
 
 def test_an_inbox_waits_for_a_server_that_is_slow(lab: Lab) -> None:
-    """This one greets after three seconds; no limit in real time may decide whether the mail is there."""
+    """This one greets after ten seconds; no limit in real time may decide whether the mail is there."""
     submit(lab, "carol@mistakes.example")
     assert [mail.subject for mail in lab.inbox("carol@mistakes.example")] == ["greetings"]
 

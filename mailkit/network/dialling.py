@@ -61,7 +61,9 @@ def first_of(
             share = deadline.left() / (len(addresses) + spare - turn)
             if pace is None or pace.drops(address, port):
                 wait = silence.patience(place, address, port, share) if silence else share
-                return _connect(address, port, wait, share, proxy, silence or Silence(), place)
+                return _connect(
+                    address, port, wait, share, proxy, silence or Silence(), place, patience if pace else 0.0
+                )
             with deadline.paused():
                 return _connect(address, port, max(share, patience), share, proxy, silence or Silence(), place)
         except OSError as error:
@@ -74,13 +76,20 @@ def first_of(
 
 
 def _connect(
-    address: str, port: int, wait: float, timeout: float, proxy: Proxy | None, silence: Silence, place: str
+    address: str,
+    port: int,
+    wait: float,
+    timeout: float,
+    proxy: Proxy | None,
+    silence: Silence,
+    place: str,
+    login: float = 0.0,
 ) -> socket.socket:
     if not wait:
         raise TimeoutError("timed out")
     try:
         if proxy is not None:
-            sock = socks.connect(proxy, address, port, wait)
+            sock = socks.connect(proxy, address, port, wait, login)
         else:
             sock = socket.create_connection((address, port), wait)
     except TimeoutError:

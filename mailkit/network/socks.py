@@ -58,20 +58,22 @@ _REPLIES = {
 }
 
 
-def connect(proxy: Proxy, address: str, port: int, timeout: float) -> socket.socket:
+def connect(proxy: Proxy, address: str, port: int, timeout: float, login: float = 0.0) -> socket.socket:
     """Return a socket connected to *address*:*port* through *proxy*, within *timeout* seconds in all.
+
+    With *login*, logging in may take that many seconds, and *timeout* counts from then on.
 
     Raises ProxyError when the proxy fails, NotConnected when it will not say what failed, and otherwise the
     OSError that a direct connection would raise (ConnectionRefusedError, EHOSTUNREACH, TimeoutError).
     """
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + (login or timeout)
     try:
-        sock = socket.create_connection((proxy.host, proxy.port), timeout=timeout)
+        sock = socket.create_connection((proxy.host, proxy.port), timeout=login or timeout)
     except OSError as error:
         raise ProxyError(f"cannot reach the proxy: {error}") from error
     try:
         _log_in(sock, proxy, deadline)
-        _request(sock, address, port, deadline)
+        _request(sock, address, port, time.monotonic() + timeout if login else deadline)
     except BaseException:
         sock.close()
         raise
