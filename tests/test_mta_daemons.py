@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from support_mta import AUTHORITY, DOMAIN, HOST, KEYS, PASSWORD, RELAY, ROOT_PEM, Running, client, running
+from support_mta import AUTHORITY, DOMAIN, HOST, KEYS, PASSWORD, RELAY, ROOT_PEM, SIGNING, Running, client, running
 
 from mailkit import dkim, mta, smtp_auth, tls
 from mailkit.network import internet
@@ -275,3 +275,23 @@ def test_an_exim_without_spf_takes_the_same_file_and_records_dkim_alone(tmp_path
         one.machine.until(lambda: "Message-ID: <1@" in one.mailbox(), f"delivered: {one.log}")
         assert "Authentication-Results: " + HOST in one.mailbox() and "Received-SPF" not in one.mailbox()
         assert any("exim4-daemon-heavy" in note for note in one.configuration.notes)
+
+
+@pytest.mark.parametrize("software", SOFTWARE)
+def test_many_messages_reach_the_smarthost_signed_once_each(software: str, tmp_path: Path) -> None:
+    many = 100
+    with running(tmp_path, "smarthost", software, **SIGNING) as one:
+        sink = one.sink("relay", 587, AUTHORITY.issue(RELAY).pem(), auth=True)
+        own = one.machine.inside(lambda: smtplib.SMTP("127.0.0.1", 25, timeout=60))
+        for number in range(many):
+            message = MESSAGE.replace(b"Subject: test", b"Subject: number %d." % number)
+            own.sendmail(f"hanako@{DOMAIN}", ["taro@other.example"], message)
+        own.quit()
+        one.machine.until(lambda: len(sink.messages) >= many, f"all delivered: {one.log[-2000:]}")
+        one.machine.until(lambda: len(mta.read_log(where(one)).where(fate=mta.Fate.SENT)) == many, "all in the log")
+        arrived = sorted(int(content.partition(b"number ")[2].partition(b".")[0]) for _, content in sink.messages)
+        assert arrived == list(range(many))
+        assert {content.count(b"DKIM-Signature:") for _, content in sink.messages} == {2}
+        net = internet(nameservers=["127.0.0.1:53"], timeout=30)
+        rows = one.machine.inside(lambda: dkim.verify(sink.messages[-1][1], net=net))
+        assert [row.result for row in rows] == [AuthResult.PASS] * 2

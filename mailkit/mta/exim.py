@@ -60,6 +60,10 @@ def _main(wanted: Description) -> list[Line]:
         _at("chunking_advertise_hosts =", "No BDAT: 4.97 to 4.99.2 with GnuTLS could be crashed by it "
             "(EXIM-Security-2026-05-01.1).", "EHLO does not list CHUNKING"),
         _at("pipelining_advertise_hosts = *"),
+        _at(
+            "smtp_accept_queue_per_connection = 0",
+            "The default, 10, leaves the eleventh message of one connection for the next queue run.",
+        ),
         _at("smtp_enforce_sync = true", "The default, kept in view.",
             "commands sent ahead of the answer: 554 SMTP synchronization error"),
     ]  # fmt: skip
