@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,9 @@ from support_servers import HOST, Behaviour, closed_port, loopback_network, tcp_
 from mailkit import mailboxes
 from mailkit.clients import Credentials
 from mailkit.conversation import IMAP, POP3
+from mailkit.figures.mailboxes import matrix
 from mailkit.lab import Lab
+from mailkit.lab.attacks import reading
 from mailkit.mailboxes.findings import judge
 from mailkit.mailboxes.survey import Door
 from mailkit.network import Network
@@ -306,6 +309,56 @@ def test_srv_records_that_lead_nowhere(net: Network) -> None:
     left = LeftOut("gone.d.example", Purpose.IMAP, "SRV _imaps", Why.NO_ADDRESS, "it has no address")
     (found,) = judge("d.example", Rows(Door, ()), Rows(LeftOut, [left]))
     assert found.verdict is Verdict.WARN and "gone.d.example" in found.evidence
+
+
+# The standard library's clients, the man in the middle, and the figure.
+
+
+def test_the_standard_librarys_clients(lab: Lab, net: Network) -> None:
+    account = lab.account(HANAKO)
+    box = mailboxes.imap(IMAP_HOST, net=net)
+    assert box.login(account.user, account.password)[0] == "OK" and box.select()[1] == [b"0"]
+    box.logout()
+    pop = mailboxes.pop3(IMAP_HOST, net=net)
+    pop.user(account.user)
+    assert pop.pass_(account.password).startswith(b"+OK")
+    pop.quit()
+    for client in (mailboxes.imap, mailboxes.pop3):
+        with pytest.raises(ssl.SSLError):
+            client("wrong-name.mistakes.example", 465, net=net)
+        with pytest.raises(mailboxes.FAILURES):
+            client("smtp.kaisha.example", 465, net=net)  # another protocol
+
+
+def test_who_loses_the_password_when_starttls_is_hidden(lab: Lab) -> None:
+    rows = reading.stripped(lab)
+    assert [(row.setting, row.opened, row.leaked) for row in rows] == [
+        ("opportunistic", True, True), ("verify", False, False), ("implicit", True, False),
+    ]  # fmt: skip
+    for setting in reading.SETTINGS:  # he has gone
+        assert reading.read_mail(lab, setting) == reading.Reading(
+            setting, 993 if setting == "implicit" else 143, True, False, Outcome.OPEN
+        )
+    with pytest.raises(ValueError, match="no setting 'none'"):
+        reading.read_mail(lab, "none")
+    assert lab.errors == []
+
+
+def test_the_figure_says_what_it_shows(net: Network) -> None:
+    alt = matrix(mailboxes.doors("mistakes.example", net=net), title="Doors").alt
+    assert "imap.mistakes.example:143 (imap): TLS STARTTLS, login before TLS PLAIN, LOGIN, LOGIN command" in alt
+    assert "imap.mistakes.example:993 (imap): TLS from the start, login before TLS no clear part" in alt
+    assert "No door was found" in matrix(Rows(Door, ())).alt
+    many = matrix(Rows(Door, [door(port) for port in range(1000, 1020)])).alt
+    assert "Not shown: 8 doors" in many
+    unseen = matrix(Rows(Door, [door(**REFUSED)])).alt
+    assert "TLS refused, login before TLS not seen" in unseen
+
+
+def test_refused_where_nobody_was_announced_is_no_riddle() -> None:
+    rows = Rows(Door, [door(port, found=Found.GUESSED, found_by="usual name", **REFUSED) for port in (143, 110)])
+    (found,) = judge("d.example", rows, Rows(LeftOut, ()))
+    assert found.verdict is Verdict.INFO and found.evidence == "refused at imap.d.example:143, imap.d.example:110"
 
 
 # What mail programs go by.

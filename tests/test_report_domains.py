@@ -52,6 +52,8 @@ REPORTS = {
         pass    | DKIM key | google._domainkey.@ | 2048 bits under the provider's usual selector
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
         info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
+        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
+        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
     """,
     # Everything at another, with aliases for keys.
     "firm.example": """
@@ -81,6 +83,8 @@ REPORTS = {
                 deleting it would break that
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
         info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
+        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
+        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
     """,
     # One rented machine.
     "solo.example": """
@@ -110,6 +114,8 @@ REPORTS = {
         pass    | DKIM key | mail._domainkey.@ | RSA of 2048 bits (RFC 8301 section 3.2)
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
         info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
+        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
+        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
     """,
     # Shared hosting.
     "shop.example": """
@@ -141,6 +147,8 @@ REPORTS = {
         pass    | DKIM key | default._domainkey.@ | RSA of 2048 bits (RFC 8301 section 3.2)
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
         info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
+        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
+        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
     """,
     # Parked.
     "parked.example": """
@@ -158,6 +166,8 @@ REPORTS = {
         info    | DKIM selectors | @ | the wildcard revokes every selector that anybody might claim (RFC 6376 section
                 3.6.1)
         info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
+        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
+        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
     """,
     # A sending service with aliased keys.
     "news.example": """
@@ -183,6 +193,8 @@ REPORTS = {
                 changes
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
         info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
+        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
+        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
     """,
     # Messy.
     "old.example": """
@@ -209,6 +221,8 @@ REPORTS = {
         fail    | DKIM key | dkim._domainkey.@ | p= is no base64, so every signature with it fails
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
         info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
+        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
+        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
     """,
     # A wildcard over everything.
     "wild.example": """
@@ -233,6 +247,8 @@ REPORTS = {
         pass    | SPF who may send | @ | its own hosts and those that it names
         unknown | DKIM selectors | @ | the wildcard answers for every selector, so that none can be found by trying
         info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
+        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
+        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
     """,
     # Dual stack.
     "dual.example": """
@@ -263,6 +279,8 @@ REPORTS = {
         pass    | DKIM key | default._domainkey.@ | RSA of 2048 bits (RFC 8301 section 3.2)
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
         info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
+        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
+        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
     """,
 }
 

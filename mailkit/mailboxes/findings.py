@@ -43,6 +43,8 @@ def judge(domain: str, rows: Rows[Door], left_out: Rows[LeftOut]) -> list[Findin
     """Return what the doors of *domain* mean, and what its DNS names that could not be looked at."""
     if not rows:
         return [_none(domain, left_out)]
+    if all(_refused(door) and not door.answerable for door in rows):
+        return [_elsewhere(domain, rows)]
     return [*_before_tls(domain, rows), *_reading(domain, rows), *_implicit(rows), *_announced(domain, rows, left_out)]
 
 
@@ -72,6 +74,13 @@ def _none(domain: str, left_out: Rows[LeftOut]) -> Finding:
     evidence = left_out[0].reason if left_out else "no server found by SRV records or under the usual names"
     advice = "Nothing to mend if its users read their mail elsewhere, at a provider or on the web."
     return _finding(check, domain, Verdict.INFO, evidence, advice, reference=reference)
+
+
+def _elsewhere(domain: str, rows: Rows[Door]) -> Finding:
+    """Return what it means that nobody listens where nobody was announced."""
+    evidence = f"refused at {', '.join(door.name for door in rows)}"
+    advice = "Nothing to mend if its users read their mail elsewhere, at a provider or on the web."
+    return _finding("reading mail", domain, Verdict.INFO, evidence, advice, reference="RFC 6186 section 3")
 
 
 def _before_tls(domain: str, rows: Rows[Door]) -> Iterator[Finding]:
