@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mailkit import datasets, dmarc, report
+from mailkit import datasets, dmarc, op25b, report
 from mailkit.dmarc import Missed, Policy
 from mailkit.figures import dmarc as figures
 from mailkit.lab import Lab, traffic
@@ -231,6 +231,34 @@ def test_the_tree_walk_calls_unknown_what_was_not_answered(lab: Lab, fault: str)
 def test_no_record_is_no_dmarc(net: Network) -> None:
     picture = drawn(figures.tree_walk(dmarc.policy("sender.example", net=net)))
     assert texts(picture).count("no DMARC") == 2
+
+
+def test_the_sources_of_a_week_have_their_names(lab: Lab, net: Network) -> None:
+    ask_for(lab, "none")
+    traffic.week(lab)
+    week = reports(lab)
+    found = dmarc.sources(week, net=net)
+    assert {row.address for row in found} == set(week["source_ip"])
+    assert sum(row.messages for row in found) == week["count"].sum()
+    assert sum(row.passed for row in found) == week.loc[week["aligned"], "count"].sum()
+    assert [row.messages for row in found] == sorted((row.messages for row in found), reverse=True)
+    names = {row.address: row.name for row in op25b.reverse([row.address for row in found], net=net)}
+    assert {row.address: row.name for row in found} == names and any(names.values())
+    assert all(row.first <= row.last for row in found)
+
+
+def test_sources_of_strange_reports(net: Network) -> None:
+    """What is no address has no name; of many sources those with most mail are shown."""
+    table = frame(*((0, number + 1, "none", number % 2 == 0) for number in range(60)))
+    table = table.assign(source_ip=[f"<b>{n}" for n in range(60)], spf_domain="s.test", dkim_domain="")
+    found = dmarc.sources(table, net=net)
+    assert (len(found), found[0].messages, found[0].address) == (50, 60, "<b>59")
+    assert (found[0].passed, found[1].passed, found[0].spf_domain, found[0].first) == (0, 59, "s.test", "2026-11-24")
+    assert {(row.name, row.confirmed) for row in found} == {("", None)} and "10 more sources" in found.caption
+    assert "<b>" not in found._repr_html_()
+    assert len(dmarc.sources(table[:0], net=net)) == 0
+    with pytest.raises(ValueError, match="this one has no source_ip"):
+        dmarc.sources(frame((0, 1, "none", True)), net=net)
 
 
 MORNING = datetime(2026, 11, 24, tzinfo=UTC)
