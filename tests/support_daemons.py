@@ -27,9 +27,7 @@ PACKAGES = {
     "postfix": ("postfix",),
     "exim": ("exim4-base", "exim4-daemon-light", "libidn12"),
     "dovecot": ("dovecot-core", "dovecot-imapd", "dovecot-pop3d"),
-}
-# What only the tests of lesson 09 take: .ci/run may fetch these too.
-MORE_PACKAGES = {
+    # What the tests of lesson 09 take besides.
     "exim-heavy": ("exim4-base", "exim4-daemon-heavy", "libidn12", "libspf2-2", "libmariadb3", "libpq5", "libperl5.36",
                    "libldap-2.5-0"),
     "filters": ("postfix-policyd-spf-python", "python3-spf-engine", "python3-spf", "python3-authres",
@@ -152,7 +150,7 @@ def unpacked(daemon: str) -> Path:
         loading = target.with_suffix(".loading")
         shutil.rmtree(loading, ignore_errors=True)
         loading.mkdir(parents=True)
-        for package in (PACKAGES | MORE_PACKAGES)[daemon]:
+        for package in PACKAGES[daemon]:
             found = sorted(FETCHED.glob(f"{package}_*.deb"))
             if not found:
                 pytest.skip(f"the Debian package {package} is not in build/debian: .ci/run fetches it")
