@@ -342,3 +342,10 @@ def test_the_log_names_the_account_and_no_password(world: Lab) -> None:
     events = [entry.event for entry in world.log if HANAKO in entry.event and entry.event.startswith("AUTH")]
     assert len(world.log) == before + 2 and events[-2:] == [f"AUTH by {HANAKO}: failed", f"AUTH by {HANAKO}: ok"]
     assert "wrong-password" not in repr(world.log)
+
+
+def test_a_from_field_that_cannot_be_read_is_refused_and_no_fault_of_the_server(world: Lab) -> None:
+    """Python's parser of addresses gives up at comments nested some hundreds deep."""
+    sent = send(world, "smtp.bigmail.example", ALICE, ALICE, "(" * 900 + ALICE)
+    assert (sent.outcome, sent.reply) == (Outcome.REJECTED, "554 5.6.0 The From field cannot be read")
+    assert world.errors == []

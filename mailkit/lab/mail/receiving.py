@@ -98,7 +98,11 @@ def _author_refusal(incoming: Incoming, account: str) -> str:
     if not (account and incoming.host.enforce_from):
         return ""
     lines = [str(field)[:_MAX_AUTHORS] for field in header_of(incoming.content).get_all("From", [])]
-    for _, author in getaddresses(lines[:10]):
+    try:
+        authors = getaddresses(lines[:10])
+    except RecursionError:  # comments nested hundreds deep, which no mail program writes
+        return "554 5.6.0 The From field cannot be read"
+    for _, author in authors:
         if refusal := auth.not_owned(author, incoming.host, account):
             return refusal
     return ""
