@@ -331,7 +331,28 @@ DMARC = {
         pass    | DMARC policy | @ | reject, with reports, and signed mail (RFC 9989 section 7.4)
     """,
 }
-REPORTS = {domain: rows.rstrip() + DMARC[domain] for domain, rows in REPORTS.items()}
+
+# What lesson 07 adds: none of them has a policy, and to have none is no fault.
+_NO_POLICY = """
+        info    | MTA-STS | @ | no policy: senders use TLS where it is offered, and mail arrives (RFC 8461 section 2)
+        info    | TLS-RPT | @ | nobody is asked for reports, and no policy holds mail up
+"""
+_NO_TLSA = "        info    | DANE | {hosts} | the servers have no TLSA record, and need none (RFC 7672 section 2.2)\n"
+_EXCHANGERS = {
+    "studio.example": "smtp.bigmx.example:25",
+    "firm.example": "firm-example.mail.protection.cloudmail.example:25",
+    "solo.example": "mail.@:25",
+    "shop.example": "@:25",
+    "news.example": "mx.mailhost.example:25",
+    "old.example": "mail.@:25, backup.@:25, gone.@:25",
+    "wild.example": "mx.@:25",
+    "dual.example": "mx1.@:25, mx2.@:25",
+}
+POLICY = {domain: _NO_POLICY + _NO_TLSA.format(hosts=hosts) for domain, hosts in _EXCHANGERS.items()}
+POLICY["parked.example"] = """
+        info    | MTA-STS | @ | it takes no mail (RFC 7505), so there is none to protect
+"""
+REPORTS = {domain: rows.rstrip() + DMARC[domain].rstrip() + POLICY[domain] for domain, rows in REPORTS.items()}
 
 
 @pytest.fixture(scope="module")

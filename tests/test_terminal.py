@@ -56,6 +56,12 @@ EXPECTED = {
         ("status: NXDOMAIN", 0),
         ("250 2.0.0 Ok: queued as", 0),
     ],
+    "07_transport_policy": [
+        ("v=STSv1; id=20261101", 0),
+        ("mode: enforce", 0),
+        ("RRSIG\tTLSA", 0),
+        ("Verification: OK", 0),
+    ],
     "08_mailboxes": [
         ("993 imap.kaisha.example.", 0),
         ("Verification: OK", 0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from mailkit import dkim, dmarc, mailboxes, op25b, services, smtp_auth, spf, tls
+from mailkit import dkim, dmarc, mailboxes, op25b, services, smtp_auth, spf, tls, transport_policy
 from mailkit.network import health
 from mailkit.network.parallel import each
 from mailkit.report.subject import Subject
@@ -22,6 +22,7 @@ CHECKS: dict[str, Check] = {
     "04_spf": lambda subject: spf.lint(subject.domain, net=subject.net),
     "05_dkim": lambda subject: dkim.findings(subject.domain, net=subject.net, selectors=subject.selectors),
     "06_dmarc": lambda subject: dmarc.findings(subject.domain, net=subject.net),
+    "07_transport_policy": lambda subject: transport_policy.findings(subject.domain, net=subject.net),
     "08_mailboxes": lambda subject: mailboxes.findings(subject.domain, net=subject.net),
     "10_services": lambda subject: services.findings(subject.domain, net=subject.net, selectors=subject.selectors),
 }
