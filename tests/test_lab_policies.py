@@ -14,10 +14,11 @@ from mailkit.figures.transport_policy import who_refuses
 from mailkit.lab import ca
 from mailkit.lab.attacks.attackers import Attacker, attack
 from mailkit.lab.attacks.senders import SENDERS as SENDING
-from mailkit.lab.attacks.senders import try_senders
+from mailkit.lab.attacks.senders import post, try_senders
 from mailkit.lab.core import Lab
+from mailkit.lab.router import Decision
 from mailkit.lab.web.pages import Page, Pages
-from mailkit.lab.world import load
+from mailkit.lab.world import Action, load
 
 DOMAIN, MX = "kaisha.example", "mx.kaisha.example"
 OPPORTUNISTIC = ("jiro@isp.example", "smtp.isp.example")
@@ -329,3 +330,10 @@ def test_all_senders_under_all_attacks(lab: Lab) -> None:
     assert "read by him" in who_refuses(trials).alt
     with pytest.raises(ValueError, match="no attack 'shout'"):
         try_senders(lab, f"hanako@{DOMAIN}", attacks=["shout"])
+
+
+def test_what_a_sender_cannot_hand_in_is_no_trial(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab.router, "decide", lambda *_: Decision(Action.REJECT))
+    assert post(lab, SENDING[0], f"hanako@{DOMAIN}") == ""
+    trials = try_senders(lab, f"hanako@{DOMAIN}", attacks=["nobody"])
+    assert list(trials) == [] and "Nobody tried." in who_refuses(trials).alt
