@@ -7,7 +7,7 @@ A hostile zone can make validation expensive, with many keys and signatures that
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from datetime import datetime
 
 import dns.dnssec
@@ -30,7 +30,7 @@ from mailkit.network.nsec3 import Denial
 from mailkit.network.security import Security
 from mailkit.network.trust_anchors import Anchors
 
-__all__ = ["Chain", "NotSecureError", "TooMuchWorkError", "UnknownError"]
+__all__ = ["Chain", "Heard", "NotSecureError", "TooMuchWorkError", "UnknownError"]
 
 _IN = dns.rdataclass.IN
 _CNAME, _DNSKEY, _DS = dns.rdatatype.CNAME, dns.rdatatype.DNSKEY, dns.rdatatype.DS
@@ -39,6 +39,10 @@ _CNAME, _DNSKEY, _DS = dns.rdatatype.CNAME, dns.rdatatype.DNSKEY, dns.rdatatype.
 _DIGESTS = frozenset({1, 2, 4})
 _ALGORITHMS = frozenset({5, 7, 8, 10, 13, 14, 15, 16})
 
+# Responses of the name servers that several chains share: each validates them anew.
+Heard = MutableMapping[tuple[tuple[Nameserver, ...], dns.name.Name, dns.rdatatype.RdataType], dns.message.Message]
+
+_MOST_HEARD = 1_000
 _MOST_QUESTIONS = 40
 _MOST_KEYS = 16  # of a zone
 _MOST_SIGNATURES = 8  # of an RRset
@@ -61,12 +65,16 @@ class TooMuchWorkError(Exception):
 class Chain:
     """The trusted keys of each zone, asked for once and validated from the trust anchor down."""
 
-    def __init__(self, anchors: Anchors, nameservers: Sequence[Nameserver], now: datetime, timeout: float) -> None:
+    def __init__(
+        self, anchors: Anchors, nameservers: Sequence[Nameserver], now: datetime, timeout: float,
+        heard: Heard | None = None,
+    ) -> None:  # fmt: skip
         self._anchors = anchors
         self._nameservers = nameservers
         self._now = now.timestamp()
         self._deadline = time.monotonic() + timeout
         self._checks = 0
+        self._heard: Heard = {} if heard is None else heard
         self._responses: dict[tuple[dns.name.Name, dns.rdatatype.RdataType], dns.message.Message] = {}
         self._keys: dict[dns.name.Name, dns.rrset.RRset | None] = {}
 
@@ -205,15 +213,25 @@ class Chain:
         if (name, rdtype) not in self._responses:
             if len(self._responses) >= _MOST_QUESTIONS:
                 raise UnknownError
-            query = dns.message.make_query(name, rdtype, use_edns=0, payload=1232, want_dnssec=True)
-            try:
-                response = exchange.ask(query, self._nameservers, left)
-            except (OSError, dns.exception.DNSException, EOFError, exchange.BadResponse):
-                raise UnknownError from None
-            if response.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-                raise UnknownError
+            key = (tuple(self._nameservers), name, rdtype)
+            response = self._heard.get(key)
+            if response is None:
+                response = self._ask_anew(name, rdtype, left)
+                if len(self._heard) >= _MOST_HEARD:
+                    self._heard.clear()
+                self._heard[key] = response
             self._responses[name, rdtype] = response
         return self._responses[name, rdtype]
+
+    def _ask_anew(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, left: float) -> dns.message.Message:
+        query = dns.message.make_query(name, rdtype, use_edns=0, payload=1232, want_dnssec=True)
+        try:
+            response = exchange.ask(query, self._nameservers, left)
+        except (OSError, dns.exception.DNSException, EOFError, exchange.BadResponse):
+            raise UnknownError from None
+        if response.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+            raise UnknownError
+        return response
 
 
 def _is_made_by(key: DNSKEY, rrset: dns.rrset.RRset, signature: RRSIG, now: float) -> bool:

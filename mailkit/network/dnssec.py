@@ -17,7 +17,7 @@ import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 
-from mailkit.network.chain_of_trust import Chain, NotSecureError, TooMuchWorkError, UnknownError
+from mailkit.network.chain_of_trust import Chain, Heard, NotSecureError, TooMuchWorkError, UnknownError
 from mailkit.network.denial import is_expanded
 from mailkit.network.exchange import Nameserver
 from mailkit.network.nsec3 import Denial
@@ -39,12 +39,14 @@ def judge(
     trust_anchor: str | None,
     now: datetime,
     timeout: float,
+    heard: Heard | None = None,
 ) -> Security:
     """Return what DNSSEC says, at the time *now*, of *response* to *query*, asked with DO set.
 
     INSECURE is proven: a zone on the way is not signed, or so that nobody can tell (opt-out, an algorithm that nobody
     knows, too many iterations of NSEC3).  BOGUS is what should be signed and is not, or not rightly.  UNKNOWN says
-    that the chain could not be asked for within *timeout* seconds, or is of a kind that is not followed.
+    that the chain could not be asked for within *timeout* seconds, or is of a kind that is not followed.  *heard*
+    keeps what was asked of the zones above, for the next answer of the same job.
 
     Without *trust_anchor* it is the resolver's word (the AD bit) when all name servers are on this machine
     (RFC 4035 section 4.9.3), else UNKNOWN.  Raises ValueError when the file of the trust anchor holds none.
@@ -55,7 +57,7 @@ def judge(
         if not nameservers or not all(ipaddress.ip_address(host).is_loopback for host, _ in nameservers):
             return Security.UNKNOWN
         return Security.SECURE if response.flags & dns.flags.AD else Security.INSECURE
-    chain = Chain(read_trust_anchor(trust_anchor), nameservers, now, timeout)
+    chain = Chain(read_trust_anchor(trust_anchor), nameservers, now, timeout, heard)
     return worst(_steps(query, response, chain))
 
 

@@ -43,6 +43,7 @@ class Memory:
         self._facts: dict[Hashable, Future[Any]] = {}
         self._given_up: dict[Hashable, str] = {}
         self.silence = Silence()
+        self.heard: dict[Any, Any] = {}  # what validating an answer has asked of the zones above it
 
     def answer(self, question: Hashable, patience: float, ask: Callable[[], Answer]) -> Answer | None:
         """Return the answer to *question*, from memory or by calling *ask*; None when it did not come in time.

@@ -204,6 +204,7 @@ class Network:
             trust_anchor=self.trust_anchor,
             now=self.now(),
             timeout=max(self._patient("", _left(self.deadline, self.timeout)), 0.001),
+            heard=self.memory.heard if self.memory is not None else None,
         )
 
     def _seconds(self, timeout: float | None) -> float:
