@@ -52,7 +52,12 @@ q2 = Question(
     "A policy shall bind senders for two weeks. What number follows `max_age:`?",
     number(
         1_209_600,
-        reasons={14: "That is in days.", 336: "That is in hours.", 20_160: "That is in minutes.", 604_800: "That is one week."},
+        reasons={
+            14: "That is in days.",
+            336: "That is in hours.",
+            20_160: "That is in minutes.",
+            604_800: "That is one week.",
+        },
     ),
     hints=("The unit is the second (RFC 8461 section 3.2).", "A day has 86400."),
     explanation="14 × 86400 = 1209600 seconds. The longest is 31557600, about a year.",
