@@ -22,7 +22,7 @@ lab: $(READY) ## open JupyterLab on your own copies of the lessons (LAB_ARGS=--n
 	    $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)
 
 test: lint suites ## lint, types, unit and protocol tests, every lesson re-executed (TEST_ARGS="-k spf" passes options on)
-	@$(BIN)/pytest --numprocesses auto --dist loadgroup $(TEST_ARGS)
+	@$(BIN)/pytest --numprocesses auto --dist loadscope $(TEST_ARGS)
 
 suites: $(SUITES)/ready ## fetch the test suites that pyspf and dkimpy carry
 
