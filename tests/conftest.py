@@ -21,7 +21,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 class ByFile(LoadScopeScheduling):
-    """Gives a process a whole file, whose fixtures its tests share, but a browser's and the notebooks' tests one by one."""
+    """Gives a process a whole file, whose fixtures its tests share, but the tests of notebooks one by one."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
