@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mailkit.lab.dns.resolver import CachingResolver
 from mailkit.lab.router import Router
 from mailkit.lab.world import Action
+from mailkit.network.exchange import Nameserver
 
 __all__ = ["LabPace"]
 
@@ -19,10 +20,14 @@ class LabPace:
     who: str
     router: Router
     resolver: CachingResolver
+    nameservers: Callable[[], frozenset[Nameserver]]
     wait: Callable[[], None]
 
     def drops(self, address: str, port: int) -> bool:
         return self.router.decide(self.who, address, port).action is Action.DROP
+
+    def serves(self, nameservers: tuple[Nameserver, ...]) -> bool:
+        return set(nameservers) <= self.nameservers()
 
     def is_mute(self, name: str = "") -> bool:
         point = self.router.world.vantage_points.get(self.who)

@@ -37,6 +37,7 @@ from mailkit.lab.workers import Workers
 from mailkit.lab.world import Action, load
 from mailkit.network import Network, Slots
 from mailkit.network.dns_lookup import read
+from mailkit.network.exchange import Nameserver
 from mailkit.network.socks import Proxy
 
 __all__ = ["Running"]
@@ -266,7 +267,12 @@ class Running:
         return replace(self.network(), vantage=host, proxy=proxy, local_hostname=host, timeout=patience, pace=pace)
 
     def _pace(self, who: str) -> LabPace:
-        return LabPace(who, self.router, self.resolver, self._catch_up)
+        return LabPace(who, self.router, self.resolver, self._nameservers, self._catch_up)
+
+    def _nameservers(self) -> frozenset[Nameserver]:
+        """Return where this world answers questions, and where it is silent on purpose."""
+        silent = self._silent.getsockname()[1] if self._silent else 0
+        return frozenset({("127.0.0.1", self.dns_port), ("127.0.0.1", silent)})
 
     def _catch_up(self) -> None:
         """Wait until the servers have done what they can; after the end and in a forked child there are none."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from mailkit.network.exchange import Nameserver
+
 __all__ = ["PATIENCE", "Pace"]
 
 PATIENCE = 60.0  # seconds for what will answer; it decides nothing unless a server has broken down
@@ -19,6 +21,9 @@ class Pace(Protocol):
 
     def drops(self, address: str, port: int) -> bool:
         """Return whether every packet to *address*:*port* vanishes on the way."""
+
+    def serves(self, nameservers: tuple[Nameserver, ...]) -> bool:
+        """Return whether the practice internet itself answers at *nameservers*: of others it knows nothing."""
 
     def is_mute(self, name: str = "") -> bool:
         """Return whether the DNS says nothing when asked about *name*; without one, about any name at all."""

@@ -215,7 +215,7 @@ class Network:
 
     def _patient(self, name: str, seconds: float) -> float:
         """Return *seconds*, or more where the DNS of a practice internet will answer about *name* ("" is any name)."""
-        if self.pace is None or self.pace.is_mute(name):
+        if self.pace is None or not self.pace.serves(self.nameservers) or self.pace.is_mute(name):
             return seconds
         return _left(self.deadline, max(seconds, PATIENCE))
 
