@@ -1,6 +1,5 @@
 """What Exim's settings mean for logins, the smarthost and signing.
 
-It reads what this project writes, ``exim -bP``, and Debian's own answers.
 ACLs are programs: beyond the lines that ``configure`` writes there is no verdict on them.
 """
 
@@ -8,18 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
+from mailkit.mta.exim_files import Exim
+from mailkit.mta.judgement import judged
 from mailkit.results import Finding, Verdict, visible
 
-__all__ = ["debian_settings", "judge_debian", "judge_exim", "read_exim", "read_macros"]
+__all__ = ["judge_exim"]
 
-_LESSON = "09_mta"
-_SETTING = re.compile(r"(?:hide\s+|hostlist\s+|domainlist\s+)?([a-z0-9_]{2,60})\s*=\s*(.*)", re.DOTALL)
-_MACRO = re.compile(r"([A-Z][A-Za-z0-9_]{1,60})\s*=\s*(.*)")
-_DEBIAN = re.compile(r"""(dc_[a-z_]{2,40}|CFILEMODE)=['"]?([^'"\n]*)['"]?""")
-_MACROS = ("REMOTE_SMTP_SMARTHOST_HOSTS_REQUIRE_TLS", "REMOTE_SMTP_SMARTHOST_TLS_VERIFY_HOSTS")
-_SECTIONS = ("acl", "routers", "transports", "retry", "rewrite", "authenticators", "local_scan")
 # The RCPT ACLs that configure() writes, word for word: nothing may stand in front that lets more people through.
 _OURS = re.compile(
     r"acl_check_rcpt: "
@@ -30,82 +24,6 @@ _OURS = re.compile(
     r"(?:require message = 550 5\.1\.1 no such mailbox verify = recipient )?accept acl_check_data:"
 )
 _LOOPBACK = "<; 127.0.0.1 ; ::1"
-_ENDS = re.compile(r"[a-z0-9_]{1,60}:")
-
-
-@dataclass(frozen=True)
-class Exim:
-    """Options of the main part, ACL text, and the options of each transport and authenticator by its name."""
-
-    main: dict[str, str] = field(default_factory=dict)
-    macros: dict[str, str] = field(default_factory=dict)
-    acl: str = ""
-    transports: dict[str, dict[str, str]] = field(default_factory=dict)
-    authenticators: dict[str, dict[str, str]] = field(default_factory=dict)
-    whole: bool = False  # has sections: not merely the output of exim -bP
-    conditional: bool = False  # has .ifdef: both branches are read
-    includes: bool = False  # has .include: what stands there is not read
-
-
-def read_exim(text: str) -> Exim:
-    """Return what *text*, a configuration file or the output of ``exim -bP``, sets."""
-    exim: dict[str, dict[str, str]] = {"main": {}, "macros": {}}
-    groups: dict[str, dict[str, dict[str, str]]] = {"transports": {}, "authenticators": {}}
-    acl: list[str] = []
-    section, current, whole, conditional, includes = "main", "", False, False, False
-    for line in _joined(text):
-        words = line.split()
-        if words[0] == "begin" and len(words) == 2 and words[1] in _SECTIONS:
-            section, current, whole = words[1], "", True
-        elif line.startswith("."):
-            conditional = conditional or words[0] in (".ifdef", ".ifndef")
-            includes = includes or words[0].startswith(".include")
-        elif section == "acl":
-            acl.append(line)
-        elif section in groups and _ENDS.fullmatch(line):
-            current = line.removesuffix(":")
-            groups[section][current] = {}
-        elif section == "main" and (macro := _MACRO.fullmatch(line)):
-            exim["macros"][macro[1]] = macro[2]
-        elif section == "main" or (section in groups and current):
-            options = exim["main"] if section == "main" else groups[section][current]
-            if setting := _SETTING.fullmatch(line):
-                options[setting[1]] = setting[2].strip()
-            elif re.fullmatch(r"[a-z0-9_]{2,60}", line):
-                options[line.removeprefix("no_")] = "false" if line.startswith("no_") else "true"
-    return Exim(
-        exim["main"],
-        exim["macros"],
-        " ".join(" ".join(acl).split()),
-        groups["transports"],
-        groups["authenticators"],
-        whole,
-        conditional,
-        includes,
-    )
-
-
-def _joined(text: str) -> Iterator[str]:
-    """Yield the logical lines: comments left out, a backslash at the end joins the next line on."""
-    pending = ""
-    for line in text.splitlines():
-        stripped = line.strip()
-        if stripped.startswith("#") or (not stripped and not pending):
-            continue
-        if stripped.endswith("\\"):
-            pending += stripped[:-1]
-            continue
-        if whole := (pending + stripped).strip():
-            yield whole
-        pending = ""
-    if pending.strip():
-        yield pending.strip()
-
-
-def _finding(
-    check: str, subject: str, verdict: Verdict, evidence: str, advice: str = "", fix: str = "", reference: str = ""
-) -> Finding:
-    return Finding(check, subject, verdict, visible(evidence, 600), advice, fix, reference, _LESSON)
 
 
 def judge_exim(exim: Exim, subject: str) -> list[Finding]:
@@ -116,7 +34,7 @@ def judge_exim(exim: Exim, subject: str) -> list[Finding]:
             found += _transport(name, options, f"{subject}, transport {visible(name, 80)}")
     if "allow_insecure_tainted_data" in exim.main:
         found.append(
-            _finding(
+            judged(
                 "a setting that is gone",
                 subject,
                 Verdict.FAIL,
@@ -127,7 +45,7 @@ def judge_exim(exim: Exim, subject: str) -> list[Finding]:
         )
     if exim.main.get("smtp_enforce_sync") == "false":
         found.append(
-            _finding(
+            judged(
                 "commands sent ahead",
                 subject,
                 Verdict.WARN,
@@ -152,7 +70,7 @@ def _relaying(exim: Exim, subject: str) -> Finding:
         and _OURS.search(exim.acl)
     ):
         if any(everybody in re.split(r"[\s;:<]+", networks) for everybody in ("*", "0.0.0.0/0")):
-            return _finding(
+            return judged(
                 "open relay",
                 subject,
                 Verdict.FAIL,
@@ -162,8 +80,8 @@ def _relaying(exim: Exim, subject: str) -> Finding:
                 reference,
             )
         if networks == _LOOPBACK and re.fullmatch(r"[a-z0-9.: -]*", domains):
-            return _finding("open relay", subject, Verdict.PASS, shown, reference=reference)
-        return _finding(
+            return judged("open relay", subject, Verdict.PASS, shown, reference=reference)
+        return judged(
             "open relay",
             subject,
             Verdict.UNKNOWN,
@@ -171,14 +89,14 @@ def _relaying(exim: Exim, subject: str) -> Finding:
             reference=reference,
         )
     if exim.whole and not exim.main.get("acl_smtp_rcpt"):
-        return _finding(
+        return judged(
             "open relay",
             subject,
             Verdict.PASS,
             "no acl_smtp_rcpt: every RCPT over the network is refused",
             reference=reference,
         )
-    return _finding(
+    return judged(
         "open relay",
         subject,
         Verdict.UNKNOWN,
@@ -201,11 +119,11 @@ def _logins(exim: Exim, subject: str) -> Iterator[Finding]:
     if exim.whole and not servers:
         return
     if offered == "":
-        yield _finding(check, subject, Verdict.PASS, f"{shown}: AUTH is not on offer", reference=reference)
+        yield judged(check, subject, Verdict.PASS, f"{shown}: AUTH is not on offer", reference=reference)
     elif "tls_in_cipher" in offered:
-        yield _finding(check, subject, Verdict.PASS, shown, reference=reference)
+        yield judged(check, subject, Verdict.PASS, shown, reference=reference)
     elif not exim.whole or offered != "*":
-        yield _finding(
+        yield judged(
             check,
             subject,
             Verdict.UNKNOWN,
@@ -216,13 +134,13 @@ def _logins(exim: Exim, subject: str) -> Iterator[Finding]:
     elif all(
         re.search(r"tls_(in_)?cipher", options.get("server_advertise_condition", "")) for options in servers.values()
     ):
-        yield _finding(check, subject, Verdict.PASS, "server_advertise_condition asks for TLS", reference=reference)
+        yield judged(check, subject, Verdict.PASS, "server_advertise_condition asks for TLS", reference=reference)
     elif any("server_advertise_condition" in options for options in servers.values()):
-        yield _finding(
+        yield judged(
             check, subject, Verdict.UNKNOWN, "server_advertise_condition is not understood here", reference=reference
         )
     else:
-        yield _finding(
+        yield judged(
             check,
             subject,
             Verdict.FAIL,
@@ -238,11 +156,11 @@ def _transport(name: str, options: dict[str, str], subject: str) -> Iterator[Fin
         strict = options.get("dkim_strict", "")
         reference = "Exim's specification, DKIM and SPF"
         if strict in ("true", "1", "yes"):
-            yield _finding(
+            yield judged(
                 "a key that cannot be read", subject, Verdict.PASS, f"dkim_strict = {strict}", reference=reference
             )
         elif strict in ("", "false", "0", "no"):
-            yield _finding(
+            yield judged(
                 "a key that cannot be read",
                 subject,
                 Verdict.WARN,
@@ -252,7 +170,7 @@ def _transport(name: str, options: dict[str, str], subject: str) -> Iterator[Fin
                 reference,
             )
         else:
-            yield _finding(
+            yield judged(
                 "a key that cannot be read", subject, Verdict.UNKNOWN, f"dkim_strict = {strict}", reference=reference
             )
     wants = {option: options.get(option, "") for option in ("hosts_require_auth", "hosts_try_auth")}
@@ -265,7 +183,7 @@ def _transport(name: str, options: dict[str, str], subject: str) -> Iterator[Fin
     shown = ", ".join(f"{option} = {value or '(default)'}" for option, value in needs.items())
     defaults = {"hosts_avoid_tls": "", "tls_verify_cert_hostnames": "*"}
     if other := [option for option, default in defaults.items() if options.get(option, default) != default]:
-        yield _finding(
+        yield judged(
             check,
             subject,
             Verdict.UNKNOWN,
@@ -273,9 +191,9 @@ def _transport(name: str, options: dict[str, str], subject: str) -> Iterator[Fin
             reference=reference,
         )
     elif all(value == "*" for value in needs.values()):
-        yield _finding(check, subject, Verdict.PASS, shown, reference=reference)
+        yield judged(check, subject, Verdict.PASS, shown, reference=reference)
     elif any(value not in ("*", "") for value in needs.values()):
-        yield _finding(
+        yield judged(
             check,
             subject,
             Verdict.UNKNOWN,
@@ -290,71 +208,4 @@ def _transport(name: str, options: dict[str, str], subject: str) -> Iterator[Fin
             "hosts_require_auth": "hosts_try_auth goes on without a login when it fails",
         }
         missing = "; ".join(f"{option}: {reasons[option]}" for option, value in needs.items() if value != "*")
-        yield _finding(check, subject, Verdict.WARN, shown, f"{missing}.", fix, reference)
-
-
-def debian_settings(text: str) -> dict[str, str]:
-    """Return the settings of Debian's update-exim4.conf.conf, {} for another file."""
-    return {found[1]: found[2] for line in text.splitlines() if (found := _DEBIAN.fullmatch(line.strip()))}
-
-
-def judge_debian(settings: dict[str, str], macros: dict[str, str], subject: str) -> list[Finding]:
-    """Return the findings on Debian's own questions and answers (README.Debian of exim4-config)."""
-    found = []
-    reference = "Debian, exim4-config, README.Debian"
-    kind = settings.get("dc_eximconfig_configtype", "")
-    if "0.0.0.0/0" in settings.get("dc_relay_nets", "") or "::/0" in settings.get("dc_relay_nets", ""):
-        found.append(
-            _finding(
-                "open relay",
-                subject,
-                Verdict.FAIL,
-                f"dc_relay_nets = {settings['dc_relay_nets']}",
-                "Everybody may relay: name your own networks.",
-                "dc_relay_nets=''",
-                reference,
-            )
-        )
-    if kind not in ("smarthost", "satellite"):
-        found.append(
-            _finding(
-                "password to the smarthost",
-                subject,
-                Verdict.INFO,
-                f"dc_eximconfig_configtype = {kind}: no smarthost",
-                reference=reference,
-            )
-        )
-        return found
-    relay = settings.get("dc_smarthost", "")
-    if relay and not re.search(r"::\d+", relay):
-        found.append(
-            _finding(
-                "OP25B",
-                subject,
-                Verdict.WARN,
-                f"dc_smarthost = {relay}: port 25",
-                "Behind OP25B port 25 does not get out: write the port behind two colons.",
-                f"dc_smarthost='{relay}::587'" if re.fullmatch(r"[A-Za-z0-9.-]{1,253}", relay) else "",
-                "RFC 6409 section 3.1",
-            )
-        )
-    missing = [name for name in _MACROS if macros.get(name) != "*"]
-    found.append(
-        _finding(
-            "password to the smarthost",
-            subject,
-            Verdict.WARN if missing else Verdict.INFO,
-            f"dc_smarthost = {relay}; " + (f"not set to *: {', '.join(missing)}" if missing else "TLS must verify"),
-            "Debian's transport has hosts_try_auth, which goes on without a login when it fails; no macro changes that."
-            + (" The macros go into exim4.conf.localmacros; then run update-exim4.conf." if missing else ""),
-            "\n".join(f"{name} = *" for name in missing),
-            reference,
-        )
-    )
-    return found
-
-
-def read_macros(text: str) -> dict[str, str]:
-    """Return the macros that *text*, such as Debian's exim4.conf.localmacros, defines; the last one counts."""
-    return {found[1]: found[2].strip() for line in _joined(text) if (found := _MACRO.fullmatch(line))}
+        yield judged(check, subject, Verdict.WARN, shown, f"{missing}.", fix, reference)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from mailkit.results import Finding, Verdict, visible
+from mailkit.mta.judgement import judged
+from mailkit.results import Finding, Verdict
 
 __all__ = ["judge_policyd", "policyd_settings"]
 
@@ -23,61 +24,31 @@ def policyd_settings(text: str) -> dict[str, str]:
 def judge_policyd(settings: Mapping[str, str], subject: str) -> list[Finding]:
     """Return the findings on what policyd-spf does with a result."""
     test = settings.get("TestOnly", "1")
-    shown = f"TestOnly = {visible(test, 40)}"
+    shown = f"TestOnly = {test}"
+    check, reference = "policyd-spf in earnest", "policyd-spf.conf(5)"
     if test == "0":
-        return [
-            Finding(
-                "policyd-spf in earnest",
-                subject,
-                Verdict.INFO,
-                f"{shown}: it only tests, and refuses nothing",
-                "1 is the setting that counts.",
-                "",
-                "policyd-spf.conf(5)",
-                "09_mta",
-            )
-        ]
+        evidence = f"{shown}: it only tests, and refuses nothing"
+        return [judged(check, subject, Verdict.INFO, evidence, "1 is the setting that counts.", reference=reference)]
     if test != "1":
-        return [
-            Finding(
-                "policyd-spf in earnest",
-                subject,
-                Verdict.UNKNOWN,
-                shown,
-                "It is 0 or 1.",
-                "",
-                "policyd-spf.conf(5)",
-                "09_mta",
-            )
-        ]
+        return [judged(check, subject, Verdict.UNKNOWN, shown, "It is 0 or 1.", reference=reference)]
+    check, reference = "refusing on SPF alone", "RFC 9989 section 7.1"
     refusing = [
-        f"{name} = {visible(settings.get(name, 'Fail'), 40)}"
+        f"{name} = {settings.get(name, 'Fail')}"
         for name in ("HELO_reject", "Mail_From_reject")
         if settings.get(name, "Fail").lower() in _REFUSING
     ]
-    if refusing:
-        return [
-            Finding(
-                "refusing on SPF alone",
-                subject,
-                Verdict.WARN,
-                f"{shown} is in earnest; {', '.join(refusing)}",
-                "A forwarded message fails SPF before DKIM and DMARC can speak for it: think about it, or only "
-                "record the result.",
-                "HELO_reject = False\nMail_From_reject = False",
-                "RFC 9989 section 7.1",
-                "09_mta",
-            )
-        ]
+    if not refusing:
+        evidence = f"{shown}: results are recorded, none refused"
+        return [judged(check, subject, Verdict.PASS, evidence, reference=reference)]
     return [
-        Finding(
-            "refusing on SPF alone",
+        judged(
+            check,
             subject,
-            Verdict.PASS,
-            f"{shown}: results are recorded, none refused",
-            "",
-            "",
-            "RFC 9989 section 7.1",
-            "09_mta",
+            Verdict.WARN,
+            f"{shown} is in earnest; {', '.join(refusing)}",
+            "A forwarded message fails SPF before DKIM and DMARC can speak for it: think about it, or only record "
+            "the result.",
+            "HELO_reject = False\nMail_From_reject = False",
+            reference,
         )
     ]

@@ -7,7 +7,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from mailkit.mta.lint_exim import debian_settings, judge_debian, judge_exim, read_exim, read_macros
+from mailkit.mta.exim_files import read_exim, read_macros
+from mailkit.mta.judgement import judged
+from mailkit.mta.lint_debian import debian_settings, judge_debian
+from mailkit.mta.lint_exim import judge_exim
 from mailkit.mta.lint_policyd import judge_policyd, policyd_settings
 from mailkit.mta.lint_postfix import judge_postfix
 from mailkit.mta.postfix_files import Postfix, read_main, read_master
@@ -76,15 +79,13 @@ def _postfix(folder: Path, subject: str) -> Rows[Finding]:
     version, warnings = _asked(folder)
     found = judge_postfix(Postfix(main, services, twice, version), subject)
     found += [
-        Finding(
+        judged(
             "postconf's warnings",
             subject,
             Verdict.WARN,
-            visible(line, 300),
+            line[:300],
             "Look for a slip in the name.",
-            "",
-            "postconf(1)",
-            "09_mta",
+            reference="postconf(1)",
         )
         for line in warnings
     ]

@@ -1,0 +1,148 @@
+"""Whom Postfix lets send to anywhere: the order of its restrictions, and mynetworks (postconf(5)).
+
+There is no verdict where a table would have to be read, or a word is not known.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from mailkit.mta.judgement import judged
+from mailkit.mta.postfix_files import Postfix, Service
+from mailkit.results import Finding, Verdict
+
+__all__ = ["networks", "relaying"]
+
+_GUARDS = {"reject_unauth_destination", "defer_unauth_destination", "reject", "defer"}
+# Conditions that let nobody through whom the guard would stop, or that only refuse.
+_HARMLESS = {
+    "permit_mynetworks",
+    "permit_sasl_authenticated",
+    "permit_auth_destination",
+    "reject_unauth_pipelining",
+    "reject_non_fqdn_recipient",
+    "reject_non_fqdn_sender",
+    "reject_non_fqdn_helo_hostname",
+    "reject_invalid_helo_hostname",
+    "reject_unknown_recipient_domain",
+    "reject_unknown_sender_domain",
+    "reject_unknown_client_hostname",
+    "reject_unknown_helo_hostname",
+    "reject_unlisted_recipient",
+    "reject_unlisted_sender",
+    "reject_unverified_recipient",
+    "reject_unverified_sender",
+    "reject_sender_login_mismatch",
+    "reject_authenticated_sender_login_mismatch",
+    "reject_plaintext_session",
+}
+_WITH_ARGUMENT = ("reject_rbl_client", "reject_rhsbl_sender", "reject_rhsbl_client", "reject_rhsbl_helo")
+_RELAY_DEFAULT = "permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination"
+
+
+def relaying(postfix: Postfix, server: Service | None, name: str) -> Finding:
+    lists = {
+        setting: postfix.words(setting, server, default)
+        for setting, default in (("smtpd_relay_restrictions", _RELAY_DEFAULT), ("smtpd_recipient_restrictions", ""))
+    }
+    states = {setting: _guarded(words) for setting, words in lists.items()}
+    shown = "; ".join(f"{setting} = {', '.join(words)}" for setting, words in lists.items() if words)
+    reference = "postconf(5), smtpd_relay_restrictions"
+    if "guarded" in states.values():
+        setting = next(setting for setting, state in states.items() if state == "guarded")
+        advice = "Strangers may send to your own domains only."
+        return judged(
+            "open relay",
+            name,
+            Verdict.PASS,
+            f"{setting} refuses other destinations: {shown}",
+            advice,
+            reference=reference,
+        )
+    if before := [state for state in states.values() if state.startswith("before ")]:
+        return judged(
+            "open relay",
+            name,
+            Verdict.WARN,
+            f"{before[0].removeprefix('before ')} stands before the refusal: {shown}",
+            "An OK from that table or service lets a stranger relay: put it behind reject_unauth_destination.",
+            reference=reference,
+        )
+    if odd := [state for state in states.values() if state.startswith("unknown ")]:
+        return judged(
+            "open relay",
+            name,
+            Verdict.UNKNOWN,
+            f"{odd[0].removeprefix('unknown ')} is not understood here: {shown}",
+            "Ask from outside: RCPT to a domain that is not yours must be refused.",
+            reference=reference,
+        )
+    return judged(
+        "open relay",
+        name,
+        Verdict.FAIL,
+        f"nothing refuses other destinations: {shown or 'both are empty'}",
+        "Anybody may relay to anywhere, and others will find it within hours.",
+        "smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination",
+        reference,
+    )
+
+
+def _guarded(words: list[str]) -> str:
+    """Return "guarded", "open", or "before X" / "unknown X" where X stands in front of the refusal."""
+    in_front = ""
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word == "warn_if_reject":
+            skip = True  # what follows refuses nobody
+        elif word in _GUARDS:
+            return in_front or "guarded"
+        elif word == "permit":
+            return in_front or "open"
+        elif word in _WITH_ARGUMENT:
+            skip = True
+        elif word.startswith("check_"):
+            in_front = in_front or f"before {word}"
+            skip = True
+        elif word not in _HARMLESS:
+            in_front = f"unknown {word}"
+    return in_front if in_front.startswith("unknown ") else "open"
+
+
+def networks(postfix: Postfix, subject: str) -> Iterator[Finding]:
+    words = postfix.words("mynetworks")
+    check, reference = "mynetworks", "postconf(5), mynetworks"
+    for word in words:
+        try:
+            network = ipaddress.ip_network(word.replace("[", "").replace("]", ""), strict=False)
+        except ValueError:
+            yield judged(
+                check,
+                subject,
+                Verdict.UNKNOWN,
+                f"{word} is not an address: what it holds is not read here",
+                reference=reference,
+            )
+            continue
+        if network.prefixlen == 0:
+            yield judged(
+                check,
+                subject,
+                Verdict.FAIL,
+                word,
+                "Everybody may relay: name your own networks.",
+                "mynetworks = 127.0.0.0/8 [::1]/128",
+                reference,
+            )
+        elif network.num_addresses > 2**16 and network.version == 4 and not network.is_private:
+            yield judged(
+                check,
+                subject,
+                Verdict.WARN,
+                word,
+                f"{network.num_addresses} public addresses may relay without a login.",
+                reference=reference,
+            )
