@@ -10,7 +10,7 @@ SUITES := build/sdists
 FIRST_LESSON := $(notdir $(firstword $(sort $(wildcard notebooks/*.ipynb))))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test suites lint bench notebooks fresh report lesson lock clean
+.PHONY: help lab test suites lint bench notebooks fresh report lesson answers lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,10 @@ report: $(READY) ## examine a domain: make report DOMAIN=kaisha.example (REPORT_
 lesson: $(READY) ## a lesson on your own domain as HTML: make lesson NAME=04_spf DOMAIN=your.domain (LESSON_ARGS=--own-domain-only)
 	@$(if $(and $(NAME),$(DOMAIN)),,echo "Name both: make lesson NAME=04_spf DOMAIN=your.domain" >&2; exit 2)
 	@$(BIN)/python -m mailkit.lesson_document $(NAME) $(DOMAIN) $(if $(NETWORK),--network $(NETWORK)) $(LESSON_ARGS)
+
+answers: $(READY) ## the trainer's appendix: answers to every prediction and exercise, in build/answers.md
+	@mkdir -p build
+	@$(BIN)/python -m mailkit.training answers >build/answers.md && echo "Written: build/answers.md"
 
 lock: ## pin the newest versions that pyproject.toml allows in requirements.lock (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
