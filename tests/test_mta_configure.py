@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,12 @@ def structure(configuration: mta.Configuration) -> dict[str, list[str]]:
 def test_every_job_is_written_with_reasons_and_with_what_a_probe_sees(job: str, software: str) -> None:
     configuration = configure(job, software)
     assert len(configuration.lines) >= 5
+    for line in configuration.all_lines:
+        assert line.sees or not line.probe
+        if line.probe:  # it is there, under that name
+            room, _, call = line.probe.partition(".")
+            assert call in importlib.import_module(f"mailkit.{room}").__all__
+    assert len({line.probe for line in configuration.lines} - {mta.Probe.NONE}) >= 2
     for line in configuration.lines:
         if line.file in configuration.files and not line.file.endswith((".keys", ".signing")):
             assert line.line in configuration.files[line.file]

@@ -6,7 +6,7 @@ They listen on loopback ports, so that no socket's folder, group or chroot stand
 from __future__ import annotations
 
 from mailkit.mta.description import Description
-from mailkit.mta.settings import Line
+from mailkit.mta.settings import Line, Probe
 
 __all__ = ["SIGNER_PORTS", "opendkim_signing", "receiving_filters"]
 
@@ -47,6 +47,7 @@ def opendkim_signing(wanted: Description) -> dict[str, list[Line]]:
                 ("Syslog", "yes", "", ""),
                 ("On-InternalError", "tempfail", "A signer in trouble: the message waits.", ""),
             ],
+            Probe.DKIM,
         )
         files[f"{folder}.keys"] = [Line(f"{folder}.keys", f"{name} {wanted.domain}:{selector}:{path}\n")]
         files[f"{folder}.signing"] = [Line(f"{folder}.signing", f"*@{wanted.domain} {name}\n")]
@@ -72,7 +73,7 @@ def receiving_filters(wanted: Description) -> tuple[dict[str, list[Line]], list[
                 ("TempError_Defer =", "False", "", ""),
                 ("Header_Type =", "SPF", "OpenDMARC reads it.", "Received-SPF"),
                 ("skip_addresses =", "127.0.0.0/8,::ffff:127.0.0.0/104,::1", "", ""),
-            ]),
+            ], Probe.MESSAGE),
         ],
         dkim: _lines(dkim, [
             ("Mode", "v", "Verify only.", ""),
@@ -88,7 +89,7 @@ def receiving_filters(wanted: Description) -> tuple[dict[str, list[Line]], list[
             ("AlwaysAddARHeader", "yes", "", "dkim=none where there is no signature"),
             ("UserID", "opendkim", "", ""),
             ("Syslog", "yes", "", ""),
-        ]),
+        ], Probe.MESSAGE),
         dmarc: _lines(dmarc, [
             ("AuthservID", wanted.hostname, "", ""),
             ("TrustedAuthservIDs", wanted.hostname, "Only our own results count.", ""),
@@ -101,7 +102,7 @@ def receiving_filters(wanted: Description) -> tuple[dict[str, list[Line]], list[
             ("PublicSuffixList", "/usr/share/publicsuffix/public_suffix_list.dat", "", ""),
             ("UserID", "opendmarc", "", ""),
             ("Syslog", "true", "", ""),
-        ]),
+        ], Probe.MESSAGE),
     }  # fmt: skip
     notes = [
         "Install postfix-policyd-spf-python, opendkim, opendmarc and publicsuffix; start the verifier with "
@@ -112,5 +113,8 @@ def receiving_filters(wanted: Description) -> tuple[dict[str, list[Line]], list[
     return files, notes
 
 
-def _lines(path: str, settings: list[tuple[str, str, str, str]]) -> list[Line]:
-    return [Line(path, f"{name} {value}", why, sees) for name, value, why, sees in settings]
+def _lines(path: str, settings: list[tuple[str, str, str, str]], probe: Probe) -> list[Line]:
+    """Return the lines of one file; what can be seen of them is all in the message, which *probe* reads."""
+    return [
+        Line(path, f"{name} {value}", why, sees, probe if sees else Probe.NONE) for name, value, why, sees in settings
+    ]

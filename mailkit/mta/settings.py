@@ -5,22 +5,40 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from mailkit.mta.description import Description
 from mailkit.results import Record, Rows, Sentence
 
-__all__ = ["Configuration", "Line", "render"]
+__all__ = ["Configuration", "Line", "Probe", "render"]
+
+
+class Probe(StrEnum):
+    """The calls of this workbook that look at a mail server from outside, or at what it wrote."""
+
+    NONE = ""  # it shows in the octets themselves, or in another server's log
+    SCAN = "op25b.scan"
+    CAPABILITIES = "smtp_auth.capabilities"
+    CONVERSE = "smtp_auth.converse"
+    TLS = "tls.scan"
+    DKIM = "dkim.verify"
+    MESSAGE = "report.from_message"
+    LOG = "mta.read_log"
 
 
 @dataclass(frozen=True)
 class Line(Record):
-    """One line of a file: ``line`` as it stands there, ``why`` it does, and what a probe ``sees`` ("": nothing)."""
+    """One line of a file: ``line`` as it stands there, and ``why`` it does.
+
+    ``sees`` is what can be seen of it ("": nothing), and ``probe`` which call of the workbook shows that ("": none).
+    """
 
     file: str
     line: str
     why: str = ""
     sees: str = ""
+    probe: Probe = Probe.NONE
 
 
 @dataclass(frozen=True)
@@ -39,7 +57,7 @@ class Configuration(Record):
 
     @property
     def lines(self) -> Rows[Line]:
-        """The lines that a probe sees something of."""
+        """The lines of which something can be seen, each with the probe that shows it."""
         seen = [line for line in self.all_lines if line.sees]
         return Rows(Line, seen, caption=f"written for {self.description.software} {self.description.version}")
 
