@@ -7,10 +7,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 SUITES := build/sdists
+WHEELS := build/wheels
+BUNDLE := build/bundle
 FIRST_LESSON := $(notdir $(firstword $(sort $(wildcard notebooks/*.ipynb))))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test suites lint bench notebooks fresh report lesson answers lock clean
+.PHONY: help lab test suites lint bench notebooks fresh report lesson answers bundle lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -21,7 +23,7 @@ lab: $(READY) ## open JupyterLab on your own copies of the lessons (LAB_ARGS=--n
 	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/work/$(FIRST_LESSON) --KernelManager.transport_encryption=auto \
 	    $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)
 
-test: lint suites ## lint, types, unit and protocol tests, every lesson re-executed (TEST_ARGS="-k spf" passes options on)
+test: lint suites $(WHEELS)/requirements.lock ## lint, types, unit and protocol tests, every lesson re-executed (TEST_ARGS="-k spf" passes options on)
 	@$(BIN)/pytest --numprocesses auto --dist loadscope $(TEST_ARGS)
 
 suites: $(SUITES)/ready ## fetch the test suites that pyspf and dkimpy carry
@@ -61,6 +63,15 @@ answers: $(READY) ## the trainer's appendix: answers to every prediction and exe
 	@mkdir -p build
 	@$(BIN)/python -m mailkit.training answers >build/answers.md && echo "Written: build/answers.md"
 
+bundle: $(WHEELS)/requirements.lock ## build/bundle: the workbook with all it needs, for machines without network or make
+	@$(BIN)/python bundle/build.py assemble $(WHEELS) $(BUNDLE)
+
+# A copy of the lock they were fetched for says that the wheels are whole.
+$(WHEELS)/requirements.lock: requirements.lock | $(READY)
+	@echo "Fetching wheels for the bundle: a minute, once."
+	@mkdir -p build
+	@$(BIN)/python bundle/build.py fetch $(WHEELS) || echo "The tests that need the wheels skip." >&2
+
 lock: ## pin the newest versions that pyproject.toml allows in requirements.lock (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	@uv pip compile --no-config --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
@@ -70,7 +81,11 @@ clean: ## remove what was set up and built; your copies in work/ stay
 	@rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find mailkit tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamp is made last, so an interrupted set-up is taken up again.
+# Prints what a compiled package is called that is for this Python on this system.
+WHEELS_FIT := 'import sys; print("numpy-*-cp%d%d-*%s*" % (*sys.version_info[:2], sys.platform.replace("darwin", "macosx")))'
+
+# The stamp is made last, so an interrupted set-up is taken up again.  Where build/bundle holds a bundle for this lock
+# and this Python, its wheels are taken, and no index is asked.
 $(READY): requirements.lock pyproject.toml
 	@python=; \
 	for candidate in $(PYTHON); do \
@@ -91,6 +106,10 @@ $(READY): requirements.lock pyproject.toml
 	echo "Setting up $(VENV) with $$python: a minute or two, once."; \
 	$(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	    "$$python" -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@wheels=$$($(BIN)/python -c $(WHEELS_FIT)); from="-r requirements.lock"; offline=; \
+	if cmp -s requirements.lock $(BUNDLE)/requirements.lock && ls $(BUNDLE)/wheels/$$wheels >/dev/null 2>&1; then \
+	    offline="--no-index --find-links $(BUNDLE)/wheels"; from="-r $(BUNDLE)/wheels/requirements.txt"; \
+	fi; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$offline --require-hashes $$from && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$offline --no-deps --editable .
 	@touch $@
