@@ -98,7 +98,8 @@ def set_up() -> None:
     install = [in_venv("python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     install += ["--no-index", "--find-links", str(WHEELS)]
     why = "pip could not install from wheels/: START.txt says how to fetch the wheels for another system or processor."
-    run(why, *install, "--require-hashes", "--requirement", str(packages))
+    # Python compiles what is imported when it first is; to compile everything takes longer than the rest.
+    run(why, *install, "--no-compile", "--require-hashes", "--requirement", str(packages))
     run(why, *install, "--no-deps", "--editable", ".")
     shutil.copyfile(packages, ready)
 
