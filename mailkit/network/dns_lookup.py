@@ -25,6 +25,7 @@ from dns.rdtypes.txtbase import TXTBase
 from mailkit.network.deadline import Deadline
 from mailkit.network.exchange import BadResponse, Nameserver, ask
 from mailkit.network.names import to_ascii
+from mailkit.network.presentation import presented
 from mailkit.network.security import Security, worst
 from mailkit.results import Record, hidden
 
@@ -46,7 +47,7 @@ class Status(StrEnum):
     TIMEOUT = "TIMEOUT"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer(Record):
     """What the DNS said to one question.
 
@@ -193,7 +194,7 @@ def read(name: str, rdtype: str, response: dns.message.Message) -> Answer:
         )
     # Servers shuffle the records of one name; sorted, the same question prints the same answer.
     rdata = tuple(sorted(result.answer))
-    texts = tuple(r.to_text() for r in rdata)
+    texts = tuple(presented(r) for r in rdata)
     return Answer(name, rdtype, Status.NOERROR, texts, ttl=result.minimum_ttl, chain=chain, rdata=rdata)
 
 

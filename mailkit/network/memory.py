@@ -9,8 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from mailkit.network.dns_lookup import Answer, Status
 from mailkit.network.silence import Silence
@@ -22,12 +21,22 @@ _T = TypeVar("_T")
 _AS_PATIENT = 0.9  # an asker with little more patience than the last one will hear nothing new
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A question under way or answered, and how many seconds its asker was ready to wait."""
+class _Asked(NamedTuple):
+    """A question under way, and how many seconds its asker is ready to wait."""
 
     answer: Future[Answer]
     patience: float
+
+
+class _Known(NamedTuple):
+    """An answer, and how many seconds its asker was ready to wait."""
+
+    answer: Answer
+    patience: float
+
+    def serves(self, patience: float) -> bool:
+        """Return whether somebody with *patience* would hear no more than this."""
+        return self.answer.status is not Status.TIMEOUT or self.patience >= patience * _AS_PATIENT
 
 
 class Memory:
@@ -38,7 +47,8 @@ class Memory:
 
     def __init__(self, most: int | None = None) -> None:
         self._lock = threading.Lock()
-        self._asked: dict[Hashable, _Asked] = {}  # in the order of their last use
+        self._known: dict[Hashable, _Known] = {}  # with a limit, in the order of their last use
+        self._under_way: dict[Hashable, _Asked] = {}
         self._most = most
         self._facts: dict[Hashable, Future[Any]] = {}
         self._given_up: dict[Hashable, str] = {}
@@ -51,54 +61,66 @@ class Memory:
         *patience* is in seconds.  A TIMEOUT found with clearly less patience is no answer: it is asked again.
         """
         with self._lock:
-            asked = self._asked.get(question)
-            if asked is None or _gave_up_early(asked, patience):
-                asked = _Asked(Future(), patience)
-                mine = True
-            else:
-                mine = False
-            self._keep(question, asked)
+            if (known := self._recalled(question, patience)) is not None:
+                return known
+            asked = self._under_way.get(question)
+            mine = asked is None
+            if asked is None:
+                asked = self._under_way[question] = _Asked(Future(), patience)
         if mine:
-            _settle(asked.answer, ask)
+            return self._ask(question, asked, ask)
         try:
             answer = asked.answer.result(patience)
         except TimeoutError:
             return None
-        if answer.status is Status.TIMEOUT and asked.patience < patience * _AS_PATIENT:
+        if not _Known(answer, asked.patience).serves(patience):
             return self.answer(question, patience, ask)
+        return answer
+
+    def _ask(self, question: Hashable, asked: _Asked, ask: Callable[[], Answer]) -> Answer:
+        """Call *ask* for all who wait for *asked*: none waits for ever, and after an interrupt the next one asks."""
+        try:
+            answer = ask()
+        except BaseException as error:
+            with self._lock:
+                del self._under_way[question]
+            asked.answer.set_exception(error)
+            raise
+        with self._lock:
+            del self._under_way[question]
+            self._keep(question, _Known(answer, asked.patience))
+        asked.answer.set_result(answer)
         return answer
 
     def known(self, question: Hashable, patience: float) -> Answer | None:
         """Return the answer to *question* when it is in memory, as somebody with *patience* may have it; else None."""
         with self._lock:
-            asked = self._asked.get(question)
-            if asked is None or not asked.answer.done() or _gave_up_early(asked, patience):
-                return None
-            self._keep(question, asked)
-            return asked.answer.result()
+            return self._recalled(question, patience)
 
     def put(self, question: Hashable, answer: Answer, patience: float) -> None:
         """Note *answer*, which somebody with *patience* was given; one that is there or on its way stays."""
         with self._lock:
-            asked = self._asked.get(question)
-            if asked is None or _gave_up_early(asked, patience):
-                asked = _Asked(Future(), patience)
-                asked.answer.set_result(answer)
-                self._keep(question, asked)
+            if question not in self._under_way and self._recalled(question, patience) is None:
+                self._keep(question, _Known(answer, patience))
 
     def missing(self, questions: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
         """Return those of *questions*, which are not in memory, that are to be asked now: all of them."""
         return questions
 
-    def _keep(self, question: Hashable, asked: _Asked) -> None:
-        """Put *asked* last in the order of use, and let the oldest answers go where there are too many."""
-        self._asked.pop(question, None)
-        self._asked[question] = asked
-        while self._most is not None and len(self._asked) > self._most:
-            oldest = next(iter(self._asked))
-            if not self._asked[oldest].answer.done():  # somebody waits for it, though not for long
-                break
-            del self._asked[oldest]
+    def _recalled(self, question: Hashable, patience: float) -> Answer | None:
+        known = self._known.get(question)
+        if known is None or not known.serves(patience):
+            return None
+        if self._most is not None:
+            self._known[question] = self._known.pop(question)
+        return known.answer
+
+    def _keep(self, question: Hashable, known: _Known) -> None:
+        """Put *known* last in the order of use, and let the oldest answer go where there are too many."""
+        self._known.pop(question, None)
+        self._known[question] = known
+        if self._most is not None and len(self._known) > self._most:
+            del self._known[next(iter(self._known))]
 
     def fact(self, key: Hashable, find_out: Callable[[], _T]) -> _T:
         """Return what *find_out* returns, calling it for each *key* once: those who ask meanwhile wait for it."""
@@ -132,7 +154,7 @@ class Memory:
     def questions(self) -> int:
         """How many different questions were asked so far."""
         with self._lock:
-            return len(self._asked)
+            return len(self._known) + len(self._under_way)
 
 
 def _settle(future: Future[Any], work: Callable[[], Any]) -> None:
@@ -142,12 +164,3 @@ def _settle(future: Future[Any], work: Callable[[], Any]) -> None:
     except BaseException as error:
         future.set_exception(error)
         raise
-
-
-def _gave_up_early(asked: _Asked, patience: float) -> bool:
-    """Return whether somebody with *patience* may hear more than the one who asked."""
-    if not asked.answer.done():
-        return False
-    if asked.answer.exception() is not None:  # that asker was interrupted
-        return True
-    return asked.answer.result().status is Status.TIMEOUT and asked.patience < patience * _AS_PATIENT

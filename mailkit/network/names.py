@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
 import idna
 
@@ -28,6 +29,11 @@ def to_ascii(name: str) -> str:
     """
     if not isinstance(name, str):
         raise TypeError(f"a domain name is text like 'example.jp', not {type(name).__name__}")
+    return _in_ascii(name)
+
+
+@lru_cache(maxsize=8192)  # one report spells the same few names dozens of times
+def _in_ascii(name: str) -> str:
     shown = repr(name[:80])
     if not name.strip():
         raise ValueError("a domain name is text like 'example.jp', not an empty one")

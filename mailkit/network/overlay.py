@@ -14,6 +14,7 @@ from dns.rdtypes.ANY.CNAME import CNAME
 
 from mailkit.network.dns_lookup import Answer, Status
 from mailkit.network.names import to_ascii
+from mailkit.network.presentation import presented
 from mailkit.network.records import DnsRecord
 
 __all__ = ["Overlay"]
@@ -52,21 +53,22 @@ class Overlay:
 
     def lookup(self, name: str, rdtype: str, ask: Lookup) -> Answer:
         """Return the answer to *name*, *rdtype*; what is not decided here is asked with *ask*."""
-        at = name
+        at, kind = name, rdtype.upper()
         chain: tuple[str, ...] = ()
         for _ in range(_MOST_ALIASES):
-            answer = self._one(at, rdtype.upper(), ask)
-            followed = self._aliases(answer, rdtype.upper())
+            answer = self._one(at, kind, ask)
+            followed = self._aliases(answer, kind)
             chain += followed
-            if not followed or not (self._decides(followed[-1], rdtype.upper()) or _is_alias(answer, rdtype)):
-                return replace(answer, name=name, rdtype=rdtype, chain=chain)
+            if not followed or not (self._decides(followed[-1], kind) or _is_alias(answer, kind)):
+                same = (answer.name, answer.rdtype, answer.chain) == (name, rdtype, chain)
+                return answer if same else replace(answer, name=name, rdtype=rdtype, chain=chain)
             at = followed[-1]
         reason = "the aliases (CNAME) lead in a circle, or are too many"
         return Answer(name, rdtype, Status.SERVFAIL, reason=reason)
 
     def _one(self, name: str, rdtype: str, ask: Lookup) -> Answer:
         key = _key(name)
-        for kind in dict.fromkeys((rdtype, "CNAME")):
+        for kind in (rdtype, "CNAME"):
             if records := self.published.get((key, kind)):
                 return _answer(name, kind, records)
         if (key, rdtype) in self.withdrawn:
@@ -111,19 +113,19 @@ class Overlay:
 
     def _decides(self, name: str, rdtype: str) -> bool:
         key = _key(name)
-        keys = {(key, rdtype), (key, "CNAME")}
-        return bool(keys & self.published.keys() or keys & self.withdrawn)
+        keys = ((key, rdtype), (key, "CNAME"))
+        return any(key in self.published or key in self.withdrawn for key in keys)
 
 
 def _answer(name: str, rdtype: str, records: tuple[DnsRecord, ...]) -> Answer:
     rdata: tuple[dns.rdata.Rdata, ...] = tuple(sorted(record.rdata for record in records))
     ttl = min(record.ttl for record in records)
-    return Answer(name, rdtype, Status.NOERROR, tuple(r.to_text() for r in rdata), ttl=ttl, rdata=rdata)
+    return Answer(name, rdtype, Status.NOERROR, tuple(presented(r) for r in rdata), ttl=ttl, rdata=rdata)
 
 
 def _is_alias(answer: Answer, rdtype: str) -> bool:
     """Return whether *answer* is an alias that nobody has followed yet."""
-    return rdtype.upper() != "CNAME" and bool(answer.rdata) and isinstance(answer.rdata[0], CNAME)
+    return rdtype != "CNAME" and bool(answer.rdata) and isinstance(answer.rdata[0], CNAME)
 
 
 def _key(name: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 
 import dns.message
 
@@ -153,6 +153,11 @@ class Network:
         """
         return replace(self, _overlay=Overlay.of(records, withdrawn).over(self._overlay))
 
+    @cached_property
+    def _below(self) -> Network:
+        """The network under the overlay."""
+        return replace(self, _overlay=None)
+
     # Asking --------------------------------------------------------------------------------------------------------
 
     def lookup(self, name: str, rdtype: str, *, timeout: float | None = None, dnssec: bool = False) -> Answer:
@@ -166,8 +171,7 @@ class Network:
         dns_lookup.parse_question(name, rdtype)
         seconds = self._seconds(timeout)
         if self._overlay is not None:
-            below = replace(self, _overlay=None)
-            asking = partial(below.lookup, timeout=timeout, dnssec=dnssec)
+            asking = partial(self._below.lookup, timeout=timeout, dnssec=dnssec)
             return self._overlay.lookup(name, rdtype, asking)
         if seconds <= 0:
             return Answer(name, rdtype, Status.TIMEOUT, reason="the time for the whole job was used up")

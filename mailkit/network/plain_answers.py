@@ -15,15 +15,14 @@ import dns.name
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
-from dns.rdtypes.txtbase import TXTBase
 
 from mailkit.network.dns_lookup import Answer, Status
+from mailkit.network.presentation import presented
 
 __all__ = ["plain_answer", "plain_query", "question_of"]
 
 _TYPES = {"A": 1, "AAAA": 28, "MX": 15, "SPF": 99, "TXT": 16}
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
-_PRINTED = re.compile(rb"[ !#-\[\]-~]*")  # octets that need no escape (RFC 1035 section 5.1)
 _LONGEST = 253
 _RECURSION_DESIRED, _ANSWER, _KIND, _CUT, _CODE = 0x0100, 0x8000, 0x7800, 0x0200, 0x000F
 _NXDOMAIN = 3
@@ -81,14 +80,7 @@ def _read(name: str, rdtype: str, question: bytes, message: bytes) -> Answer | N
         ttl = min(ttl, seconds)
         at += length
     rdata = tuple(sorted(set(found)))
-    return Answer(name, rdtype, Status.NOERROR, tuple(_text(r) for r in rdata), ttl=ttl, rdata=rdata)
-
-
-def _text(rdata: dns.rdata.Rdata) -> str:
-    """Return *rdata* in presentation format; dnspython looks at a text octet by octet, which keys make long."""
-    if isinstance(rdata, TXTBase) and all(_PRINTED.fullmatch(string) for string in rdata.strings):
-        return " ".join(f'"{string.decode()}"' for string in rdata.strings)
-    return rdata.to_text()
+    return Answer(name, rdtype, Status.NOERROR, tuple(presented(r) for r in rdata), ttl=ttl, rdata=rdata)
 
 
 def _asks(message: bytes, question: bytes) -> bool:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 import dns.exception
 import dns.name
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
-from dns.rdtypes.txtbase import TXTBase
 
 from mailkit.network.names import to_ascii
+from mailkit.network.presentation import parse_strings, presented, text_rdata
 from mailkit.results import Record
 
 __all__ = ["DnsRecord", "parse_paste", "paste"]
 
-_PIECE = 255  # octets of one character string (RFC 1035 section 3.3)
 _MOST_OCTETS = 65_000  # of one record's text; the DNS allows 65,535 octets of RDATA
 _MOST_TTL = 2**31 - 1  # RFC 2181 section 8
 _MOST_LINES = 1000
@@ -54,40 +54,24 @@ class DnsRecord(Record):
         """True where the value is the text itself: TXT, and the obsolete SPF."""
         return self.rdtype in ("TXT", "SPF")
 
-    @property
+    @cached_property
     def rdata(self) -> dns.rdata.Rdata:
         """The value as dnspython has it."""
         try:
             rdtype = dns.rdatatype.from_text(self.rdtype)
-            return dns.rdata.from_text(
-                dns.rdataclass.IN, rdtype, self._presented, origin=dns.name.root, relativize=False
-            )
+            if self.is_text:
+                return text_rdata(rdtype, self.value)
+            return dns.rdata.from_text(dns.rdataclass.IN, rdtype, self.value, origin=dns.name.root, relativize=False)
         except (dns.exception.DNSException, ValueError, UnicodeError) as error:
             raise ValueError(
                 f"{self.rdtype[:20]} record at {self.name}: {self.value[:60]!r} cannot be its value ({error})"
             ) from None
 
     @property
-    def _presented(self) -> str:
-        return _quoted(self.value) if self.is_text else self.value
-
-    @property
     def zone_line(self) -> str:
         """The record as a line of a zone file: name, TTL, class, type, value; long texts in pieces of 255 octets."""
-        return f"{self.name}. {self.ttl} IN {self.rdtype} {self._presented}"
-
-
-def _quoted(text: str) -> str:
-    """Return *text* as quoted strings of at most 255 octets each, for a zone file (RFC 1035 section 5.1)."""
-    octets = text.encode("utf-8", "surrogateescape")
-    pieces = [octets[start : start + _PIECE] for start in range(0, len(octets), _PIECE)] or [b""]
-    return " ".join('"' + "".join(map(_escaped, piece)) + '"' for piece in pieces)
-
-
-def _escaped(octet: int) -> str:
-    if octet in b'"\\':
-        return "\\" + chr(octet)
-    return chr(octet) if 32 <= octet < 127 else f"\\{octet:03d}"
+        value = presented(self.rdata) if self.is_text else self.value
+        return f"{self.name}. {self.ttl} IN {self.rdtype} {value}"
 
 
 def paste(*records: DnsRecord) -> str:
@@ -113,9 +97,8 @@ def _parsed(line: str) -> DnsRecord:
     name, ttl, rdtype, value = found.groups()
     if rdtype.upper() in ("TXT", "SPF"):
         try:
-            read = dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(rdtype), value)
+            octets = parse_strings(value)
         except (dns.exception.DNSException, ValueError) as error:
             raise ValueError(f"{line[:80]!r}: its text is not quoted as in a zone file ({error})") from None
-        assert isinstance(read, TXTBase)
-        value = b"".join(read.strings).decode("utf-8", "surrogateescape")
+        value = octets.decode("utf-8", "surrogateescape")
     return DnsRecord(name, rdtype, value, 3600 if ttl is None else int(ttl))

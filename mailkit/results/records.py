@@ -38,6 +38,8 @@ def shown_fields(kind: type) -> list[dataclasses.Field[Any]]:
 class Record:
     """Base of the frozen dataclasses that probes return: shown as a table of two columns."""
 
+    __slots__ = ()
+
     def _repr_html_(self) -> str:
         return record_html([(f.name, getattr(self, f.name)) for f in shown_fields(type(self))])
 
