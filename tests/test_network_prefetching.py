@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from threading import Lock
+from typing import Any
 
 import dns.flags
 import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_dns import dns_world, raw_dns
 
@@ -64,6 +65,7 @@ CASES = st.sampled_from(sorted(VALUES)).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(CASES, st.integers(0, 2**31 - 1))
 def test_a_plain_answer_is_read_as_the_one_reader_reads_it(case: tuple[str, set[str]], ttl: int) -> None:
     rdtype, values = case
@@ -122,6 +124,7 @@ def test_what_is_not_plain_is_left_to_the_one_reader(message: bytes) -> None:
     assert quickly(message, "kaisha.example", "TXT") is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_octets_raise(octets: bytes) -> None:
     question = question_of("kaisha.example", "MX")
@@ -160,6 +163,10 @@ ZONE = {
 }
 
 
+def done(jobs: Iterable[str | None], **options: Any) -> list[tuple[str, Any]]:
+    return [one for some in run_all(jobs, **options) for one in some]
+
+
 def look(name: str, net: Network) -> tuple[Status, ...]:
     own = net.lookup(name, "TXT")
     later = net.lookup("mx.example", "A") if own else own
@@ -170,7 +177,7 @@ def test_jobs_get_what_they_would_have_asked_themselves() -> None:
     names = [f"d{n}.example" for n in range(300)] + ["none.example", "alias.example", "long.example", "a\\046b.example"]
     with dns_world(ZONE, timeout=20.0) as net:
         remembering = replace(net, memory=Memory(100))
-        found = dict(run_all(names, first=lambda name: [(name, "TXT")], work=look, net=remembering))
+        found = dict(done(names, first=lambda name: [(name, "TXT")], work=look, net=remembering))
         assert found == {name: look(name, net) for name in names}
     assert found["none.example"] == (Status.NXDOMAIN, Status.NXDOMAIN)
     assert remembering.memory is not None and remembering.memory.questions <= 100
@@ -196,7 +203,7 @@ def test_a_question_is_asked_once_for_all_who_wait_for_it_and_what_follows_is_as
         net = Network("internet", "here", (("127.0.0.1", port),), timeout=20.0, memory=Memory())
         jobs = [f"d{n}.example" for n in range(20)]
         found = list(
-            run_all(
+            done(
                 jobs,
                 first=lambda name: [("shared.example", "TXT")],
                 following=lambda answer: [("later.example", "TXT")],
@@ -229,7 +236,7 @@ def test_packets_that_are_lost_forged_or_garbled_cost_no_answer() -> None:
     with raw_dns(answer) as port:
         net = Network("internet", "here", (("127.0.0.1", port),), timeout=20.0, memory=Memory())
         found = dict(
-            run_all(jobs, first=lambda n: [(n, "TXT")], work=lambda n, net: net.lookup(n, "TXT").records, net=net)
+            done(jobs, first=lambda n: [(n, "TXT")], work=lambda n, net: net.lookup(n, "TXT").records, net=net)
         )
     assert found == dict.fromkeys(jobs, ('"one"',))
 
@@ -238,9 +245,7 @@ def test_what_nobody_answers_is_a_timeout_after_the_time_for_one_lookup_and_is_n
     with raw_dns(lambda query: []) as port:
         net = Network("internet", "here", (("127.0.0.1", port),), timeout=1.0, memory=Memory())
         jobs = [f"d{n}.example" for n in range(30)]
-        found = dict(
-            run_all(jobs, first=lambda n: [(n, "TXT")], work=lambda n, net: net.lookup(n, "TXT").status, net=net)
-        )
+        found = dict(done(jobs, first=lambda n: [(n, "TXT")], work=lambda n, net: net.lookup(n, "TXT").status, net=net))
     assert found == dict.fromkeys(jobs, Status.TIMEOUT)
 
 
@@ -257,7 +262,7 @@ def test_answers_that_came_while_a_job_was_run_are_not_late() -> None:
     with raw_dns(answer) as port:
         net = Network("internet", "here", (("127.0.0.1", port),), timeout=2.0, memory=Memory())
         jobs = [f"d{n}.example" for n in range(5)]
-        found = dict(run_all(jobs, first=lambda n: [(n, "TXT")], work=work, net=net))
+        found = dict(done(jobs, first=lambda n: [(n, "TXT")], work=work, net=net))
     assert found == dict.fromkeys(jobs, Status.NOERROR)
 
 
@@ -265,12 +270,12 @@ def test_a_job_that_raises_raises_and_one_that_never_has_enough_asks_by_itself()
     with dns_world(ZONE, timeout=20.0) as net:
         remembering = net.remembering()
         with pytest.raises(KeyError):
-            list(run_all(["x"], first=lambda n: [], work=lambda n, net: {}[n], net=remembering))
+            list(done(["x"], first=lambda n: [], work=lambda n, net: {}[n], net=remembering))
 
         def greedy(name: str, net: Network) -> int:
             return sum(net.lookup(f"d{n}.example", "TXT").status is Status.NOERROR for n in range(100))
 
-        assert list(run_all(["x"], first=lambda n: [], work=greedy, net=remembering)) == [("x", 100)]
+        assert list(done(["x"], first=lambda n: [], work=greedy, net=remembering)) == [("x", 100)]
 
 
 def test_missing_passes_by_those_who_catch_exceptions() -> None:

@@ -371,7 +371,7 @@ def test_of_many_domains_one_line_says_how_long_it_will_take(capsys: pytest.Capt
     progress = Progress(2000, done=1000, clock=lambda: now[0])
     for _ in range(1000):
         now[0] += 0.125
-        progress.step("kaisha.example, 12 pass")
+        progress.step(lambda: "kaisha.example, 12 pass")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "1,080 of 2,000 (54 %), about 2 min left"
     assert lines[-1] == "2,000 of 2,000 (100 %)" and len(lines) == 13

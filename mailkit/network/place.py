@@ -91,7 +91,7 @@ class Network:
     def caption(self) -> str:
         """Where and when: the line under every table."""
         place = "practice internet" if self.shows_credentials else self.name
-        return f"{place}, seen from {self.vantage}, {self.now():%Y-%m-%d}"
+        return f"{place}, seen from {self.vantage}, {self.now().date()}"
 
     def now(self) -> datetime:
         """Return the time (UTC) that everything printed or judged uses."""
@@ -137,11 +137,12 @@ class Network:
         known = self.memory.known(self._question(name, rdtype, dnssec=False), self.timeout)
         return None if known is None else _as_asked(known, name, rdtype)
 
-    def remember(self, answer: Answer, waited: float) -> None:
-        """Note *answer*, for which its asker was ready to wait *waited* seconds; without a memory, do nothing."""
+    def remember(self, answer: Answer, waited: float) -> Answer:
+        """Note *answer*, for which its asker was ready to wait *waited* seconds, and return it as it is remembered."""
+        answer = self._hinting(answer)
         if self.memory is not None:
-            question = self._question(answer.name, answer.rdtype, dnssec=False)
-            self.memory.put(question, self._hinting(answer), waited)
+            self.memory.put(self._question(answer.name, answer.rdtype, dnssec=False), answer, waited)
+        return answer
 
     def _question(self, name: str, rdtype: str, *, dnssec: bool) -> tuple[tuple[Nameserver, ...], str, str, bool]:
         return (self.nameservers, name.lower().removesuffix("."), rdtype.upper(), dnssec)

@@ -6,12 +6,13 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import closing
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from mailkit.network import Network
 from mailkit.report.checks import Check, select
-from mailkit.report.many import Numbered, dns_part
+from mailkit.report.many import Found, Numbered, dns_part
 from mailkit.report.portfolio import Entry
 from mailkit.report.progress import Progress
 from mailkit.report.single import one
@@ -24,7 +25,6 @@ from mailkit.results import Finding, Rows, visible
 __all__ = ["audit", "collect"]
 
 Domains = str | Iterable[str | Entry]
-Found = tuple[int, list[Finding]]
 
 _MOST_DOMAINS = 1000
 _MOST_IN_THE_DNS = 1_000_000
@@ -69,9 +69,9 @@ def audit(
     else:
         told = _telling(entries, 0, progress)
         parts: dict[int, list[Finding]] = {}
-        for position, findings in _found(numbered, net, checks, dns_only, executor):
-            parts[position] = findings
-            told(position, findings)
+        for some in _found(numbered, net, checks, dns_only, executor):
+            parts.update(some)
+            told(some)
         rows = Rows(Finding, (f for position in sorted(parts) for f in parts[position]), caption=net.caption)
     return _without_domain(rows) if len(entries) == 1 else rows
 
@@ -127,34 +127,43 @@ def _fill(
     """Audit those of *numbered* that are not in the store yet, and write each there as soon as it is done."""
     told = _telling([entry for _, entry in numbered], len(kept.done), progress)
     left = [item for item in numbered if item[0] not in kept.done]
-    for position, findings in _found(left, net, checks, dns_only, executor):
-        kept.save(position, findings)
-        told(position, findings)
+    for some in _found(left, net, checks, dns_only, executor):
+        kept.save(some)
+        told(some)
 
 
-def _telling(entries: Sequence[Entry], done: int, progress: bool) -> Callable[[int, list[Finding]], None]:
+def _telling(entries: Sequence[Entry], done: int, progress: bool) -> Callable[[Sequence[Found]], None]:
     if not progress:
-        return lambda position, findings: None
+        return lambda some: None
     bar = Progress(len(entries), done)
-    return lambda position, findings: bar.step(f"{visible(str(entries[position].domain), 80)}, {counted(findings)}")
+
+    def tell(some: Sequence[Found]) -> None:
+        for position, findings in some:
+            bar.step(partial(_in_a_line, entries[position], findings))
+
+    return tell
+
+
+def _in_a_line(entry: Entry, findings: list[Finding]) -> str:
+    return f"{visible(str(entry.domain), 80)}, {counted(findings)}"
 
 
 def _found(
     numbered: Sequence[Numbered], net: Network, checks: Mapping[str, Check], dns_only: bool, executor: Executor | None
-) -> Iterator[Found]:
-    """Yield the findings on each of *numbered* as they come."""
+) -> Iterator[Sequence[Found]]:
+    """Yield the findings on each of *numbered* as they come, what comes together at once."""
     if executor is not None:
         yield from _given_to(executor, numbered, net, checks, dns_only)
     elif dns_only:
         yield from dns_part(numbered, net=net, checks=checks)
     else:
         shared = net.remembering()
-        yield from ((position, one(entry, net=shared, checks=checks)) for position, entry in numbered)
+        yield from ([(position, one(entry, net=shared, checks=checks))] for position, entry in numbered)
 
 
 def _given_to(
     executor: Executor, numbered: Sequence[Numbered], net: Network, checks: Mapping[str, Check], dns_only: bool
-) -> Iterator[Found]:
+) -> Iterator[Sequence[Found]]:
     """Yield what *executor* makes of *numbered*, a few pieces at a time, so that neither side holds all of them."""
     shared = net.remembering() if can_share(executor) else packed(net)
     size = _PIECE if dns_only else 1
@@ -165,7 +174,7 @@ def _given_to(
         while waiting:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
-                yield from future.result()
+                yield future.result()
             waiting |= {executor.submit(piece) for piece in islice(work, len(done))}
     finally:
         for future in waiting:

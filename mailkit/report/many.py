@@ -15,9 +15,10 @@ from mailkit.report.roles import accepted, role_checks
 from mailkit.report.subject import Subject, domain_name
 from mailkit.results import Finding, Verdict, visible
 
-__all__ = ["about_no_name", "dns_part"]
+__all__ = ["Found", "Numbered", "about_no_name", "dns_part"]
 
 Numbered = tuple[int, Entry]
+Found = tuple[int, list[Finding]]
 
 MOST_ANSWERS = 20_000  # in the memory: those of 200 domains under way, and what domains share
 
@@ -33,16 +34,16 @@ class _Job:
 
 
 def dns_part(
-    entries: Iterable[Numbered], *, net: Network, checks: Mapping[str, Check], memory: Memory | None = None
-) -> Iterator[tuple[int, list[Finding]]]:
-    """Yield the position of each of *entries* and the findings on it, in the order in which they are done.
+    entries: Iterable[Numbered | None], *, net: Network, checks: Mapping[str, Check], memory: Memory | None = None
+) -> Iterator[list[Found]]:
+    """Yield the position of each of *entries* and the findings on it, as they are done: a few together, often none.
 
     No server but the DNS is asked.  *memory* may be that of other domains.  Where the resolver is silent or lies, that
-    is the one finding on each domain.
+    is the one finding on each domain.  An entry that is None says that there is none just now, but will be.
     """
     net = replace(net, memory=memory or Memory(MOST_ANSWERS))
     explanation = health.trouble(net)
-    jobs = (_Job(position, entry, domain) for position, entry, domain in _named(entries))
+    jobs = (None if numbered is None else _Job(*numbered, _name(numbered[1])) for numbered in entries)
 
     def first(job: _Job) -> Iterable[Question]:
         proper = job.domain and not explanation
@@ -56,17 +57,16 @@ def dns_part(
             return [replace(about_the_resolver(subject, explanation, checks), domain=job.domain)]
         return _judged(job, subject, checks)
 
-    for job, findings in run_all(jobs, first=first, following=following_questions, work=work, net=net):
-        yield job.position, findings
+    for done in run_all(jobs, first=first, following=following_questions, work=work, net=net):
+        yield [(job.position, findings) for job, findings in done]
 
 
-def _named(entries: Iterable[Numbered]) -> Iterator[tuple[int, Entry, str]]:
-    """Yield *entries* with their names in A-labels, "" for what is none."""
-    for position, entry in entries:
-        try:
-            yield position, entry, domain_name(entry.domain)
-        except ValueError:
-            yield position, entry, ""
+def _name(entry: Entry) -> str:
+    """Return the name of *entry* in A-labels, "" for what is none."""
+    try:
+        return domain_name(entry.domain)
+    except ValueError:
+        return ""
 
 
 def _judged(job: _Job, subject: Subject, checks: Mapping[str, Check]) -> list[Finding]:

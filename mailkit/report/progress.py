@@ -24,11 +24,11 @@ class Progress:
         self._begun = self._last = clock()
         self._over = sys.stdout.isatty()
 
-    def step(self, line: str) -> None:
-        """Count one more domain, of which *line* says what was found."""
+    def step(self, line: Callable[[], str]) -> None:
+        """Count one more domain, of which *line* says what was found when it has a line of its own."""
         self._done += 1
         if self._total <= _FEW:
-            print(f"{self._done} of {self._total}: {line}", flush=True)
+            print(f"{self._done} of {self._total}: {line()}", flush=True)
             return
         now = self._clock()
         last = self._done == self._total

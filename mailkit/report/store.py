@@ -1,7 +1,8 @@
-"""Findings in a SQLite file: stored domain by domain as they come, so that whatever ends a run, nothing is lost.
+"""Findings in a SQLite file: stored as they come, so that whatever ends a run, nothing is lost.
 
-A domain and all its findings are written in one transaction.  A run that was interrupted, even by SIGKILL, is gone on
-with by the next call that asks for the same: the same domains, checks and place.
+A domain and all its findings are written in one transaction, with others that were done in the same moment.  A run that
+was interrupted, even by SIGKILL, is gone on with by the next call that asks for the same: the same domains, checks and
+place.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ CREATE TABLE IF NOT EXISTS findings (
     {", ".join(f'"{name}" TEXT NOT NULL' for name in _FIELDS)}, PRIMARY KEY (run, position, number)
 ) WITHOUT ROWID;
 """
+_cells = attrgetter(*_FIELDS)
 _WAIT = 60.0  # seconds for another program that is writing
 
 
@@ -95,15 +98,18 @@ class Store:
         rows = self._base.execute("SELECT position FROM done WHERE run = ?", (self.number,))
         self.done = frozenset(position for (position,) in rows)
 
-    def save(self, position: int, findings: Sequence[Finding]) -> None:
-        """Write the *findings* on the domain at *position*, all of them or, when interrupted, none."""
+    def save(self, some: Sequence[tuple[int, Sequence[Finding]]]) -> None:
+        """Write *some* positions with the findings on the domains there, all of them or, when interrupted, none."""
+        if not some:
+            return
         cells = [
-            (self.number, position, number, *(str(getattr(finding, name)) for name in _FIELDS))
+            (self.number, position, number, *map(str, _cells(finding)))
+            for position, findings in some
             for number, finding in enumerate(findings)
         ]
         self._base.execute("BEGIN IMMEDIATE")
         self._base.executemany(f"INSERT OR REPLACE INTO findings VALUES (?, ?, ?{', ?' * len(_FIELDS)})", cells)
-        self._base.execute("INSERT OR REPLACE INTO done VALUES (?, ?)", (self.number, position))
+        self._base.executemany("INSERT OR REPLACE INTO done VALUES (?, ?)", ((self.number, at) for at, _ in some))
         self._base.execute("COMMIT")
 
     def findings(self) -> list[Finding]:

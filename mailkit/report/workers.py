@@ -15,9 +15,8 @@ from functools import lru_cache
 from mailkit.network import Network
 from mailkit.network.memory import Memory
 from mailkit.report.checks import select
-from mailkit.report.many import MOST_ANSWERS, Numbered, dns_part
+from mailkit.report.many import MOST_ANSWERS, Found, Numbered, dns_part
 from mailkit.report.single import one
-from mailkit.results import Finding
 
 __all__ = ["Work", "can_share", "packed"]
 
@@ -41,10 +40,11 @@ class Work:
     lessons: tuple[str, ...]
     dns_only: bool
 
-    def __call__(self) -> list[tuple[int, list[Finding]]]:
+    def __call__(self) -> list[Found]:
         checks = select(self.lessons, dns_only=self.dns_only)
         if self.dns_only:
-            return list(dns_part(self.entries, net=self.net, checks=checks, memory=_memory(self.net)))
+            done = dns_part(self.entries, net=self.net, checks=checks, memory=_memory(self.net))
+            return [found for some in done for found in some]
         return [(position, one(entry, net=self.net, checks=checks)) for position, entry in self.entries]
 
 
