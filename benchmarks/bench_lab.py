@@ -81,7 +81,7 @@ import pandas
 before = memory()
 import mailkit
 net = mailkit.connect("lab")
-mailkit.op25b.survey("mx.kaisha.example", net=net)
+mailkit.op25b.scan_from_vantages("mx.kaisha.example", net=net)
 mailkit.op25b.diagnose(net=net)
 print(memory() - before)
 """
@@ -105,12 +105,12 @@ def median_time(work: Callable[[], object], times: int) -> float:
     return statistics.median(taken)
 
 
-def survey_time(lab: Lab) -> float:
+def scan_time(lab: Lab) -> float:
     """Return how long it takes to see six ports from five places, of which two drop some of them."""
     places = list(lab.world.vantage_points)[:5]
     ports = (25, 80, 465, 587, 993, 2525)
     begun = time.perf_counter()
-    rows = op25b.survey("mx.kaisha.example", ports, net=lab.network(), vantages=places)
+    rows = op25b.scan_from_vantages("mx.kaisha.example", ports, net=lab.network(), vantages=places)
     taken = time.perf_counter() - begun
     assert len(rows) == 30
     return taken
@@ -206,12 +206,12 @@ def main() -> None:
     if sys.platform == "linux":
         met += [
             show("memory added by the lab and its modules", in_fresh_processes(MEMORY), "MB", MEMORY_TARGET),
-            show("the same after a survey and a diagnosis", in_fresh_processes(MEMORY_IN_USE), "MB", MEMORY_TARGET),
+            show("the same after a scan and a diagnosis", in_fresh_processes(MEMORY_IN_USE), "MB", MEMORY_TARGET),
         ]
     with Lab() as lab:
         net = lab.network()
         target = net.timeout + SURVEY_SLACK
-        met.append(show("survey: 5 places, 6 ports, 1 host", survey_time(lab), "s", target))
+        met.append(show("scan: 5 places, 6 ports, 1 host", scan_time(lab), "s", target))
         through_the_lab(lab)
         taken = median_time(lambda: through_the_lab(lab), MESSAGES)
         met.append(show("submission, relay, mailbox: median of a message", taken, "s", MESSAGE_TARGET))

@@ -401,8 +401,8 @@ def test_a_parked_domain_without_any_name_needs_no_named_key():
 def test_a_survey_of_guesses_says_the_same_of_an_alias():
     records = {**rotating(), **zone(k1={"CNAME": "k1.gone.example"})}
     with serving(records) as net:
-        guessed = {key.selector: key.verdict for key in dkim.survey(DOMAIN, net=net)}
-        named = {key.selector: key.verdict for key in dkim.survey(DOMAIN, list(guessed), net=net)}
+        guessed = {key.selector: key.verdict for key in dkim.published_keys(DOMAIN, net=net)}
+        named = {key.selector: key.verdict for key in dkim.published_keys(DOMAIN, list(guessed), net=net)}
     assert guessed == {"selector1": Verdict.PASS, "selector2": Verdict.INFO, "k1": Verdict.WARN}
     assert named == {"selector1": Verdict.PASS, "selector2": Verdict.FAIL, "k1": Verdict.FAIL}
 
@@ -429,7 +429,7 @@ def test_advice_to_delete_is_never_given_outright():
 def test_a_resolver_that_denies_every_name_is_not_believed():
     with serving({}) as lying:
         key = dkim.key(DOMAIN, "sel", net=lying)
-        [named] = dkim.survey(DOMAIN, ["sel"], net=lying)
+        [named] = dkim.published_keys(DOMAIN, ["sel"], net=lying)
         [rest] = dkim.selectors(DOMAIN, net=lying)
         [row] = dkim.verify(signed(), net=lying)
         found = [*dkim.findings(DOMAIN, net=lying), *dkim.findings(DOMAIN, net=lying, selectors=["sel"])]

@@ -252,16 +252,17 @@ def test_the_report_has_this_lesson(net: Network) -> None:
 @pytest.mark.parametrize("selectors", ["s2026", ["a b"], ["x"] * 51])
 def test_bad_selectors_are_refused(net: Network, selectors: list[str]) -> None:
     with pytest.raises((ValueError, TypeError), match=r"selector"):
-        dkim.survey("kaisha.example", selectors, net=net)
+        dkim.published_keys("kaisha.example", selectors, net=net)
 
 
 def test_keys_in_words(net: Network) -> None:
     assert (
-        dkim.in_words(dkim.survey("kaisha.example", ["s2026"], net=net)) == "1 selector of kaisha.example: s2026 good."
+        dkim.in_words(dkim.published_keys("kaisha.example", ["s2026"], net=net))
+        == "1 selector of kaisha.example: s2026 good."
     )
-    words = dkim.in_words(dkim.survey("mistakes.example", ["default", "mail", "dkim"], net=net))
+    words = dkim.in_words(dkim.published_keys("mistakes.example", ["default", "mail", "dkim"], net=net))
     assert words == "3 selectors of mistakes.example: mail to be looked at; default, dkim not usable."
-    assert "proves nothing" in dkim.in_words(dkim.survey("bigmail.example", net=net))
+    assert "proves nothing" in dkim.in_words(dkim.published_keys("bigmail.example", net=net))
 
 
 # The figures.

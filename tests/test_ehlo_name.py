@@ -35,23 +35,23 @@ def test_what_no_server_would_take_is_refused(name: object) -> None:
 
 def test_a_machine_with_a_full_name_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "pc7.kaisha.example")
-    assert ehlo_names.own() == "pc7.kaisha.example"
+    assert ehlo_names.own_ehlo_name() == "pc7.kaisha.example"
 
 
 @pytest.mark.parametrize("hostname", ["pc7", "pc7.local", "PC7.LAN", "pc7.localdomain", "x.1.168.192.in-addr.arpa"])
 def test_a_machine_without_one_says_the_address_it_sends_from(hostname: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: hostname)
-    name = ehlo_names.own()
+    name = ehlo_names.own_ehlo_name()
     assert name.startswith("[") and name.endswith("]")
     address = ipaddress.ip_address(name.strip("[]").removeprefix("IPv6:"))
     assert name == "[127.0.0.1]" or not address.is_loopback, "loopback only where there is no network"
-    assert ehlo_names.check(name) == name
+    assert ehlo_names.check_ehlo_name(name) == name
 
 
 def test_a_machine_without_a_network_is_left_with_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "pc7")
     monkeypatch.setattr(ehlo_names, "_ELSEWHERE", ())
-    assert ehlo_names.own() == "[127.0.0.1]"
+    assert ehlo_names.own_ehlo_name() == "[127.0.0.1]"
 
 
 def test_it_is_what_the_server_hears() -> None:

@@ -20,7 +20,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from mailkit import exercises, workbook
 from mailkit.exercises.checkers import choice, names, number, results_of, text
 from mailkit.exercises.core import CannotCheck, Prediction, Question
-from mailkit.exercises.feedback import Feedback, Kind
+from mailkit.exercises.feedback import Feedback, FeedbackKind
 from mailkit.exercises.unquoted import with_quotes
 from mailkit.results import Outcome
 
@@ -134,7 +134,7 @@ def fresh(exercise: Any) -> Any:
 
 def checkable(question: Question, answer: Any) -> Feedback:
     feedback = fresh(question).check(answer)
-    if feedback.kind is Kind.CANNOT_CHECK:
+    if feedback.kind is FeedbackKind.CANNOT_CHECK:
         pytest.skip(f"cannot be checked here: {feedback.text}")
     return feedback
 
@@ -147,7 +147,7 @@ def test_right_answers_check_right(question: Question) -> None:
     assert question.right
     for answer in question.right:
         feedback = checkable(question, answer)
-        assert feedback.kind is Kind.RIGHT, (answer, feedback)
+        assert feedback.kind is FeedbackKind.RIGHT, (answer, feedback)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -155,7 +155,7 @@ def test_wrong_answers_check_wrong_and_say_in_what(question: Question) -> None:
     assert question.wrong
     for answer in question.wrong:
         feedback = checkable(question, answer)
-        assert feedback.kind is Kind.WRONG, (answer, feedback)
+        assert feedback.kind is FeedbackKind.WRONG, (answer, feedback)
         assert len(feedback.text.split()) >= 3, (answer, feedback)
 
 
@@ -163,7 +163,7 @@ def test_wrong_answers_check_wrong_and_say_in_what(question: Question) -> None:
 def test_unanswered_raises_nothing_and_reveals_no_solution(question: Question) -> None:
     question = fresh(question)
     shown = [question.check(placeholder) for placeholder in PLACEHOLDERS] + [question.solution()]
-    assert {feedback.kind for feedback in shown} == {Kind.NOT_ATTEMPTED}
+    assert {feedback.kind for feedback in shown} == {FeedbackKind.NOT_ATTEMPTED}
     assert not any(feedback.code or question.explanation in feedback.text for feedback in shown)
     assert question.explanation not in repr(question)
 
@@ -178,7 +178,7 @@ def test_hints_and_solution_are_there(question: Question) -> None:
     assert not callable(question.right[0]) or question.right[0].__name__ != "<lambda>"
     question.check(question.wrong[0])
     solution = question.solution()
-    assert solution.kind is Kind.SOLUTION and solution.code and question.explanation == solution.text
+    assert solution.kind is FeedbackKind.SOLUTION and solution.code and question.explanation == solution.text
 
 
 @pytest.mark.parametrize("prediction", PREDICTIONS)
@@ -190,7 +190,7 @@ def test_predictions_of_the_lessons(prediction: Prediction) -> None:
     for word, others in prediction.also.items():
         assert word in prediction.choices
         assert all(fresh(prediction).guess(other).text.startswith(f"{word}.") for other in others)
-    assert fresh(prediction).guess("…").kind is Kind.NOT_ATTEMPTED
+    assert fresh(prediction).guess("…").kind is FeedbackKind.NOT_ATTEMPTED
 
 
 # The mechanism.
@@ -202,30 +202,32 @@ def test_the_example_of_the_docstring_works(tmp_path: Path) -> None:
     example = textwrap.dedent(exercises.__doc__[start : exercises.__doc__.index("The first of ``right``")])
     module = load("docstring_example", example, tmp_path)
     for question in (module.q1, module.q2):
-        assert all(fresh(question).check(answer).kind is Kind.RIGHT for answer in question.right)
-        assert all(fresh(question).check(answer).kind is Kind.WRONG for answer in question.wrong)
+        assert all(fresh(question).check(answer).kind is FeedbackKind.RIGHT for answer in question.right)
+        assert all(fresh(question).check(answer).kind is FeedbackKind.WRONG for answer in question.wrong)
     module.q2.check(587)
     assert module.q2.solution().code == "def is_submission(port: int) -> bool:\n    return port in (465, 587)"
-    assert module.p1.guess("timeout").kind is Kind.NOTED
+    assert module.p1.guess("timeout").kind is FeedbackKind.NOTED
 
 
 def test_a_guess_is_noted_and_compared() -> None:
     p = Prediction("What comes back on port 25?", choices=("open", "refused", "timeout", "not_connected"))
     assert p.reveal(Outcome.TIMEOUT).text == "You made no guess; it was `timeout`."
     assert repr(p.guess(" TimeOut ")) == "✎ noted: timeout. Run the next cell and compare."
-    assert p.reveal(Outcome.TIMEOUT).kind is Kind.RIGHT
-    assert p.reveal("open") == Feedback(Kind.WRONG, "You guessed `timeout`; it was `open`.")
-    assert p.reveal(Outcome.RESET).kind is Kind.CANNOT_COMPARE, "where no guess could be right, none is called wrong"
+    assert p.reveal(Outcome.TIMEOUT).kind is FeedbackKind.RIGHT
+    assert p.reveal("open") == Feedback(FeedbackKind.WRONG, "You guessed `timeout`; it was `open`.")
+    assert p.reveal(Outcome.RESET).kind is FeedbackKind.CANNOT_COMPARE, (
+        "where no guess could be right, none is called wrong"
+    )
     assert "`reset`" in p.reveal(Outcome.RESET).text
     p.guess("not connected")
-    assert p.reveal(Outcome.NOT_CONNECTED).kind is Kind.RIGHT
+    assert p.reveal(Outcome.NOT_CONNECTED).kind is FeedbackKind.RIGHT
 
 
 def test_a_guess_outside_the_choices_is_not_noted() -> None:
     p = Prediction("?", choices=("open", "timeout"))
     p.guess("open")
     feedback = p.guess("purple")
-    assert feedback.kind is Kind.NOT_ATTEMPTED
+    assert feedback.kind is FeedbackKind.NOT_ATTEMPTED
     assert feedback.text == '`purple` is none of the choices: write `"open"` or `"timeout"`.'
     assert "no guess" in p.reveal("open").text
 
@@ -236,7 +238,7 @@ def test_no_guess_yet(placeholder: Any) -> None:
     p.guess("open")
     assert p.guess(placeholder).text.startswith("No guess yet")
     assert "no guess" in p.reveal("open").text
-    assert Prediction("?", choices=("open",)).guess().kind is Kind.NOT_ATTEMPTED
+    assert Prediction("?", choices=("open",)).guess().kind is FeedbackKind.NOT_ATTEMPTED
 
 
 @pytest.mark.parametrize(
@@ -246,7 +248,7 @@ def test_what_did_not_happen_cannot_be_compared(nothing: Any) -> None:
     p = Prediction("?", choices=("open", "timeout"))
     for guess in (..., "timeout"):
         p.guess(guess)
-        assert p.reveal(nothing).kind is Kind.CANNOT_COMPARE
+        assert p.reveal(nothing).kind is FeedbackKind.CANNOT_COMPARE
         assert "did not happen" in p.reveal(nothing).text
 
 
@@ -287,12 +289,12 @@ def test_near_misses_are_taken_and_the_rest_is_answered_kindly(choices: Any, wor
     p = Prediction("?", choices=choices)
     feedback = p.guess(word)
     if taken is None:
-        assert feedback.kind is Kind.NOT_ATTEMPTED
+        assert feedback.kind is FeedbackKind.NOT_ATTEMPTED
         assert all(f'`"{choice}"`' in feedback.text for choice in choices), "it says what may be written"
         assert "no guess" in p.reveal(choices[0]).text
     else:
-        assert feedback == Feedback(Kind.NOTED, f"{taken}. Run the next cell and compare.")
-        assert p.reveal(taken).kind is Kind.RIGHT
+        assert feedback == Feedback(FeedbackKind.NOTED, f"{taken}. Run the next cell and compare.")
+        assert p.reveal(taken).kind is FeedbackKind.RIGHT
 
 
 def test_a_prediction_may_have_words_of_its_own() -> None:
@@ -373,12 +375,12 @@ def test_learners_code_that_raises_is_told_apart() -> None:
         raise Unprintable
 
     feedback = fresh(SAMPLES["code"]).check(divides)
-    assert feedback.kind is Kind.YOUR_CODE_RAISED and "`ZeroDivisionError: division by zero`" in feedback.text
-    assert fresh(SAMPLES["code"]).check(leaves).kind is Kind.YOUR_CODE_RAISED
+    assert feedback.kind is FeedbackKind.YOUR_CODE_RAISED and "`ZeroDivisionError: division by zero`" in feedback.text
+    assert fresh(SAMPLES["code"]).check(leaves).kind is FeedbackKind.YOUR_CODE_RAISED
     assert "`Unprintable`" in fresh(SAMPLES["code"]).check(unprintable).text
     assert "TypeError" in fresh(SAMPLES["function"]).check(lambda: True).text, "too few parameters"
     shown = fresh(SAMPLES["function"]).check(hostile)
-    assert shown.kind is Kind.YOUR_CODE_RAISED
+    assert shown.kind is FeedbackKind.YOUR_CODE_RAISED
     assert "\x1b" not in shown.text and "\u202e" not in shown.text and len(shown.text) <= 600
     assert "<b>" not in shown._repr_html_() and "&lt;b&gt;" in shown._repr_html_()
 
@@ -393,9 +395,9 @@ def test_an_interrupt_is_the_learners_to_make() -> None:
 
 def test_a_function_that_returns_nothing_is_not_attempted() -> None:
     question = fresh(SAMPLES["function"])
-    assert question.check(lambda one, other: None).kind is Kind.NOT_ATTEMPTED
-    assert question.check(lambda one, other: ...).kind is Kind.NOT_ATTEMPTED
-    assert question.solution().kind is Kind.NOT_ATTEMPTED
+    assert question.check(lambda one, other: None).kind is FeedbackKind.NOT_ATTEMPTED
+    assert question.check(lambda one, other: ...).kind is FeedbackKind.NOT_ATTEMPTED
+    assert question.solution().kind is FeedbackKind.NOT_ATTEMPTED
     assert fresh(SAMPLES["code"]).check(lambda: None).text.startswith("Your function returns nothing yet")
 
 
@@ -408,15 +410,15 @@ def test_what_cannot_be_checked_here_is_not_wrong(error: Exception) -> None:
 
     question = Question("?", checker, hints=("a",), explanation="b", right=("c",), wrong=("d",))
     feedback = question.check("c")
-    assert feedback.kind is Kind.CANNOT_CHECK and feedback.text.endswith(".")
-    assert question.solution().kind is Kind.SOLUTION, "it was an attempt"
+    assert feedback.kind is FeedbackKind.CANNOT_CHECK and feedback.text.endswith(".")
+    assert question.solution().kind is FeedbackKind.SOLUTION, "it was an attempt"
 
 
 def test_a_checker_that_stumbles_over_a_strange_answer_calls_it_wrong() -> None:
     question = Question(
         "?", lambda answer: None if answer.port == 25 else "No.", ("a",), "b", right=("c",), wrong=("d",)
     )
-    assert question.check([1]) == Feedback(Kind.WRONG, "An answer of type `list` does not fit this question.")
+    assert question.check([1]) == Feedback(FeedbackKind.WRONG, "An answer of type `list` does not fit this question.")
 
 
 def test_an_endless_answer_ends() -> None:
@@ -454,22 +456,24 @@ def test_state_belongs_to_one_question() -> None:
     one, other = fresh(SAMPLES["choice"]), fresh(SAMPLES["choice"])
     one.hint()
     one.check("slow")
-    assert other.hint().text.startswith("(1 of 2)") and other.solution().kind is Kind.NOT_ATTEMPTED
+    assert other.hint().text.startswith("(1 of 2)") and other.solution().kind is FeedbackKind.NOT_ATTEMPTED
 
 
 def test_feedback_looks_the_same_every_time_and_does_not_rest_on_colour() -> None:
-    for kind in Kind:
+    for kind in FeedbackKind:
         feedback = Feedback(kind, "Say `v=spf1`.", code="a\n  <b>")
         shown = feedback._repr_html_()
         assert shown == Feedback(kind, "Say `v=spf1`.", code="a\n  <b>")._repr_html_()
         assert str(kind) in shown and str(kind) in repr(feedback)
         assert "<style" not in shown and "class=" not in shown and "<code style=" in shown
         assert "a\n  &lt;b&gt;</pre>" in shown
-    assert len({repr(Feedback(kind, ""))[0] for kind in Kind}) == len(Kind), "each kind has its own mark"
+    assert len({repr(Feedback(kind, ""))[0] for kind in FeedbackKind}) == len(FeedbackKind), (
+        "each kind has its own mark"
+    )
 
 
 def test_hostile_feedback_is_bounded() -> None:
-    feedback = Feedback(Kind.WRONG, "</div><script>\u202e" + "`" * 9_000, code="\x07\n" * 100_000)
+    feedback = Feedback(FeedbackKind.WRONG, "</div><script>\u202e" + "`" * 9_000, code="\x07\n" * 100_000)
     assert len(feedback._repr_html_()) < 8_000
     assert "<script>" not in feedback._repr_html_() and "\u202e" not in feedback._repr_html_()
     assert "\x07" not in feedback.code and feedback.code.count("\n") == 60

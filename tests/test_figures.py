@@ -154,7 +154,7 @@ def test_a_readers_own_settings_change_nothing(index: int) -> None:
 @cache
 def matrices() -> dict[str, style.Picture]:
     """Every figure that is drawn with the grid, with more of everything than fits."""
-    door = smtp_auth_lesson.Door(
+    door = smtp_auth_lesson.SmtpServer(
         "h" * 70, 587, "submission", "MX", Outcome.OPEN, Stage.EHLO, "STARTTLS", "X " * 40, "PLAIN"
     )
     check = spf_lesson.Check(
@@ -166,7 +166,7 @@ def matrices() -> dict[str, style.Picture]:
     many = {(f"mx{h}.example", f"v{v}", p): "open" for h in range(6) for v in range(14) for p in range(1, 9)}
     return {
         "ports": op25b.matrix(scan(many), title="T" * 200),
-        "doors": capabilities.matrix(Rows(smtp_auth_lesson.Door, [door] * 20), title="Doors"),
+        "doors": capabilities.matrix(Rows(smtp_auth_lesson.SmtpServer, [door] * 20), title="Doors"),
         "tls": tls.matrix(Rows(tls_lesson.Scan, [scan_row] * 20)),
         "leaks": tls.who_leaks(trials),
         "signatures": dkim.side_by_side(

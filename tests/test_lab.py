@@ -206,7 +206,7 @@ def test_the_default_place_has_no_filter(world: Lab) -> None:
 
 
 def test_a_survey_shows_each_place_as_it_is(lab: Lab, net: Network) -> None:
-    rows = op25b.survey([MX, SUBMISSION], (25, 587), net=net)
+    rows = op25b.scan_from_vantages([MX, SUBMISSION], (25, 587), net=net)
     seen = {(r.vantage, r.port): r.outcome for r in rows if (r.host, r.port) in {(MX, 25), (SUBMISSION, 587)}}
     assert {place: str(seen[place, 25]) for place in net.vantages} == {
         "office": "open",

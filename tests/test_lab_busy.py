@@ -16,7 +16,7 @@ from mailkit import op25b
 from mailkit.clients import greet, send
 from mailkit.lab import Lab
 from mailkit.network import Network, Status
-from mailkit.network.health import Way, ways
+from mailkit.network.health import EgressState, egress
 from mailkit.results import Outcome, Stage
 
 PATIENCE = 0.01  # seconds of a client
@@ -90,7 +90,7 @@ def test_a_message_is_taken(busy: Lab) -> None:
 
 
 def test_the_way_out_is_open(busy: Lab) -> None:
-    assert ways(seen(busy)).port25 is Way.OPEN
+    assert egress(seen(busy)).port25 is EgressState.OPEN
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def in_a_process(script: str, **options: object) -> subprocess.Popen[str]:
     "call",
     [
         'op25b.scan(["down.mistakes.example"] * 1, range(1, 1500), net=slow)',
-        'op25b.survey("down.mistakes.example", net=slow)',
+        'op25b.scan_from_vantages("down.mistakes.example", net=slow)',
         'slow.dial("down.mistakes.example", 25)',
         'slow.at("office").lookup("silent.kaisha.example", "A")',
         'greet("down.mistakes.example", 25, net=slow)',
@@ -287,7 +287,9 @@ def test_a_busy_cell_slows_the_lab_and_no_more() -> None:
         for thread in busy:
             thread.start()
         try:
-            rows = mailkit.op25b.survey("mx.kaisha.example", (25, 587), net=lab.network(), vantages=["office", "hotel"])
+            rows = mailkit.op25b.scan_from_vantages(
+                "mx.kaisha.example", (25, 587), net=lab.network(), vantages=["office", "hotel"]
+            )
             assert [str(row.outcome) for row in rows] == ["open", "refused", "refused", "refused"]
         finally:
             over.set()

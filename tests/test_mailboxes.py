@@ -16,7 +16,7 @@ from mailkit.figures.mailboxes import matrix
 from mailkit.lab import Lab
 from mailkit.lab.attacks import reading
 from mailkit.mailboxes.findings import judge
-from mailkit.mailboxes.survey import Door
+from mailkit.mailboxes.servers import MailboxServer
 from mailkit.network import Network
 from mailkit.network.endpoints import Found, LeftOut, Purpose, Why
 from mailkit.network.records import parse_paste
@@ -42,7 +42,7 @@ def net(lab: Lab) -> Network:
     return lab.network()
 
 
-# Capabilities.
+# MailboxCapabilities.
 
 
 def test_before_and_after_starttls(net: Network) -> None:
@@ -216,7 +216,7 @@ def test_a_server_that_echoes_the_password_does_not_get_it_shown(lab: Lab, net: 
 
 
 def test_doors(net: Network) -> None:
-    rows = mailboxes.doors("kaisha.example", net=net)
+    rows = mailboxes.mailbox_servers("kaisha.example", net=net)
     assert [(row.name, row.found, row.tls) for row in rows] == [
         ("imap.kaisha.example:993", Found.ANNOUNCED, "from the start"),
         ("imap.kaisha.example:995", Found.ANNOUNCED, "from the start"),
@@ -226,7 +226,7 @@ def test_doors(net: Network) -> None:
     assert [row.login_before_tls for row in rows] == ["–", "–", "none", "none"]
     said = str(mailboxes.in_words(rows))
     assert said.startswith("4 of 4 doors") and "before TLS at none of them" in said
-    assert str(mailboxes.in_words(mailboxes.doors("nothing.kaisha.example", net=net))).startswith("No door")
+    assert str(mailboxes.in_words(mailboxes.mailbox_servers("nothing.kaisha.example", net=net))).startswith("No door")
 
 
 def verdicts(found: list[Finding]) -> dict[tuple[str, str], Verdict]:
@@ -269,13 +269,13 @@ def test_a_server_that_nobody_announces_is_offered_as_records_that_work(lab: Lab
     assert not [f for f in again if f.verdict in (Verdict.WARN, Verdict.FAIL)]
 
 
-def door(port: int = 143, **changes: object) -> Door:
+def door(port: int = 143, **changes: object) -> MailboxServer:
     given: dict[str, object] = {
         "host": "imap.d.example", "port": port, "protocol": "imap" if port in (143, 993) else "pop3",
         "found_by": "SRV _imap", "outcome": Outcome.OPEN, "stage": Stage.EHLO, "tls": "STARTTLS",
         "login_before_tls": "none", "login_inside_tls": "PLAIN",
     }  # fmt: skip
-    return Door(**(given | changes))  # type: ignore[arg-type]
+    return MailboxServer(**(given | changes))  # type: ignore[arg-type]
 
 
 REFUSED = {
@@ -299,7 +299,7 @@ REFUSED = {
 )
 def test_who_is_blamed(changes: dict[str, object], check: str, announced: Verdict, guessed: Verdict | None) -> None:
     for more, expected in (({}, announced), ({"found": Found.GUESSED, "found_by": "usual name"}, guessed)):
-        rows = Rows(Door, [door(**changes, **more)])
+        rows = Rows(MailboxServer, [door(**changes, **more)])
         found = [f for f in judge("d.example", rows, Rows(LeftOut, ())) if f.check == check]
         worst = [f.verdict for f in found if f.subject == "imap.d.example:143"]
         assert worst == ([expected] if expected else [])
@@ -307,7 +307,7 @@ def test_who_is_blamed(changes: dict[str, object], check: str, announced: Verdic
 
 def test_srv_records_that_lead_nowhere(net: Network) -> None:
     left = LeftOut("gone.d.example", Purpose.IMAP, "SRV _imaps", Why.NO_ADDRESS, "it has no address")
-    (found,) = judge("d.example", Rows(Door, ()), Rows(LeftOut, [left]))
+    (found,) = judge("d.example", Rows(MailboxServer, ()), Rows(LeftOut, [left]))
     assert found.verdict is Verdict.WARN and "gone.d.example" in found.evidence
 
 
@@ -326,7 +326,7 @@ def test_the_standard_librarys_clients(lab: Lab, net: Network) -> None:
     for client in (mailboxes.imap, mailboxes.pop3):
         with pytest.raises(ssl.SSLError):
             client("wrong-name.mistakes.example", 465, net=net)
-        with pytest.raises(mailboxes.FAILURES):
+        with pytest.raises(mailboxes.LIBRARY_FAILURES):
             client("smtp.kaisha.example", 465, net=net)  # another protocol
 
 
@@ -345,18 +345,20 @@ def test_who_loses_the_password_when_starttls_is_hidden(lab: Lab) -> None:
 
 
 def test_the_figure_says_what_it_shows(net: Network) -> None:
-    alt = matrix(mailboxes.doors("mistakes.example", net=net), title="Doors").alt
+    alt = matrix(mailboxes.mailbox_servers("mistakes.example", net=net), title="Doors").alt
     assert "imap.mistakes.example:143 (imap): TLS STARTTLS, login before TLS PLAIN, LOGIN, LOGIN command" in alt
     assert "imap.mistakes.example:993 (imap): TLS from the start, login before TLS no clear part" in alt
-    assert "No door was found" in matrix(Rows(Door, ())).alt
-    many = matrix(Rows(Door, [door(port) for port in range(1000, 1020)])).alt
+    assert "No door was found" in matrix(Rows(MailboxServer, ())).alt
+    many = matrix(Rows(MailboxServer, [door(port) for port in range(1000, 1020)])).alt
     assert "Not shown: 8 doors" in many
-    unseen = matrix(Rows(Door, [door(**REFUSED)])).alt
+    unseen = matrix(Rows(MailboxServer, [door(**REFUSED)])).alt
     assert "TLS refused, login before TLS not seen" in unseen
 
 
 def test_refused_where_nobody_was_announced_is_no_riddle() -> None:
-    rows = Rows(Door, [door(port, found=Found.GUESSED, found_by="usual name", **REFUSED) for port in (143, 110)])
+    rows = Rows(
+        MailboxServer, [door(port, found=Found.GUESSED, found_by="usual name", **REFUSED) for port in (143, 110)]
+    )
     (found,) = judge("d.example", rows, Rows(LeftOut, ()))
     assert found.verdict is Verdict.INFO and found.evidence == "refused at imap.d.example:143, imap.d.example:110"
 

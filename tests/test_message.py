@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mailkit.message import authentication_results as ar
 from mailkit.message import received
-from mailkit.message.lexical import Kind, tokens
+from mailkit.message.lexical import TokenKind, tokens
 
 HOST = "mx.kaisha.example"
 
@@ -290,9 +290,9 @@ def test_a_chain_without_end_is_cut() -> None:
 def test_comments_nest_and_quotes_end() -> None:
     found = list(tokens('a (b (c) \\) d) "e \\" f" g"h'))
     assert [(token.kind, token.text) for token in found] == [
-        (Kind.WORD, "a"),
-        (Kind.COMMENT, "b (c) ) d"),
-        (Kind.QUOTED, 'e " f'),
-        (Kind.WORD, "g"),
-        (Kind.QUOTED, "h"),
+        (TokenKind.WORD, "a"),
+        (TokenKind.COMMENT, "b (c) ) d"),
+        (TokenKind.QUOTED, 'e " f'),
+        (TokenKind.WORD, "g"),
+        (TokenKind.QUOTED, "h"),
     ]

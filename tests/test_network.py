@@ -439,7 +439,7 @@ def test_two_connections_to_a_host_and_no_more() -> None:
         connection.sendall(b"221 bye\r\n")
 
     with tcp_server(behave) as port:
-        rows = mailkit.op25b.survey([HOST] * 6, [port], net=net)
+        rows = mailkit.op25b.scan_from_vantages([HOST] * 6, [port], net=net)
         assert len(rows) == 1  # a host named twice is asked once
         with ThreadPoolExecutor(6) as pool:
             asked = [pool.submit(mailkit.clients.greet, HOST, port, net=net) for _ in range(6)]

@@ -17,7 +17,7 @@ from support_places import NOBODY, REFUSED, SILENCE, UNREACHABLE, Place, hangs_u
 from support_servers import closed_port, wait_for_end
 
 from mailkit.network import Network, Status, health
-from mailkit.network.health import ResolverState, Way
+from mailkit.network.health import EgressState, ResolverState
 from mailkit.network.socks import Proxy
 
 KNOWN = {
@@ -116,41 +116,57 @@ BOTH = {(MX4, 25): mail_server, (MX6, 25): mail_server, (SMTP6, 587): mail_serve
 @pytest.mark.parametrize(
     ("there", "otherwise", "port25", "ipv6"),
     [
-        pytest.param(BOTH, REFUSED, Way.OPEN, Way.OPEN, id="all open"),
-        pytest.param(SUBMISSION, SILENCE, Way.CLOSED, Way.CLOSED, id="dropped, no IPv6"),
-        pytest.param(SUBMISSION, REFUSED, Way.CLOSED, Way.CLOSED, id="refused, no IPv6"),
-        pytest.param({**SUBMISSION, (SMTP6, 587): mail_server}, SILENCE, Way.CLOSED, Way.OPEN, id="IPv6 on 587 only"),
-        pytest.param({(MX4, 25): mail_server, **SUBMISSION}, UNREACHABLE, Way.OPEN, Way.CLOSED, id="no IPv6"),
-        pytest.param({(MX4, 25): says(b"554 no\r\n")}, REFUSED, Way.OPEN, Way.CLOSED, id="refused in words"),
-        pytest.param({(NOBODY, 25): mail_server, **BOTH}, REFUSED, Way.INTERCEPTED, Way.OPEN, id="intercepted"),
-        pytest.param({}, UNREACHABLE, Way.UNKNOWN, Way.UNKNOWN, id="nothing gets out"),
-        pytest.param({(MX4, 25): hangs_up, **SUBMISSION}, REFUSED, Way.UNKNOWN, Way.CLOSED, id="hangs up on 25"),
-        pytest.param({(MX4, 25): wait_for_end, **SUBMISSION}, REFUSED, Way.UNKNOWN, Way.CLOSED, id="mute on 25"),
+        pytest.param(BOTH, REFUSED, EgressState.OPEN, EgressState.OPEN, id="all open"),
+        pytest.param(SUBMISSION, SILENCE, EgressState.CLOSED, EgressState.CLOSED, id="dropped, no IPv6"),
+        pytest.param(SUBMISSION, REFUSED, EgressState.CLOSED, EgressState.CLOSED, id="refused, no IPv6"),
+        pytest.param(
+            {**SUBMISSION, (SMTP6, 587): mail_server},
+            SILENCE,
+            EgressState.CLOSED,
+            EgressState.OPEN,
+            id="IPv6 on 587 only",
+        ),
+        pytest.param(
+            {(MX4, 25): mail_server, **SUBMISSION}, UNREACHABLE, EgressState.OPEN, EgressState.CLOSED, id="no IPv6"
+        ),
+        pytest.param(
+            {(MX4, 25): says(b"554 no\r\n")}, REFUSED, EgressState.OPEN, EgressState.CLOSED, id="refused in words"
+        ),
+        pytest.param(
+            {(NOBODY, 25): mail_server, **BOTH}, REFUSED, EgressState.INTERCEPTED, EgressState.OPEN, id="intercepted"
+        ),
+        pytest.param({}, UNREACHABLE, EgressState.UNKNOWN, EgressState.UNKNOWN, id="nothing gets out"),
+        pytest.param(
+            {(MX4, 25): hangs_up, **SUBMISSION}, REFUSED, EgressState.UNKNOWN, EgressState.CLOSED, id="hangs up on 25"
+        ),
+        pytest.param(
+            {(MX4, 25): wait_for_end, **SUBMISSION}, REFUSED, EgressState.UNKNOWN, EgressState.CLOSED, id="mute on 25"
+        ),
     ],
 )
-def test_ways_out(there: dict[Any, Any], otherwise: str, port25: Way, ipv6: Way) -> None:
+def test_ways_out(there: dict[Any, Any], otherwise: str, port25: EgressState, ipv6: EgressState) -> None:
     slow = otherwise == SILENCE or wait_for_end in there.values()
     with looking(there, otherwise=otherwise, timeout=2.0 if slow else 15.0) as here:
-        found = health.ways(here.net)
+        found = health.egress(here.net)
     assert (found.port25, found.ipv6) == (port25, ipv6)
-    assert bool(found.about_port25) is (port25 is not Way.OPEN)
-    assert bool(found.about_ipv6) is (ipv6 is not Way.OPEN)
+    assert bool(found.about_port25) is (port25 is not EgressState.OPEN)
+    assert bool(found.about_ipv6) is (ipv6 is not EgressState.OPEN)
 
 
 def test_ways_out_are_found_once_and_politely() -> None:
     with looking(BOTH) as here:
         net = here.net.remembering()
-        assert health.ways(net) is health.ways(net)
+        assert health.egress(net) is health.egress(net)
         assert len(here.dialled) == len(set(here.dialled)) <= 7
 
 
 def test_without_a_known_server_nothing_is_known() -> None:
     with looking({}) as here:
-        found = health.ways(replace(here.net, probe_domains=("nowhere.test",)))
-    assert (found.port25, found.ipv6) == (Way.UNKNOWN, Way.UNKNOWN)
+        found = health.egress(replace(here.net, probe_domains=("nowhere.test",)))
+    assert (found.port25, found.ipv6) == (EgressState.UNKNOWN, EgressState.UNKNOWN)
 
 
 def test_a_dead_proxy_says_nothing_about_the_ways_behind_it() -> None:
     with looking(BOTH) as here:
-        found = health.ways(replace(here.net, proxy=Proxy("127.0.0.1", closed_port())))
-    assert (found.port25, found.ipv6) == (Way.UNKNOWN, Way.UNKNOWN)
+        found = health.egress(replace(here.net, proxy=Proxy("127.0.0.1", closed_port())))
+    assert (found.port25, found.ipv6) == (EgressState.UNKNOWN, EgressState.UNKNOWN)

@@ -90,7 +90,7 @@ def test_an_address_where_nobody_lives_answers_nowhere_but_behind_an_interceptor
 
 
 def test_survey_asks_from_every_place_and_says_so(net: Network) -> None:
-    rows = op25b.survey("smtp.kaisha.example", (587,), net=patient(net, SHORT))
+    rows = op25b.scan_from_vantages("smtp.kaisha.example", (587,), net=patient(net, SHORT))
     assert [row.vantage for row in rows] == list(net.vantages)
     assert rows.caption == "practice internet, seen from 6 places, 2026-11-24"
 
@@ -99,7 +99,9 @@ def test_in_words(net: Network) -> None:
     one = op25b.in_words(op25b.scan("mx.kaisha.example", (25, 587), net=net))
     assert one == "mx.kaisha.example, seen from office: open on port 25; refused on port 587."
     several = op25b.in_words(
-        op25b.survey("mx.kaisha.example", (25,), net=patient(net, SHORT), vantages=["home", "cloud", "hotel"])
+        op25b.scan_from_vantages(
+            "mx.kaisha.example", (25,), net=patient(net, SHORT), vantages=["home", "cloud", "hotel"]
+        )
     )
     assert several == "Port 25 of mx.kaisha.example: timeout from home, cloud; refused from hotel."
 

@@ -108,7 +108,7 @@ def letting_out(server: int, *ports: int, otherwise: str = SILENCE, six: str = U
 
 def look(policy: Policy, answer: Callable[..., Any] = honest, machine: Machine = GOOD) -> dict[str, Finding]:
     with ground(policy, answer) as here:
-        return by_check(preflight.check(net=here.net, machine=machine))
+        return by_check(preflight.examine(net=here.net, machine=machine))
 
 
 def by_check(rows: Rows[Finding]) -> dict[str, Finding]:
@@ -120,12 +120,12 @@ def verdicts(found: dict[str, Finding], *checks: str) -> list[str]:
     return [str(found[check].verdict) for check in checks]
 
 
-PORTS = tuple(f"port {port}" for port in preflight.PORTS)
+PORTS = tuple(f"port {port}" for port in preflight.PROBED_PORTS)
 
 
 def test_an_open_line(server: int) -> None:
-    with ground(letting_out(server, *preflight.PORTS)) as here:
-        found = by_check(preflight.check(net=here.net, machine=GOOD))
+    with ground(letting_out(server, *preflight.PROBED_PORTS)) as here:
+        found = by_check(preflight.examine(net=here.net, machine=GOOD))
     # Port 465 speaks TLS, which this server does not: the connection was made, and that is what was asked.
     assert verdicts(found, "DNS", "way out", *PORTS) == ["pass"] * 7
     assert found["port 465"].evidence.endswith("1 tls_failure")
@@ -133,7 +133,7 @@ def test_an_open_line(server: int) -> None:
     assert sorted(here.dialled) == sorted(
         [(ADDRESSES[MX], 25), (ADDRESSES[SMTP], 465), (ADDRESSES[SMTP], 587)]
         + [(ADDRESSES[DOMAIN], port) for port in (80, 443)]
-        + [(SEEN_BY_NOBODY, port) for port in preflight.PORTS]
+        + [(SEEN_BY_NOBODY, port) for port in preflight.PROBED_PORTS]
         + [(SIX, 443)]
     )
 
@@ -149,8 +149,8 @@ def test_port_25_is_closed(server: int, how: str) -> None:
 
 
 def test_a_resolver_that_answers_everything(server: int) -> None:
-    with ground(letting_out(server, *preflight.PORTS), answers_everything) as here:
-        found = by_check(preflight.check(net=here.net, machine=GOOD))
+    with ground(letting_out(server, *preflight.PROBED_PORTS), answers_everything) as here:
+        found = by_check(preflight.examine(net=here.net, machine=GOOD))
     assert found["DNS"].verdict is Verdict.FAIL and "answers everything" in found["DNS"].evidence
     assert {address for address, _ in here.dialled} == {SEEN_BY_NOBODY}  # its false addresses are not dialled
     assert verdicts(found, *PORTS) == ["unknown"] * 5
@@ -162,15 +162,15 @@ def test_a_resolver_that_answers_everything(server: int) -> None:
     ("answer", "evidence"), [(no_answer, "no name server answered"), (knows_nobody, "it answers, but does not know")]
 )
 def test_a_dns_that_is_of_no_use(server: int, answer: Callable[..., Any], evidence: str) -> None:
-    found = look(letting_out(server, *preflight.PORTS), answer)
+    found = look(letting_out(server, *preflight.PROBED_PORTS), answer)
     assert found["DNS"].verdict is Verdict.FAIL and found["DNS"].evidence.startswith(evidence)
     assert verdicts(found, "way out", *PORTS, "IPv6") == ["unknown"] * 7
     assert evidence in found["verdict"].evidence
 
 
 def test_no_resolver_configured(server: int) -> None:
-    with ground(letting_out(server, *preflight.PORTS)) as here:
-        found = by_check(preflight.check(net=replace(here.net, nameservers=()), machine=GOOD))
+    with ground(letting_out(server, *preflight.PROBED_PORTS)) as here:
+        found = by_check(preflight.examine(net=replace(here.net, nameservers=()), machine=GOOD))
     assert found["DNS"].evidence == "this machine has no resolver configured"
     assert found["verdict"].verdict is Verdict.WARN
 
@@ -199,7 +199,7 @@ def test_somebody_answers_for_everyone(server: int) -> None:
 
 
 def test_somebody_answers_on_port_25_only(server: int) -> None:
-    open_line = letting_out(server, *preflight.PORTS)
+    open_line = letting_out(server, *preflight.PROBED_PORTS)
     found = look(lambda address, port: server if port == 25 else open_line(address, port))
     assert verdicts(found, "way out", *PORTS) == ["warn", "fail", "pass", "pass", "pass", "pass"]
     assert found["verdict"].evidence == "these do not leave from here: port 25"
@@ -212,19 +212,19 @@ def test_the_socks_proxy_is_down() -> None:
             via=f"socks5://{HOST}:{closed_port()}",
             probe_domains=[DOMAIN],
         )
-        found = by_check(preflight.check(net=net, machine=GOOD))
+        found = by_check(preflight.examine(net=net, machine=GOOD))
     assert verdicts(found, "way out", *PORTS, "IPv6") == ["unknown"] * 7
     assert "SOCKS proxy" in found["verdict"].evidence
 
 
 def test_ipv6_without_a_route(server: int) -> None:
-    found = look(letting_out(server, *preflight.PORTS, six=UNREACHABLE))
+    found = look(letting_out(server, *preflight.PROBED_PORTS, six=UNREACHABLE))
     assert found["IPv6"].verdict is Verdict.INFO and "no route" in found["IPv6"].evidence
     assert found["verdict"].verdict is Verdict.PASS  # harmless
 
 
 def test_ipv6_that_leads_nowhere(server: int) -> None:
-    found = look(letting_out(server, *preflight.PORTS, six=SILENCE))
+    found = look(letting_out(server, *preflight.PROBED_PORTS, six=SILENCE))
     assert found["IPv6"].verdict is Verdict.WARN and found["IPv6"].evidence.startswith("timeout over IPv6")
 
 
@@ -237,7 +237,7 @@ def test_a_binder(server: int) -> None:
 
 
 def test_a_jupyterhub() -> None:
-    found = by_check(preflight.check(machine=replace(GOOD, variables=frozenset({"JUPYTERHUB_API_URL"}))))
+    found = by_check(preflight.examine(machine=replace(GOOD, variables=frozenset({"JUPYTERHUB_API_URL"}))))
     assert found["hosted notebook"].verdict is Verdict.INFO and "server" in found["hosted notebook"].advice
 
 
@@ -250,7 +250,7 @@ def test_proxy_variables_without_their_values() -> None:
         "HOME": "/nowhere",
     }
     machine = preflight.this_machine(environment=environment)
-    rows = preflight.check(machine=machine)
+    rows = preflight.examine(machine=machine)
     found = by_check(rows)
     assert found["web proxy"].verdict is Verdict.WARN
     assert found["web proxy"].evidence == "set, values not shown: HTTPS_PROXY, http_proxy"
@@ -277,14 +277,14 @@ ETHERNET = "eth0\t00000000\t0100A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n"
 def test_a_vpn_as_far_as_the_routes_tell(tmp_path: Path, lines: str, verdict: Verdict, words: str) -> None:
     file = tmp_path / "route"
     file.write_text(HEAD + lines, encoding="ascii")
-    found = by_check(preflight.check(machine=preflight.this_machine(environment={}, routes=file)))
+    found = by_check(preflight.examine(machine=preflight.this_machine(environment={}, routes=file)))
     assert (found["VPN"].verdict, words in found["VPN"].evidence) == (verdict, True)
 
 
 def test_a_vpn_cannot_be_told_without_a_table_of_routes(tmp_path: Path) -> None:
     machine = preflight.this_machine(environment={}, routes=tmp_path / "none")
     assert machine.routes is None
-    assert by_check(preflight.check(machine=machine))["VPN"].verdict is Verdict.UNKNOWN
+    assert by_check(preflight.examine(machine=machine))["VPN"].verdict is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_a_vpn_cannot_be_told_without_a_table_of_routes(tmp_path: Path) -> None:
     ],
 )
 def test_what_even_the_practice_internet_needs(change: dict[str, Any], check: str) -> None:
-    found = by_check(preflight.check(machine=replace(GOOD, **change)))
+    found = by_check(preflight.examine(machine=replace(GOOD, **change)))
     assert found[check].verdict is Verdict.FAIL and found[check].advice
     assert found["verdict"].verdict is Verdict.FAIL and check in found["verdict"].evidence
     assert found[check].advice in found["verdict"].advice
@@ -305,7 +305,7 @@ def test_what_even_the_practice_internet_needs(change: dict[str, Any], check: st
 def test_this_machine_can_run_the_practice_internet() -> None:
     machine = preflight.this_machine()
     assert machine.loopback and all(machine.packages.values())
-    found = by_check(preflight.check(machine=machine))
+    found = by_check(preflight.examine(machine=machine))
     assert found["verdict"].verdict is Verdict.INFO and found["verdict"].evidence == "the internet was not asked"
 
 
@@ -319,7 +319,7 @@ def test_every_finding_says_what_to_do(server: int) -> None:
 
 def test_a_network_without_domains_to_test_with() -> None:
     with pytest.raises(ValueError, match="probe_domains"):
-        preflight.check(net=loopback_network(probe_domains=[]), machine=GOOD)
+        preflight.examine(net=loopback_network(probe_domains=[]), machine=GOOD)
 
 
 def test_a_world_of_ones_own_is_not_called_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,8 +328,8 @@ def test_a_world_of_ones_own_is_not_called_no_network(monkeypatch: pytest.Monkey
         for name, value in world.environment.items():
             monkeypatch.setenv(name, value)
         net = mailkit.connect("internet", timeout=10)
-        blind = by_check(preflight.check(net=net, machine=GOOD))
-        found = by_check(preflight.check(net=net, machine=GOOD, domains=[world.domain]))
+        blind = by_check(preflight.examine(net=net, machine=GOOD))
+        found = by_check(preflight.examine(net=net, machine=GOOD, domains=[world.domain]))
     assert blind["DNS"].verdict is Verdict.INFO and "a world of its own" in blind["DNS"].evidence
     assert verdicts(blind, "way out", *PORTS) == ["unknown"] * 6
     assert blind["verdict"].verdict is Verdict.INFO
@@ -344,7 +344,7 @@ def test_names_that_fail_are_not_no_network(server: int) -> None:
         response.set_rcode(dns.rcode.SERVFAIL)
         return response
 
-    found = look(letting_out(server, *preflight.PORTS), fails)
+    found = look(letting_out(server, *preflight.PROBED_PORTS), fails)
     assert found["DNS"].evidence == "it fails at every question"
     assert found["way out"].verdict is Verdict.UNKNOWN
 
@@ -354,7 +354,7 @@ def test_a_resolver_that_invents_addresses_outside_of_invalid_only(server: int) 
         name = query.question[0].name.to_text(omit_final_dot=True)
         return answers_everything(query, transport) if name.endswith(".com") else honest(query, transport)
 
-    assert "answers everything" in look(letting_out(server, *preflight.PORTS), selling)["DNS"].evidence
+    assert "answers everything" in look(letting_out(server, *preflight.PROBED_PORTS), selling)["DNS"].evidence
 
 
 def test_a_closed_port_is_cited_by_its_section(server: int) -> None:
@@ -365,4 +365,4 @@ def test_a_closed_port_is_cited_by_its_section(server: int) -> None:
 @pytest.mark.parametrize(("domains", "kind"), [("kaisha.example", TypeError), (["a b"], ValueError), ([25], TypeError)])
 def test_domains_to_try_are_a_list_of_domains(domains: Any, kind: type[Exception]) -> None:
     with pytest.raises(kind, match="domain"):
-        preflight.check(net=loopback_network(probe_domains=[]), machine=GOOD, domains=domains)
+        preflight.examine(net=loopback_network(probe_domains=[]), machine=GOOD, domains=domains)

@@ -19,7 +19,7 @@ from mailkit.figures import report as figures
 from mailkit.lab import Lab
 from mailkit.network import Network
 from mailkit.network.records import parse_paste
-from mailkit.report.comparing import Kind, compare
+from mailkit.report.comparing import ChangeKind, compare
 from mailkit.results import Finding, Rows, Verdict
 
 
@@ -210,18 +210,18 @@ def test_each_kind_of_change_is_told() -> None:
              made(Verdict.UNKNOWN, "g")]  # fmt: skip
     told = {change.check: change.change for change in compare(before, after)}
     assert told == {
-        "a": Kind.WORSE,
-        "b": Kind.BETTER,
-        "c": Kind.OTHER,
-        "d": Kind.GONE,
-        "new": Kind.NEW,
-        "g": Kind.OTHER,
+        "a": ChangeKind.WORSE,
+        "b": ChangeKind.BETTER,
+        "c": ChangeKind.OTHER,
+        "d": ChangeKind.GONE,
+        "new": ChangeKind.NEW,
+        "g": ChangeKind.OTHER,
     }
 
 
 def test_that_something_cannot_be_seen_any_more_is_no_improvement() -> None:
     (change,) = compare([made(Verdict.FAIL)], [made(Verdict.UNKNOWN)])
-    assert change.change is Kind.OTHER and (change.before, change.after) == ("fail", "unknown")
+    assert change.change is ChangeKind.OTHER and (change.before, change.after) == ("fail", "unknown")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

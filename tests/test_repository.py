@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import csv
+import importlib
+import inspect
 import re
 import shutil
 import subprocess
@@ -184,6 +186,45 @@ def test_modules_say_what_they_are(path: Path) -> None:
     assigned = {target.id for target in targets if isinstance(target, ast.Name)}
     assigned |= {n.target.id for n in tree.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
     assert "__all__" in assigned, "a public module lists its public names in __all__"
+
+
+# Verbs that are the same act in every lesson, done to that lesson's own thing: who knows one knows the others.  The
+# outside names (capabilities, scan, lint, verify, plan, read_reports) are fixed.
+SHARED_VERBS = {
+    "capabilities": "what a server offers before TLS and inside it, of SMTP and of the mailbox protocols",
+    "converse": "say commands to a server one by one, in SMTP and in the mailbox protocols",
+    "findings": "the lesson's part of a report",
+    "in_words": "what the lesson's rows come to, as a sentence",
+    "lint": "judge what is published or configured",
+    "plan": "the records to publish",
+    "read_reports": "reports of others as a table: of DMARC, and on TLS",
+    "report_mail": "the message that carries such a report",
+    "scan": "try servers out: their ports, and their TLS",
+    "verify": "judge the signatures in a message: of DKIM, and of ARC",
+    "write_report": "such a report, written",
+}
+
+
+def public_names() -> dict[str, dict[int, list[str]]]:
+    """Public name -> for each thing that it stands for, the parts of mailkit that offer it."""
+    offered: dict[str, dict[int, list[str]]] = {}
+    for name in sorted(FLOORS.keys() - {"exercises", "connect"}):  # p1, q1 … are those of one lesson
+        module = importlib.import_module(f"mailkit.{name}")
+        rooms = [getattr(module, room) for room in module.__all__ if inspect.ismodule(getattr(module, room, None))]
+        for room in (module, *rooms):
+            for public in room.__all__:
+                things = offered.setdefault(public, {})
+                things.setdefault(id(getattr(room, public)), []).append(room.__name__)
+    return offered
+
+
+def test_a_public_name_means_one_thing() -> None:
+    offered = public_names()
+    assert {"smtp_servers", "mailbox_servers", "mail_servers", "Reply", "examine"} <= offered.keys()
+    several = {name: list(things.values()) for name, things in offered.items() if len(things) > 1}
+    assert {name: rooms for name, rooms in several.items() if name not in SHARED_VERBS} == {}
+    assert SHARED_VERBS.keys() <= several.keys(), "an exception that is none any more"
+    assert all(name.islower() for name in SHARED_VERBS), "a kind of record has a name of its own"
 
 
 def test_lessons_have_their_places() -> None:

@@ -68,7 +68,7 @@ def test_the_nine_services_are_there() -> None:
 def test_each_service_has_doors_records_and_signs(name: str) -> None:
     found = services.service(name)
     assert found.hosts and found.templates and found.signs
-    assert 587 in dict(found.doors)
+    assert 587 in dict(found.ports)
     assert all(cell.source and re.fullmatch(r"20\d\d-\d\d-\d\d", cell.as_of) for cell in found.cells)
 
 
@@ -181,7 +181,7 @@ def test_the_spf_record_that_is_there_is_kept_and_its_end_stays_last(lab: Lab) -
     assert change.undo.endswith('"v=spf1 mx a:smtp.kaisha.example -all"')
 
 
-def spf_of(records: dict[str, dict[str, list[str]]], name: str = "Elastic Email") -> services.Change:
+def spf_of(records: dict[str, dict[str, list[str]]], name: str = "Elastic Email") -> services.DnsChange:
     """The SPF part of a plan for d.org, in a world of *records*."""
     common: dict[str, dict[str, list[str]]] = {
         "_spf.elasticemail.com": {"TXT": ["v=spf1 ip4:192.0.2.32/28 ~all"]},
@@ -322,13 +322,13 @@ def test_a_key_may_be_pasted_with_all_that_stands_around_it(lab: Lab) -> None:
 def test_each_door_of_a_service_is_dialled_as_it_is(lab: Lab) -> None:
     rows = services.probe("sender.example", net=lab.network("home"))
     assert [(row.port, row.outcome) for row in rows] == [(p, Outcome.OPEN) for p in (587, 2525, 465)]
-    assert "Take 465" in services.doors_in_words(rows)
+    assert "Take 465" in services.ports_in_words(rows)
 
 
 def test_where_nothing_gets_out_the_https_interface_is_left(lab: Lab) -> None:
     rows = services.probe("sender.example", net=lab.network("offline"))
     assert {row.outcome for row in rows} <= {Outcome.DNS_FAILURE, Outcome.UNREACHABLE}
-    assert "HTTPS" in services.doors_in_words(rows)
+    assert "HTTPS" in services.ports_in_words(rows)
 
 
 def test_a_service_that_is_not_here_is_not_reached(lab: Lab) -> None:

@@ -162,11 +162,11 @@ def test_keywords_are_bounded_and_made_visible(net: Network) -> None:
     ],
 )
 def test_doors_are_found(net: Network, domain: str, found: set[tuple[str, int]]) -> None:
-    assert {(door.found_by, door.port) for door in smtp_auth.doors(domain, net=net)} == found
+    assert {(door.found_by, door.port) for door in smtp_auth.smtp_servers(domain, net=net)} == found
 
 
 def test_doors_say_what_they_offer(net: Network) -> None:
-    rows = {door.port: door for door in smtp_auth.doors("kaisha.example", net=net)}
+    rows = {door.port: door for door in smtp_auth.smtp_servers("kaisha.example", net=net)}
     mechanisms = "SCRAM-SHA-256 PLAIN LOGIN"
     assert {port: (d.tls, d.auth_before_tls, d.auth_after_tls) for port, d in rows.items()} == {
         25: ("STARTTLS", "none", "none"),
@@ -174,7 +174,9 @@ def test_doors_say_what_they_offer(net: Network) -> None:
         587: ("STARTTLS", "none", mechanisms),
         2525: ("STARTTLS", "none", mechanisms),
     }
-    assert "inside TLS at smtp.kaisha.example:465" in smtp_auth.in_words(smtp_auth.doors("kaisha.example", net=net))
+    assert "inside TLS at smtp.kaisha.example:465" in smtp_auth.in_words(
+        smtp_auth.smtp_servers("kaisha.example", net=net)
+    )
 
 
 @pytest.mark.parametrize(
@@ -182,7 +184,7 @@ def test_doors_say_what_they_offer(net: Network) -> None:
     [("home", Outcome.TIMEOUT), ("hotel", Outcome.REFUSED), ("intercepted", Outcome.INTERCEPTED)],
 )
 def test_a_door_that_cannot_be_seen_says_nothing(net: Network, vantage: str, outcome: Outcome) -> None:
-    relay, *submission = smtp_auth.doors("kaisha.example", net=net.at(vantage))
+    relay, *submission = smtp_auth.smtp_servers("kaisha.example", net=net.at(vantage))
     assert (relay.outcome, relay.tls, relay.auth_before_tls, relay.auth_after_tls) == (outcome, "", "", "")
     assert all(door.outcome is Outcome.OPEN for door in submission)
 
@@ -190,7 +192,7 @@ def test_a_door_that_cannot_be_seen_says_nothing(net: Network, vantage: str, out
 def test_a_service_that_the_dns_says_is_not_there(world: Lab, net: Network) -> None:
     world.publish("_submission._tcp.example.jp", "SRV", "0 0 0 .")
     world.publish("_submissions._tcp.example.jp", "SRV", "0 0 0 .")
-    assert [door.part for door in smtp_auth.doors("example.jp", net=net)] == ["relay"]
+    assert [door.part for door in smtp_auth.smtp_servers("example.jp", net=net)] == ["relay"]
     world.reset()
 
 
@@ -655,10 +657,10 @@ def test_converse_refuses_what_it_cannot_say(net: Network, command: str) -> None
 
 
 def test_figure_shows_each_door_and_what_it_offers(net: Network) -> None:
-    alt = matrix(smtp_auth.doors("mistakes.example", net=net), title="Doors").alt
+    alt = matrix(smtp_auth.smtp_servers("mistakes.example", net=net), title="Doors").alt
     assert "smtp.mistakes.example:587 (submission): TLS STARTTLS, AUTH before TLS PLAIN LOGIN CRAM-MD5" in alt
     assert "smtp.mistakes.example:465 (submission): TLS refused, AUTH before TLS not seen" in alt
-    nothing = matrix(smtp_auth.doors("example.com", net=net))
+    nothing = matrix(smtp_auth.smtp_servers("example.com", net=net))
     assert "No door was found" in nothing.alt and nothing.png().startswith(b"\x89PNG")
 
 

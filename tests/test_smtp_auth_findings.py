@@ -14,7 +14,7 @@ from mailkit.network import Network
 from mailkit.network.endpoints import Found, LeftOut
 from mailkit.results import Finding, Outcome, Rows, Stage, Verdict
 from mailkit.smtp_auth.findings import judge
-from mailkit.smtp_auth.survey import Door
+from mailkit.smtp_auth.servers import SmtpServer
 
 DOMAIN = "shop.kaisha.example"
 
@@ -96,9 +96,9 @@ def test_a_dead_resolver_leaves_everything_unknown(lab: Lab) -> None:
 def test_587_without_auth_is_named_beside_465_with_it(lab: Lab, announced: bool) -> None:
     """Case P5; under a usual name it is described and not blamed."""
 
-    def door(port: int, after: str) -> Door:
+    def door(port: int, after: str) -> SmtpServer:
         found = Found.ANNOUNCED if announced else Found.GUESSED
-        return Door(
+        return SmtpServer(
             f"smtp.{DOMAIN}",
             port,
             "submission",
@@ -111,7 +111,7 @@ def test_587_without_auth_is_named_beside_465_with_it(lab: Lab, announced: bool)
             found=found,
         )
 
-    found = judge(DOMAIN, Rows(Door, [door(587, "none"), door(465, "PLAIN")]), Rows(LeftOut, ()))
+    found = judge(DOMAIN, Rows(SmtpServer, [door(587, "none"), door(465, "PLAIN")]), Rows(LeftOut, ()))
     about = {finding.subject: finding.verdict for finding in of("submission", found)}
     assert about == {DOMAIN: Verdict.PASS, f"smtp.{DOMAIN}:587": Verdict.WARN if announced else Verdict.INFO}
 

@@ -219,14 +219,14 @@ def test_a_certificate_of_version_5_gives_a_row(ca_file: Path) -> None:
 def test_what_is_no_certificate_is_a_value_error() -> None:
     for octets in (b"", b"\x30\x82", b"x" * 1000):
         with pytest.raises(ValueError, match="cannot be read"):
-            tls.read(octets)
+            tls.read_certificate(octets)
 
 
 def test_hostile_text_in_a_certificate_is_made_visible() -> None:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     stranger = Authority("bold\x1b[1m\u202eevil")
-    found = tls.read(stranger.issue(HOST).certificate.public_bytes(Encoding.DER))
+    found = tls.read_certificate(stranger.issue(HOST).certificate.public_bytes(Encoding.DER))
     assert "\x1b" not in found.issuer and "\u202e" not in found.issuer and "evil" in found.issuer
 
 
@@ -586,10 +586,10 @@ def test_verdicts(check: str, changes: dict[str, object], relay: Verdict, submis
 
 
 def test_doors_of_a_domain_that_publishes_nothing(lab: Lab) -> None:
-    assert tls.doors("nothing.kaisha.example", net=lab.network()) == []
+    assert tls.mail_servers("nothing.kaisha.example", net=lab.network()) == []
     assert len(tls.scan_domain("nothing.kaisha.example", net=lab.network())) == 0
     with pytest.raises(ValueError, match="is no domain name"):
-        tls.doors("two..dots", net=lab.network())
+        tls.mail_servers("two..dots", net=lab.network())
 
 
 def test_records_show_their_facts_and_no_certificates(lab: Lab) -> None:

@@ -4,9 +4,9 @@ Read it where it is met, but do not build on it: RFC 8617 is Experimental, and d
 about to declare the experiment over.  ``verify`` says whether a message's chain is whole.
 """
 
-from mailkit.arc.verifying import Instance, Verification, verify
+from mailkit.arc.verifying import ChainVerification, Instance, verify
 
-__all__ = ["Instance", "Verification", "verify"]
+__all__ = ["ChainVerification", "Instance", "verify"]
 
 
 def __dir__() -> list[str]:

@@ -20,7 +20,7 @@ from mailkit.message.fields import MAX_OCTETS, MalformedMessage, Message, parse,
 from mailkit.network import Answer, Network, Status
 from mailkit.results import Record, Rows, hidden, visible
 
-__all__ = ["Instance", "Verification", "verify"]
+__all__ = ["ChainVerification", "Instance", "verify"]
 
 _DEADLINE = 20.0  # seconds for all lookups together
 _MIN_BITS, _MAX_BITS = 1024, 4096  # RFC 8301 section 3.2; longer keys only cost time
@@ -45,7 +45,7 @@ class Instance(Record):
 
 
 @dataclass(frozen=True)
-class Verification(Record):
+class ChainVerification(Record):
     """What became of the chain: ``result`` is none, pass or fail (RFC 8617 section 4.4).
 
     ``reason`` says why; ``temporary`` is True where a key could not be looked up, so that another try may pass.
@@ -58,7 +58,7 @@ class Verification(Record):
     instances: Rows[Instance] = hidden(None)
 
 
-def verify(message: bytes, *, net: Network) -> Verification:
+def verify(message: bytes, *, net: Network) -> ChainVerification:
     """Return whether the ARC chain of *message* is whole; keys are looked up through *net*, in 20 seconds at most.
 
     ARC is history in the making (see :mod:`mailkit.arc`), and a whole chain says only that its hosts vouch for what
@@ -87,8 +87,8 @@ def verify(message: bytes, *, net: Network) -> Verification:
 
 def _outcome(
     result: str, reason: str, instances: list[Instance], net: Network, temporary: bool = False
-) -> Verification:
-    return Verification(result, reason, temporary, Rows(Instance, instances, caption=net.caption))
+) -> ChainVerification:
+    return ChainVerification(result, reason, temporary, Rows(Instance, instances, caption=net.caption))
 
 
 def _judge(sets: tuple[ArcSet, ...], instances: list[Instance]) -> tuple[str, str]:

@@ -8,10 +8,10 @@ from dataclasses import replace
 from mailkit import spf
 from mailkit.dkim.keys import Key, key
 from mailkit.dkim.names import ascii_name
-from mailkit.dkim.selector_search import SelectorTrial, Trial
+from mailkit.dkim.published import published_keys
+from mailkit.dkim.selector_search import SelectorStatus, SelectorTrial
 from mailkit.dkim.selector_search import selectors as search
 from mailkit.dkim.signature import SignatureProblem, parse_tags
-from mailkit.dkim.survey import survey
 from mailkit.network import Network, Status
 from mailkit.network.records import DnsRecord, paste
 from mailkit.results import Finding, Verdict
@@ -33,11 +33,11 @@ def findings(domain: str, *, net: Network, selectors: Sequence[str] | None = Non
     domain = ascii_name(domain, "domain")
     net = net.remembering()
     if selectors is not None:
-        return _about_named(survey(domain, selectors, net=net), domain, net)
+        return _about_named(published_keys(domain, selectors, net=net), domain, net)
     *trials, rest = search(domain, net=net)
     found = [
         _about_alias(trial, domain)
-        if trial.status in (Trial.DANGLING, Trial.SPARE)
+        if trial.status in (SelectorStatus.DANGLING, SelectorStatus.SPARE)
         else _about_guessed(key(domain, trial.selector, net=net), net)
         for trial in trials
     ]
@@ -79,7 +79,7 @@ def _about_guessed(k: Key, net: Network) -> Finding:
 def _about_alias(trial: SelectorTrial, domain: str) -> Finding:
     """Return a finding on an alias without a key; taking one away stops the service from changing its keys."""
     advice, reference = _about_target(trial.alias[0]), "RFC 6376 section 6.1.2"
-    if trial.status is Trial.SPARE:
+    if trial.status is SelectorStatus.SPARE:
         advice = "Leave it: the service publishes its next key there, and signs with it once it changes keys."
         reference = "RFC 6376 section 3.1"
     subject = f"{trial.selector}._domainkey.{domain}"

@@ -16,13 +16,13 @@ from mailkit.dkim.names import ascii_name, record_name
 from mailkit.network import Answer, Network, Status, health
 from mailkit.results import Record, Rows, Verdict
 
-__all__ = ["SelectorTrial", "Trial", "selectors"]
+__all__ = ["SelectorStatus", "SelectorTrial", "selectors"]
 
 _MADE_UP = "mailkit-made-up-selector-4711"
 _DEADLINE = 20.0  # seconds for all lookups together
 
 
-class Trial(StrEnum):
+class SelectorStatus(StrEnum):
     """What asking for one selector gave.
 
     ``dangling``: its alias leads to no key.  ``spare``: the same, beside another alias to the same service that has
@@ -44,7 +44,7 @@ class SelectorTrial(Record):
     """
 
     selector: str
-    status: Trial
+    status: SelectorStatus
     verdict: Verdict
     reason: str
     key_type: str = ""
@@ -78,20 +78,20 @@ def selectors(domain: str, *, net: Network) -> Rows[SelectorTrial]:
         if answer.status in (Status.TIMEOUT, Status.SERVFAIL)
         or (set(answer.texts), answer.chain) != (set(made_up.texts), made_up.chain)
     ]
-    services = {_service(row) for row in rows if row.status is Trial.FOUND and row.alias}
-    rows = [_spare(row) if row.status is Trial.DANGLING and _service(row) in services else row for row in rows]
-    order = list(Trial)
+    services = {_service(row) for row in rows if row.status is SelectorStatus.FOUND and row.alias}
+    rows = [_spare(row) if row.status is SelectorStatus.DANGLING and _service(row) in services else row for row in rows]
+    order = list(SelectorStatus)
     rows.sort(key=lambda row: order.index(row.status))
     return Rows(SelectorTrial, [*rows, _last_row(rows, made_up, domain, net)], caption=caption)
 
 
 def _row(key: Key, answer: Answer, usual_for: str) -> SelectorTrial:
     if answer.texts:
-        status, verdict = Trial.FOUND, key.verdict
+        status, verdict = SelectorStatus.FOUND, key.verdict
     elif answer.chain:
-        status, verdict = Trial.DANGLING, Verdict.WARN
+        status, verdict = SelectorStatus.DANGLING, Verdict.WARN
     else:
-        status, verdict = Trial.UNKNOWN, Verdict.UNKNOWN
+        status, verdict = SelectorStatus.UNKNOWN, Verdict.UNKNOWN
     return SelectorTrial(key.selector, status, verdict, key.reason, key.key_type, key.bits, key.alias, usual_for)
 
 
@@ -103,7 +103,7 @@ def _service(row: SelectorTrial) -> str:
 def _spare(row: SelectorTrial) -> SelectorTrial:
     """Return *row* for one of several aliases to a service that rotates keys: the next key will be published there."""
     reason = f"{row.reason}, but another alias to the same service does: a spare name, for the next change of keys"
-    return replace(row, status=Trial.SPARE, verdict=Verdict.INFO, reason=reason)
+    return replace(row, status=SelectorStatus.SPARE, verdict=Verdict.INFO, reason=reason)
 
 
 def _last_row(rows: list[SelectorTrial], made_up: Answer, domain: str, net: Network) -> SelectorTrial:
@@ -113,7 +113,7 @@ def _last_row(rows: list[SelectorTrial], made_up: Answer, domain: str, net: Netw
         return _rest(Verdict.INFO, "a wildcard revokes every other selector: nobody can sign as this domain with one")
     if made_up.texts:
         return _rest(Verdict.UNKNOWN, f"a wildcard answers for every selector, even a made-up one; {look}")
-    if any(row.status is Trial.FOUND for row in rows):
+    if any(row.status is SelectorStatus.FOUND for row in rows):
         return _rest(Verdict.INFO, f"there may be more; {look}")
     if made_up.status is Status.NODATA:
         reason = "the zone says “no data” even for a made-up name (compact denial or a wildcard), so nothing follows"
@@ -127,4 +127,4 @@ def _last_row(rows: list[SelectorTrial], made_up: Answer, domain: str, net: Netw
 
 
 def _rest(verdict: Verdict, reason: str) -> SelectorTrial:
-    return SelectorTrial("(any other)", Trial.REST, verdict, reason)
+    return SelectorTrial("(any other)", SelectorStatus.REST, verdict, reason)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailkit.message.fields import Message
-from mailkit.message.lexical import Kind, Token, tokens
+from mailkit.message.lexical import Token, TokenKind, tokens
 from mailkit.network.names import to_ascii
 from mailkit.results import Record, Rows, visible
 
@@ -148,7 +148,7 @@ def _read(octets: bytes) -> Author:
     text = octets.decode("utf-8", "surrogateescape").removesuffix("\r\n")
     if match := _CONTROL.search(text):
         raise _Problem("control characters", f"it holds {visible(match[0])}")
-    mailboxes, grouped = _mailboxes([t for t in tokens(text, "<>:;@,[]") if t.kind is not Kind.COMMENT])
+    mailboxes, grouped = _mailboxes([t for t in tokens(text, "<>:;@,[]") if t.kind is not TokenKind.COMMENT])
     if not mailboxes:
         rule = "group without members" if grouped else "encoded address" if "=?" in text else "empty"
         raise _Problem(rule, "")
@@ -171,7 +171,7 @@ def _mailboxes(elements: Sequence[Token]) -> tuple[list[list[Token]], bool]:
     found: list[list[Token]] = [[]]
     inside = grouped = open_group = False
     for token in elements:
-        sign = token.text if token.kind is Kind.SPECIAL else ""
+        sign = token.text if token.kind is TokenKind.SPECIAL else ""
         if sign == "<":
             inside = True
         elif sign == ">":
@@ -184,7 +184,7 @@ def _mailboxes(elements: Sequence[Token]) -> tuple[list[list[Token]], bool]:
             open_group = False
             found.append([])
         elif sign == ":" and not inside:
-            if open_group or any(t.kind is Kind.SPECIAL for t in found[-1]) or not found[-1]:
+            if open_group or any(t.kind is TokenKind.SPECIAL for t in found[-1]) or not found[-1]:
                 raise _Problem("unreadable", "a colon where no group begins")
             grouped = open_group = True
             found[-1] = []
@@ -195,7 +195,7 @@ def _mailboxes(elements: Sequence[Token]) -> tuple[list[list[Token]], bool]:
 
 def _address(mailbox: Sequence[Token], *, encoded: bool) -> tuple[str, str, str]:
     """Return local part, domain (A-labels), and what there is to say of one mailbox."""
-    signs = [token.text if token.kind is Kind.SPECIAL else "" for token in mailbox]
+    signs = [token.text if token.kind is TokenKind.SPECIAL else "" for token in mailbox]
     note = ""
     if "<" in signs or ">" in signs:
         if signs.count("<") != 1 or signs.count(">") != 1 or signs[-1] != ">":
@@ -210,7 +210,7 @@ def _address(mailbox: Sequence[Token], *, encoded: bool) -> tuple[str, str, str]
             inner = inner[inner_signs.index(":") + 1 :]
     else:
         inner = mailbox
-    signs = [token.text if token.kind is Kind.SPECIAL else "" for token in inner]
+    signs = [token.text if token.kind is TokenKind.SPECIAL else "" for token in inner]
     if not inner:
         raise _Problem("empty", "the angle brackets are empty")
     if "@" not in signs:
@@ -226,7 +226,7 @@ def _dotted(elements: Sequence[Token], what: str) -> str:
     """Return *elements* as one text; spaces may stand around its dots only (obsolete, RFC 5322 section 4.4)."""
     text = ""
     for token in elements:
-        if token.kind is Kind.SPECIAL or (token.kind is Kind.WORD and not _ATOM.fullmatch(token.text)):
+        if token.kind is TokenKind.SPECIAL or (token.kind is TokenKind.WORD and not _ATOM.fullmatch(token.text)):
             raise _Problem("unreadable", f"{what} holds {visible(token.text, 40)}")
         if text and not token.glued and not text.endswith(".") and not token.text.startswith("."):
             raise _Problem("unreadable", f"{what} is in two pieces")
@@ -237,9 +237,9 @@ def _dotted(elements: Sequence[Token], what: str) -> str:
 
 
 def _domain(elements: Sequence[Token]) -> str:
-    if any(token.kind is Kind.SPECIAL and token.text in "[]" for token in elements):
+    if any(token.kind is TokenKind.SPECIAL and token.text in "[]" for token in elements):
         raise _Problem("no domain name", "an address literal in place of a domain")
-    if any(token.kind is Kind.QUOTED for token in elements):
+    if any(token.kind is TokenKind.QUOTED for token in elements):
         raise _Problem("unreadable", "a quoted string in the domain")
     text = _dotted(elements, "the domain")
     try:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from mailkit import spf
 from mailkit.dmarc.asking import ask
 from mailkit.dmarc.discovery import Discovery, discover
+from mailkit.dmarc.linted import LintedPolicy, finding, rank, rebuilt
 from mailkit.dmarc.public_suffix import is_public_suffix
 from mailkit.dmarc.records import Policy, is_policy_record, parse_record
 from mailkit.dmarc.report_addresses import report_addresses
-from mailkit.dmarc.subject import Subject, finding, rank, rebuilt
 from mailkit.dmarc.trial import tried
 from mailkit.network import DnsRecord, Network, Status, paste
 from mailkit.network.endpoints import mail_exchangers
@@ -53,7 +53,7 @@ def _judged(domain: str, net: Network) -> Iterator[Finding]:
     if own.record is None:
         yield _without_record(domain, discovery, net)
         return
-    subject = Subject(domain, discovery, own.record, net)
+    subject = LintedPolicy(domain, discovery, own.record, net)
     yield finding("record", domain, Verdict.PASS, own.record.text, "4.5")
     yield _syntax(subject)
     if not own.record.invalid_policy:
@@ -128,7 +128,7 @@ def _none_at_all(domain: str, discovery: Discovery, net: Network) -> Finding:
     return finding("record", domain, Verdict.WARN, discovery.reason, "5.1.4", advice)
 
 
-def _syntax(subject: Subject) -> Finding:
+def _syntax(subject: LintedPolicy) -> Finding:
     record = subject.record
     if not record.faults:
         return finding("syntax", subject.domain, Verdict.PASS, "the record is well-formed", "4.8")
@@ -144,7 +144,7 @@ def _syntax(subject: Subject) -> Finding:
     )
 
 
-def _policy(subject: Subject) -> Finding:
+def _policy(subject: LintedPolicy) -> Finding:
     record, domain = subject.record, subject.domain
     asked = str(record.p)
     if record.testing and record.p is not Policy.NONE:
@@ -172,7 +172,7 @@ def _policy(subject: Subject) -> Finding:
     return finding("policy", domain, Verdict.PASS, f"p={asked}", "4.7")
 
 
-def _subdomains(subject: Subject) -> Iterator[Finding]:
+def _subdomains(subject: LintedPolicy) -> Iterator[Finding]:
     """Yield whether subdomains, and names that do not exist, are as well kept as the domain itself."""
     record, domain = subject.record, subject.domain
     if subject.discovery.organizational_domain not in (domain, ""):
@@ -194,7 +194,7 @@ def _subdomains(subject: Subject) -> Iterator[Finding]:
         yield finding("subdomains", domain, Verdict.PASS, evidence, "4.7")
 
 
-def _removed(subject: Subject) -> Iterator[Finding]:
+def _removed(subject: LintedPolicy) -> Iterator[Finding]:
     """Yield what the record says that counts no more (RFC 9989 appendix C)."""
     record, domain = subject.record, subject.domain
     old = list(record.removed)
@@ -211,7 +211,7 @@ def _removed(subject: Subject) -> Iterator[Finding]:
         yield finding("removed tags", domain, Verdict.INFO, evidence, "C.5", "They can go.")
 
 
-def _organization(subject: Subject) -> Iterator[Finding]:
+def _organization(subject: LintedPolicy) -> Iterator[Finding]:
     """Yield whether the domain is taken for the organization that it is, by the new way and by the old."""
     domain, discovery, record = subject.domain, subject.discovery, subject.record
     if record.psd == "y" and not is_public_suffix(domain):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailkit.dmarc.external import Consent, standing
+from mailkit.dmarc.linted import LintedPolicy, finding
 from mailkit.dmarc.records import ReportUri
-from mailkit.dmarc.subject import Subject, finding
 from mailkit.network import DnsRecord, Status, paste
 from mailkit.network.endpoints import mail_exchangers
 from mailkit.results import Finding, Verdict, visible
@@ -16,7 +16,7 @@ __all__ = ["report_addresses"]
 _MOST = 10  # addresses of one record that are looked at
 
 
-def report_addresses(subject: Subject) -> Iterator[Finding]:
+def report_addresses(subject: LintedPolicy) -> Iterator[Finding]:
     """Yield a finding for each host that rua and ruf name."""
     for check, uris, failing, where in (
         ("report address", subject.record.rua, Verdict.FAIL, "RFC 9990 section 4"),
@@ -36,7 +36,9 @@ def report_addresses(subject: Subject) -> Iterator[Finding]:
             yield finding(check, subject.domain, Verdict.INFO, evidence, where)
 
 
-def _about(check: str, host: str, uris: list[ReportUri], failing: Verdict, reference: str, subject: Subject) -> Finding:
+def _about(
+    check: str, host: str, uris: list[ReportUri], failing: Verdict, reference: str, subject: LintedPolicy
+) -> Finding:
     """Return the finding on one host: may it get the reports, and does it take mail?"""
     domain, address = subject.domain, visible(uris[0].address, 100)
     found = standing(host, subject.discovery, subject.net)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailkit.exercises import unquoted
-from mailkit.exercises.feedback import Feedback, Kind
+from mailkit.exercises.feedback import Feedback, FeedbackKind
 from mailkit.exercises.words import meant, word_of
 from mailkit.results import visible
 
@@ -65,13 +65,17 @@ class Prediction:
         """Note *guess*; a placeholder (``...``, None, an empty text) is no guess yet, and takes an earlier one back."""
         self._guess = ""
         if _unanswered(guess):
-            return Feedback(Kind.NOT_ATTEMPTED, "No guess yet. Write one in place of the dots, then run the next cell.")
+            return Feedback(
+                FeedbackKind.NOT_ATTEMPTED, "No guess yet. Write one in place of the dots, then run the next cell."
+            )
         match = meant(word_of(guess), self.choices, self.also)
         if match is None:
             said = visible(word_of(guess), 60)
-            return Feedback(Kind.NOT_ATTEMPTED, f"`{said}` is none of the choices: write {_list(self.choices)}.")
+            return Feedback(
+                FeedbackKind.NOT_ATTEMPTED, f"`{said}` is none of the choices: write {_list(self.choices)}."
+            )
         self._guess = match
-        return Feedback(Kind.NOTED, f"{match}. Run the next cell and compare.")
+        return Feedback(FeedbackKind.NOTED, f"{match}. Run the next cell and compare.")
 
     def reveal(self, actual: Any) -> Feedback:
         """Lay the guess beside *actual*, what was observed.
@@ -81,18 +85,19 @@ class Prediction:
         """
         if _did_not_happen(actual):
             return Feedback(
-                Kind.CANNOT_COMPARE, "It did not happen, or could not be seen from here. Run the experiment again."
+                FeedbackKind.CANNOT_COMPARE,
+                "It did not happen, or could not be seen from here. Run the experiment again.",
             )
         happened = word_of(actual)
         match = meant(happened, self.choices, {})
         if match is None:
             said = f"It was `{visible(happened, 120)}`, which was none of the choices."
-            return Feedback(Kind.CANNOT_COMPARE, said)
+            return Feedback(FeedbackKind.CANNOT_COMPARE, said)
         if not self._guess:
-            return Feedback(Kind.NOT_ATTEMPTED, f"You made no guess; it was `{match}`.")
+            return Feedback(FeedbackKind.NOT_ATTEMPTED, f"You made no guess; it was `{match}`.")
         if self._guess == match:
-            return Feedback(Kind.RIGHT, f"You guessed `{match}`, and so it was.")
-        return Feedback(Kind.WRONG, f"You guessed `{self._guess}`; it was `{match}`.")
+            return Feedback(FeedbackKind.RIGHT, f"You guessed `{match}`, and so it was.")
+        return Feedback(FeedbackKind.WRONG, f"You guessed `{self._guess}`; it was `{match}`.")
 
 
 @dataclass
@@ -118,27 +123,27 @@ class Question:
     def check(self, answer: Any = ...) -> Feedback:
         """Judge *answer*; never raises for what the answer is or does."""
         if _unanswered(answer):
-            return Feedback(Kind.NOT_ATTEMPTED, "Put your answer in place of the dots and run the cell again.")
+            return Feedback(FeedbackKind.NOT_ATTEMPTED, "Put your answer in place of the dots and run the cell again.")
         feedback = self._judge(answer)
-        self._attempted = self._attempted or feedback.kind is not Kind.NOT_ATTEMPTED
+        self._attempted = self._attempted or feedback.kind is not FeedbackKind.NOT_ATTEMPTED
         return feedback
 
     def hint(self) -> Feedback:
         """Return the next hint; after the last one, say so and repeat it."""
         if not self.hints:
-            return Feedback(Kind.HINT, "There is no hint for this one.")
+            return Feedback(FeedbackKind.HINT, "There is no hint for this one.")
         number = min(self._hints_given, len(self.hints) - 1)
         again = "There is no further hint. " if self._hints_given >= len(self.hints) else ""
         self._hints_given += 1
-        return Feedback(Kind.HINT, f"{again}({number + 1} of {len(self.hints)}) {self.hints[number]}")
+        return Feedback(FeedbackKind.HINT, f"{again}({number + 1} of {len(self.hints)}) {self.hints[number]}")
 
     def solution(self) -> Feedback:
         """Return the solution and why it is one, once an answer has been checked."""
         if not self._attempted:
             return Feedback(
-                Kind.NOT_ATTEMPTED, "The solution comes after your first attempt; `hint()` helps with that."
+                FeedbackKind.NOT_ATTEMPTED, "The solution comes after your first attempt; `hint()` helps with that."
             )
-        return Feedback(Kind.SOLUTION, self.explanation, code=_source(self.right[0]))
+        return Feedback(FeedbackKind.SOLUTION, self.explanation, code=_source(self.right[0]))
 
     def _judge(self, answer: Any) -> Feedback:
         returned: list[Any] = []
@@ -160,18 +165,22 @@ class Question:
                 problem = self.checker(run())
         except _YourCodeRaised as raised:
             advice = "Call your function in a cell of its own to see where."
-            return Feedback(Kind.YOUR_CODE_RAISED, f"`{_describe(raised.error)}`. {advice}")
+            return Feedback(FeedbackKind.YOUR_CODE_RAISED, f"`{_describe(raised.error)}`. {advice}")
         except CannotCheck as reason:
-            return Feedback(Kind.CANNOT_CHECK, str(reason))
+            return Feedback(FeedbackKind.CANNOT_CHECK, str(reason))
         except OSError:
-            return Feedback(Kind.CANNOT_CHECK, "Checking this needs the network, and the network did not answer.")
+            return Feedback(
+                FeedbackKind.CANNOT_CHECK, "Checking this needs the network, and the network did not answer."
+            )
         except Exception:  # a checker need not foresee every strange answer
             problem = f"An answer of type `{type(answer).__name__}` does not fit this question."
         if problem is not None and returned and all(_unanswered(value) for value in returned):
             return Feedback(
-                Kind.NOT_ATTEMPTED, "Your function returns nothing yet: end it with `return` and the answer."
+                FeedbackKind.NOT_ATTEMPTED, "Your function returns nothing yet: end it with `return` and the answer."
             )
-        return Feedback(Kind.RIGHT, self.explanation) if problem is None else Feedback(Kind.WRONG, problem)
+        return (
+            Feedback(FeedbackKind.RIGHT, self.explanation) if problem is None else Feedback(FeedbackKind.WRONG, problem)
+        )
 
 
 def _list(words: tuple[str, ...]) -> str:

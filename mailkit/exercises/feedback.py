@@ -13,10 +13,10 @@ from enum import StrEnum
 
 from mailkit.results import BADGES, visible
 
-__all__ = ["Feedback", "Kind"]
+__all__ = ["Feedback", "FeedbackKind"]
 
 
-class Kind(StrEnum):
+class FeedbackKind(StrEnum):
     """What a feedback is about; the value is the word shown."""
 
     NOT_ATTEMPTED = "not attempted"
@@ -32,15 +32,15 @@ class Kind(StrEnum):
 
 # Mark of each kind, and the result whose colour it borrows.
 _LOOKS = {
-    Kind.NOT_ATTEMPTED: ("…", "not_run"),
-    Kind.NOTED: ("✎", "info"),
-    Kind.RIGHT: ("✓", "pass"),
-    Kind.WRONG: ("✗", "fail"),
-    Kind.YOUR_CODE_RAISED: ("!", "warn"),
-    Kind.CANNOT_CHECK: ("?", "unknown"),
-    Kind.CANNOT_COMPARE: ("≠", "unknown"),
-    Kind.HINT: ("→", "intercepted"),
-    Kind.SOLUTION: ("★", "pass"),
+    FeedbackKind.NOT_ATTEMPTED: ("…", "not_run"),
+    FeedbackKind.NOTED: ("✎", "info"),
+    FeedbackKind.RIGHT: ("✓", "pass"),
+    FeedbackKind.WRONG: ("✗", "fail"),
+    FeedbackKind.YOUR_CODE_RAISED: ("!", "warn"),
+    FeedbackKind.CANNOT_CHECK: ("?", "unknown"),
+    FeedbackKind.CANNOT_COMPARE: ("≠", "unknown"),
+    FeedbackKind.HINT: ("→", "intercepted"),
+    FeedbackKind.SOLUTION: ("★", "pass"),
 }
 _LINE, _LINES = 600, 60
 _CODE = "font-family:monospace;background:rgba(128,128,128,.16);border-radius:3px;padding:1px 4px"
@@ -51,7 +51,7 @@ _BLOCK = "font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere;marg
 class Feedback:
     """One answer of an exercise: what ``kind`` it is, a ``text`` in sentences, and ``code`` to show as it stands."""
 
-    kind: Kind
+    kind: FeedbackKind
     text: str
     code: str = ""
 

@@ -76,7 +76,7 @@ q1 = Question(
 q2 = Question(
     "From which vantage points did the company's own mail server answer on port 25? Give the set of their names.",
     names({"office"}),
-    hints=("Filter the survey for port 25 and the outcome `open`.", "`intercepted` is not an answer of the server."),
+    hints=("Filter the rows for port 25 and the outcome `open`.", "`intercepted` is not an answer of the server."),
     explanation="Only `office`. From `intercepted` something did answer, but it was not the company's server.",
     right=({"office"}, "office"),
     wrong=({"office", "intercepted"}, {"office", "home"}, 25),

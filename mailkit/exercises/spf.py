@@ -17,9 +17,9 @@ from mailkit import lab, spf
 from mailkit.exercises.checkers import number, results_of, text
 from mailkit.exercises.core import CannotCheck, Checker, Prediction, Question
 from mailkit.network import DnsRecord, Network
-from mailkit.spf.entries import Entry
+from mailkit.spf.full_walk import walk_fully
 from mailkit.spf.resolver import Resolver
-from mailkit.spf.survey import survey
+from mailkit.spf.tried_terms import TriedTerm
 
 __all__ = [
     "SENDERS",
@@ -158,16 +158,16 @@ def _record_for(
     return check
 
 
-def _own_terms(domain: str, net: Network) -> Iterator[Entry]:
+def _own_terms(domain: str, net: Network) -> Iterator[TriedTerm]:
     """Return the terms of the record of *domain* itself by which a client over IPv4 or IPv6 may pass."""
     for version in (4, 6):
-        walk = survey(domain, version, Resolver(net, time.monotonic() + 30))
+        walk = walk_fully(domain, version, Resolver(net, time.monotonic() + 30))
         if walk.temporary or walk.failed:
             raise CannotCheck("The DNS did not answer all that the record asks. Check again.")
         yield from (e for e in walk.entries if e.parent is None and (e.verb == "pass" or e.kind == "redirect"))
 
 
-def _lets_in(entry: Entry, senders: Mapping[str, str], includes: Sequence[str]) -> str | None:
+def _lets_in(entry: TriedTerm, senders: Mapping[str, str], includes: Sequence[str]) -> str | None:
     """Say whom *entry*, a term of the answer, lets in who is none of *senders* nor behind *includes*."""
     term = f"`{entry.term}`"
     if entry.kind in ("include", "redirect"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailkit.figures.grid import Block, Cell, Column, Row, grid
 from mailkit.figures.style import Picture, fitted
 from mailkit.results import Rows
-from mailkit.smtp_auth import Door
+from mailkit.smtp_auth import SmtpServer
 from mailkit.smtp_auth.ehlo import PLAINTEXT
 
 __all__ = ["matrix"]
@@ -28,7 +28,7 @@ _MEANINGS = {
 _NOT_SEEN = Cell("not seen", _UNKNOWN)
 
 
-def matrix(doors: Rows[Door], *, title: str | None = None) -> Picture:
+def matrix(doors: Rows[SmtpServer], *, title: str | None = None) -> Picture:
     """Draw what each of *doors* offers: TLS, and AUTH before and inside TLS (RFC 4954 section 4, RFC 8314 section 3).
 
     Of more than 12 doors the first 12 are drawn; the figure says so.
@@ -48,12 +48,12 @@ def matrix(doors: Rows[Door], *, title: str | None = None) -> Picture:
     )
 
 
-def _said(door: Door) -> str:
+def _said(door: SmtpServer) -> str:
     words = ", ".join(f"{column.heading} {cell.text}" for column, cell in zip(_COLUMNS, _cells(door)))
     return f"{fitted(door.name)} ({door.part}): {fitted(words)}"
 
 
-def _cells(door: Door) -> tuple[Cell, Cell, Cell]:
+def _cells(door: SmtpServer) -> tuple[Cell, Cell, Cell]:
     if not door.tls:
         return Cell(str(door.outcome).replace("_", " "), _UNKNOWN), _NOT_SEEN, _NOT_SEEN
     submission = door.part == "submission"

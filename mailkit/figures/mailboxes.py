@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailkit.figures.grid import Block, Cell, Column, Row, grid
 from mailkit.figures.style import Picture, fitted
-from mailkit.mailboxes.survey import Door
+from mailkit.mailboxes.servers import MailboxServer
 from mailkit.results import Rows
 
 __all__ = ["matrix"]
@@ -20,7 +20,7 @@ _MEANINGS = {
 }
 
 
-def matrix(doors: Rows[Door], *, title: str | None = None) -> Picture:
+def matrix(doors: Rows[MailboxServer], *, title: str | None = None) -> Picture:
     """Draw what protects each of *doors* (RFC 8314 sections 3.1, 3.2 and 4.1).
 
     Of more than 12 doors the first 12 are drawn; the figure says so.
@@ -40,19 +40,19 @@ def matrix(doors: Rows[Door], *, title: str | None = None) -> Picture:
     )
 
 
-def _said(door: Door) -> str:
+def _said(door: MailboxServer) -> str:
     words = ", ".join(f"{column.heading} {cell.text}" for column, cell in zip(_COLUMNS, _cells(door)))
     return f"{fitted(door.name)} ({door.protocol}): {fitted(words)}"
 
 
-def _cells(door: Door) -> tuple[Cell, Cell, Cell]:
+def _cells(door: MailboxServer) -> tuple[Cell, Cell, Cell]:
     if not door.tls:
         unseen = Cell("not seen", _UNKNOWN)
         return Cell(str(door.outcome).replace("_", " "), _UNKNOWN), unseen, unseen
     return Cell(door.tls, _FAIL if door.tls == "none" else _PASS), _before(door), _inside(door.login_inside_tls)
 
 
-def _before(door: Door) -> Cell:
+def _before(door: MailboxServer) -> Cell:
     if door.login_before_tls == "–":
         return Cell("no clear part", _IDLE)
     if door.login_before_tls == "none":

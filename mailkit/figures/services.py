@@ -44,8 +44,8 @@ def compare(*, title: str | None = None) -> Picture:
 
 
 def _service_row(found: Service) -> Row:
-    clear = [str(port) for port, implicit in sorted(found.doors) if not implicit]
-    at_once = [str(port) for port, implicit in sorted(found.doors) if implicit]
+    clear = [str(port) for port, implicit in sorted(found.ports) if not implicit]
+    at_once = [str(port) for port, implicit in sorted(found.ports) if implicit]
     cells = (
         Cell(" ".join(at_once), _PASS) if at_once else Cell("none", _FAIL),
         Cell(" ".join(clear), _INFO),

@@ -26,7 +26,7 @@ from mailkit.figures.style import (
     tint,
     write,
 )
-from mailkit.spf import Check, Step, Tree
+from mailkit.spf import Check, EvaluatedTerm, Tree
 
 __all__ = ["matrix", "tree"]
 
@@ -88,7 +88,7 @@ def tree(found: Check | Tree, *, title: str | None = None) -> Picture:
     reason = textwrap.wrap(found.reason, 84)[:3] or [""]
     top = 1.08
     bottom = top + max(len(rows), 1) * _ROW
-    used = _tree_legend({row.outcome for row in rows if isinstance(row, Step)}, would=isinstance(found, Tree))
+    used = _tree_legend({row.outcome for row in rows if isinstance(row, EvaluatedTerm)}, would=isinstance(found, Tree))
     height = bottom + 0.56 + 0.24 * len(reason) + 0.26 * -(-len(used) // 2)
     figure, axes = canvas(height, title=title or asked)
     _columns(axes)
@@ -129,7 +129,7 @@ def _tree_legend(outcomes: set[str], *, would: bool) -> list[tuple[str, str, str
     return [*used, ("■", _PURPLE, "one of ten lookups; a frame marks those to come")]
 
 
-def _rows(steps: Sequence[Step]) -> list[Step | _Gap]:
+def _rows(steps: Sequence[EvaluatedTerm]) -> list[EvaluatedTerm | _Gap]:
     if len(steps) <= _HEAD + _TAIL:
         return list(steps)
     return [*steps[:_HEAD], _Gap(len(steps) - _HEAD - _TAIL), *steps[-_TAIL:]]
@@ -141,11 +141,11 @@ def _columns(axes: Axes) -> None:
     axes.plot([0.3, WIDTH - 0.3], [1.02, 1.02], color=RULE, linewidth=1)
 
 
-def _x(step: Step) -> float:
+def _x(step: EvaluatedTerm) -> float:
     return _LEFT + _INDENT * min(step.depth, _DEPTH)
 
 
-def _step(axes: Axes, middle: float, step: Step, ip: str) -> None:
+def _step(axes: Axes, middle: float, step: EvaluatedTerm, ip: str) -> None:
     mark, colour = _MARKS.get(step.outcome, ("?", _GREY))
     x = _x(step)
     if step.matched or step.outcome in ("permerror", "temperror"):
@@ -174,11 +174,11 @@ def _cells(axes: Axes, middle: float, lookups: int) -> None:
     write(axes, _LOOKUPS + _LIMIT * _CELL + 0.05, middle, str(lookups), size=10, colour=_RED if over else INK)
 
 
-def _elbows(axes: Axes, rows: Sequence[Step | _Gap], top: float) -> None:
+def _elbows(axes: Axes, rows: Sequence[EvaluatedTerm | _Gap], top: float) -> None:
     """Join each term of an included record to the include that led to it."""
-    places = {row.number: top + (i + 0.5) * _ROW for i, row in enumerate(rows) if isinstance(row, Step)}
+    places = {row.number: top + (i + 0.5) * _ROW for i, row in enumerate(rows) if isinstance(row, EvaluatedTerm)}
     for row in rows:
-        if not isinstance(row, Step) or row.parent not in places or row.depth > _DEPTH:
+        if not isinstance(row, EvaluatedTerm) or row.parent not in places or row.depth > _DEPTH:
             continue
         x, start, end = _x(row) - _INDENT + 0.14, places[row.parent] + 0.11, places[row.number]
         axes.plot([x, x, x + _INDENT - 0.1], [start, end, end], color=MUTED, linewidth=1, solid_joinstyle="miter")

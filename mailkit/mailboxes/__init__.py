@@ -3,25 +3,25 @@
 IMAP is RFC 9051 (before it RFC 3501), POP3 RFC 1939; TLS in them is RFC 2595 and, in today's words, RFC 8314.
 """
 
-from mailkit.mailboxes.capabilities import Capabilities, capabilities
-from mailkit.mailboxes.clients import FAILURES, imap, pop3
+from mailkit.mailboxes.capabilities import MailboxCapabilities, capabilities
+from mailkit.mailboxes.clients import LIBRARY_FAILURES, imap, pop3
 from mailkit.mailboxes.conversing import converse
 from mailkit.mailboxes.findings import findings
-from mailkit.mailboxes.settings import ClientSettings, Way, read_autoconfig, settings
-from mailkit.mailboxes.survey import Door, doors, in_words
+from mailkit.mailboxes.servers import MailboxServer, in_words, mailbox_servers
+from mailkit.mailboxes.settings import ClientSettings, SettingsSource, read_autoconfig, settings
 
 __all__ = [
-    "FAILURES",
-    "Capabilities",
+    "LIBRARY_FAILURES",
     "ClientSettings",
-    "Door",
-    "Way",
+    "MailboxCapabilities",
+    "MailboxServer",
+    "SettingsSource",
     "capabilities",
     "converse",
-    "doors",
     "findings",
     "imap",
     "in_words",
+    "mailbox_servers",
     "pop3",
     "read_autoconfig",
     "settings",

@@ -22,14 +22,14 @@ from mailkit.conversation import (
 from mailkit.network import Network
 from mailkit.results import Outcome, Record, Stage, hidden
 
-__all__ = ["PORTS", "Capabilities", "capabilities", "conversation"]
+__all__ = ["MAILBOX_PORTS", "MailboxCapabilities", "capabilities", "conversation"]
 
 # Port -> the protocol, and whether TLS begins with the first octet there (RFC 8314 sections 3.1 and 3.2).
-PORTS = {143: ("imap", False), 993: ("imap", True), 110: ("pop3", False), 995: ("pop3", True)}
+MAILBOX_PORTS = {143: ("imap", False), 993: ("imap", True), 110: ("pop3", False), 995: ("pop3", True)}
 
 
 @dataclass(frozen=True)
-class Capabilities(Record):
+class MailboxCapabilities(Record):
     """What a door offers: ``before_tls`` and ``after_tls`` are None where that was not seen.
 
     A port with implicit TLS has no "before", a server without STARTTLS no "after".  ``apop`` says whether the greeting
@@ -56,7 +56,7 @@ def conversation(
 
     Raises ValueError when *protocol* is neither "imap" nor "pop3", and is not to be told from the port.
     """
-    usual, implicit = PORTS.get(port, (None, False))
+    usual, implicit = MAILBOX_PORTS.get(port, (None, False))
     spoken = protocol or usual
     if spoken not in ("imap", "pop3"):
         raise ValueError('protocol is "imap" or "pop3"; it may be left out on the ports 143, 993, 110 and 995')
@@ -72,7 +72,7 @@ def capabilities(
     protocol: str | None = None,
     timeout: float | None = None,
     implicit_tls: bool | None = None,
-) -> Capabilities:
+) -> MailboxCapabilities:
     """Return what *host*:*port* offers before TLS and inside it; connects once and logs in nowhere.
 
     *protocol* is "imap" or "pop3", None to go by the port.  Inside TLS means after STARTTLS, or from the start with
@@ -84,10 +84,10 @@ def capabilities(
     offers: dict[bool, MailboxOffer | None] = {False: None, True: None}
     context = unverified_context()
 
-    def seen(outcome: Outcome, stage: Stage, reason: str = "", detail: str = "") -> Capabilities:
+    def seen(outcome: Outcome, stage: Stage, reason: str = "", detail: str = "") -> MailboxCapabilities:
         apop = isinstance(talk, POP3) and talk.apop
         spoken = "imap" if isinstance(talk, IMAP) else "pop3"
-        return Capabilities(
+        return MailboxCapabilities(
             host, port, spoken, outcome, stage, talk.banner, offers[False], offers[True], apop, reason, detail
         )
 

@@ -12,9 +12,9 @@ import ssl
 
 from mailkit.network import Network
 
-__all__ = ["FAILURES", "imap", "pop3"]
+__all__ = ["LIBRARY_FAILURES", "imap", "pop3"]
 
-FAILURES: tuple[type[Exception], ...] = (OSError, imaplib.IMAP4.error, poplib.error_proto)
+LIBRARY_FAILURES: tuple[type[Exception], ...] = (OSError, imaplib.IMAP4.error, poplib.error_proto)
 """What these clients may raise where nobody answers, or not as it should be."""
 
 _PATIENCE = 8  # times the network's timeout, for each answer

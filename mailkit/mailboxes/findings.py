@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailkit.mailboxes.settings import Way, settings
-from mailkit.mailboxes.survey import PURPOSES, Door, look
+from mailkit.mailboxes.servers import PURPOSES, MailboxServer, look
+from mailkit.mailboxes.settings import SettingsSource, settings
 from mailkit.network import Network
 from mailkit.network.endpoints import LeftOut, Why, discover
 from mailkit.network.records import DnsRecord, paste
@@ -39,7 +39,7 @@ def findings(domain: str, *, net: Network) -> list[Finding]:
     return [*found, *_ways(domain, settings(domain, net=net))]
 
 
-def judge(domain: str, rows: Rows[Door], left_out: Rows[LeftOut]) -> list[Finding]:
+def judge(domain: str, rows: Rows[MailboxServer], left_out: Rows[LeftOut]) -> list[Finding]:
     """Return what the doors of *domain* mean, and what its DNS names that could not be looked at."""
     if not rows:
         return [_none(domain, left_out)]
@@ -54,7 +54,7 @@ def _finding(
     return Finding(check, subject, verdict, visible(evidence, 1000), advice, fix, reference, _LESSON)
 
 
-def _weighed(door: Door, verdict: Verdict, advice: str) -> tuple[Verdict, str]:
+def _weighed(door: MailboxServer, verdict: Verdict, advice: str) -> tuple[Verdict, str]:
     """Return verdict and advice on a fault of *door*: no blame where the domain does not answer for it."""
     if door.answerable:
         return verdict, advice
@@ -76,14 +76,14 @@ def _none(domain: str, left_out: Rows[LeftOut]) -> Finding:
     return _finding(check, domain, Verdict.INFO, evidence, advice, reference=reference)
 
 
-def _elsewhere(domain: str, rows: Rows[Door]) -> Finding:
+def _elsewhere(domain: str, rows: Rows[MailboxServer]) -> Finding:
     """Return what it means that nobody listens where nobody was announced."""
     evidence = f"refused at {', '.join(door.name for door in rows)}"
     advice = "Nothing to mend if its users read their mail elsewhere, at a provider or on the web."
     return _finding("reading mail", domain, Verdict.INFO, evidence, advice, reference="RFC 6186 section 3")
 
 
-def _before_tls(domain: str, rows: Rows[Door]) -> Iterator[Finding]:
+def _before_tls(domain: str, rows: Rows[MailboxServer]) -> Iterator[Finding]:
     check, reference = "login before TLS", "RFC 8314 section 4.1; RFC 9051 section 6.2.3"
     seen = [door for door in rows if door.tls]
     if not seen:
@@ -103,7 +103,7 @@ def _before_tls(domain: str, rows: Rows[Door]) -> Iterator[Finding]:
         yield _finding(check, domain, Verdict.PASS, evidence, reference=reference)
 
 
-def _reading(domain: str, rows: Rows[Door]) -> Iterator[Finding]:
+def _reading(domain: str, rows: Rows[MailboxServer]) -> Iterator[Finding]:
     check, reference = "reading mail", "RFC 8314 sections 3.1 and 3.2"
     ready = [door for door in rows if door.login_inside_tls not in ("", "–", "none")]
     if ready:
@@ -123,11 +123,11 @@ def _reading(domain: str, rows: Rows[Door]) -> Iterator[Finding]:
             yield _finding(check, door.name, Verdict.UNKNOWN, evidence, advice, reference=reference)
 
 
-def _refused(door: Door) -> bool:
+def _refused(door: MailboxServer) -> bool:
     return door.outcome is Outcome.REFUSED and door.stage is Stage.CONNECT
 
 
-def _implicit(rows: Rows[Door]) -> Iterator[Finding]:
+def _implicit(rows: Rows[MailboxServer]) -> Iterator[Finding]:
     """Yield a finding for each of the domain's own hosts with STARTTLS that has no port of implicit TLS beside it."""
     check = "TLS from the first octet"
     for door in rows:
@@ -142,7 +142,7 @@ def _implicit(rows: Rows[Door]) -> Iterator[Finding]:
             yield _finding(check, door.name, verdict, f"no port {port}", advice, reference=reference)
 
 
-def _announced(domain: str, rows: Rows[Door], left_out: Rows[LeftOut]) -> Iterator[Finding]:
+def _announced(domain: str, rows: Rows[MailboxServer], left_out: Rows[LeftOut]) -> Iterator[Finding]:
     check, reference = "SRV record for reading", "RFC 6186 section 3; RFC 8314 section 5.1"
     for left in left_out:
         if left.source.startswith("SRV") and left.why not in (Why.NOT_OFFERED, Why.UNKNOWN, Why.TOO_MANY):
@@ -155,7 +155,7 @@ def _announced(domain: str, rows: Rows[Door], left_out: Rows[LeftOut]) -> Iterat
         yield _finding(check, domain, Verdict.PASS, evidence, reference=reference)
 
 
-def _offered(domain: str, rows: Rows[Door], net: Network) -> Iterator[Finding]:
+def _offered(domain: str, rows: Rows[MailboxServer], net: Network) -> Iterator[Finding]:
     """Offer the records that would announce the domain's own servers, where they are fit to be announced."""
     clear = {door.host for door in rows if door.login_before_tls not in ("", "–", "none")}
     for port, (service, priority) in _SERVICES.items():
@@ -178,7 +178,7 @@ def _offered(domain: str, rows: Rows[Door], net: Network) -> Iterator[Finding]:
         )
 
 
-def _ways(domain: str, ways: Rows[Way]) -> Iterator[Finding]:
+def _ways(domain: str, ways: Rows[SettingsSource]) -> Iterator[Finding]:
     """Yield what the files say that mail programs go by; that there is none is no fault."""
     check, reference = "settings for mail programs", "no RFC: Mozilla autoconfig, Microsoft autodiscover"
     found = [way for way in ways if way.found and way.way != "SRV records"]

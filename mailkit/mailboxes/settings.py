@@ -17,7 +17,7 @@ from mailkit.network.dns_lookup import Answer, Status
 from mailkit.network.names import to_ascii
 from mailkit.results import Record, Rows, hidden, visible
 
-__all__ = ["ClientSettings", "Way", "read_autoconfig", "settings"]
+__all__ = ["ClientSettings", "SettingsSource", "read_autoconfig", "settings"]
 
 _MOST_OCTETS = 64 * 1024
 _MOST_SERVERS = 20
@@ -39,7 +39,7 @@ class ClientSettings(Record):
 
 
 @dataclass(frozen=True)
-class Way(Record):
+class SettingsSource(Record):
     """One way in which a mail program may find its servers: ``found`` is None where that could not be seen."""
 
     way: str
@@ -49,7 +49,7 @@ class Way(Record):
     servers: Rows[ClientSettings] = hidden(Rows(ClientSettings, ()))
 
 
-def settings(domain: str, *, net: Network) -> Rows[Way]:
+def settings(domain: str, *, net: Network) -> Rows[SettingsSource]:
     """Return the ways in which a mail program may find the servers of *domain*, and what each says.
 
     Two files are asked for over HTTPS, without any address of a user and without following redirects.  Raises
@@ -63,18 +63,18 @@ def settings(domain: str, *, net: Network) -> Rows[Way]:
         _autoconfig(name, "/.well-known/autoconfig/mail/config-v1.1.xml", net),
         _autodiscover(name, net),
     ]
-    return Rows(Way, ways, caption=net.caption)
+    return Rows(SettingsSource, ways, caption=net.caption)
 
 
-def _srv(domain: str, net: Network) -> Way:
+def _srv(domain: str, net: Network) -> SettingsSource:
     names = [f"{service}._tcp.{domain}" for service in ("_imaps", "_imap", "_pop3s", "_pop3")]
     answers = [net.lookup(name, "SRV") for name in names]
     there = [name.split(".")[0] for name, answer in zip(names, answers) if answer]
     if there:
-        return Way("SRV records", domain, True, ", ".join(there))
+        return SettingsSource("SRV records", domain, True, ", ".join(there))
     if unseen := _unseen(answers):
-        return Way("SRV records", domain, None, unseen)
-    return Way("SRV records", domain, False, "none")
+        return SettingsSource("SRV records", domain, None, unseen)
+    return SettingsSource("SRV records", domain, False, "none")
 
 
 def _unseen(answers: Iterable[Answer]) -> str:
@@ -82,42 +82,44 @@ def _unseen(answers: Iterable[Answer]) -> str:
     return next((a.reason for a in answers if a.status in (Status.SERVFAIL, Status.TIMEOUT)), "")
 
 
-def _autoconfig(host: str, path: str, net: Network) -> Way:
+def _autoconfig(host: str, path: str, net: Network) -> SettingsSource:
     place = f"https://{host}{path}"
     address = net.lookup(host, "A"), net.lookup(host, "AAAA")
     if not any(address):
         unseen = _unseen(address)
-        return Way("autoconfig", place, None if unseen else False, unseen or "no such host")
+        return SettingsSource("autoconfig", place, None if unseen else False, unseen or "no such host")
     answer = get(host, path, net=net, seconds=_SECONDS * net.timeout, most=_MOST_OCTETS)
     if isinstance(answer, Attempt):
-        return Way("autoconfig", place, None, f"{answer.outcome}: {answer.reason}")
+        return SettingsSource("autoconfig", place, None, f"{answer.outcome}: {answer.reason}")
     return _read(place, answer)
 
 
-def _read(place: str, answer: Fetched) -> Way:
+def _read(place: str, answer: Fetched) -> SettingsSource:
     if answer.status in (404, 410):
-        return Way("autoconfig", place, False, "no such file")
+        return SettingsSource("autoconfig", place, False, "no such file")
     if 300 <= answer.status < 400:
-        return Way("autoconfig", place, None, "it leads elsewhere, which is not followed here")
+        return SettingsSource("autoconfig", place, None, "it leads elsewhere, which is not followed here")
     if answer.status != 200:
-        return Way("autoconfig", place, None, f"the web server answers {answer.status}")
+        return SettingsSource("autoconfig", place, None, f"the web server answers {answer.status}")
     if answer.cut:
-        return Way("autoconfig", place, None, f"the file has more than {_MOST_OCTETS:,} octets")
+        return SettingsSource("autoconfig", place, None, f"the file has more than {_MOST_OCTETS:,} octets")
     try:
         servers = read_autoconfig(answer.body)
     except ValueError as error:
-        return Way("autoconfig", place, False, str(error))
-    return Way("autoconfig", place, True, f"{len(servers)} servers", servers)
+        return SettingsSource("autoconfig", place, False, str(error))
+    return SettingsSource("autoconfig", place, True, f"{len(servers)} servers", servers)
 
 
-def _autodiscover(domain: str, net: Network) -> Way:
+def _autodiscover(domain: str, net: Network) -> SettingsSource:
     host, service = f"autodiscover.{domain}", f"_autodiscover._tcp.{domain}"
     answers = {service: net.lookup(service, "SRV"), host: net.lookup(host, "A")}
     there = [name for name, answer in answers.items() if answer]
     unseen = _unseen(answers.values())
     if there:
-        return Way("autodiscover", ", ".join(there), True, "in the DNS; it is not asked, since it wants an address")
-    return Way("autodiscover", host, None if unseen else False, unseen or "no such host")
+        return SettingsSource(
+            "autodiscover", ", ".join(there), True, "in the DNS; it is not asked, since it wants an address"
+        )
+    return SettingsSource("autodiscover", host, None if unseen else False, unseen or "no such host")
 
 
 def read_autoconfig(document: bytes) -> Rows[ClientSettings]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mailkit.message.lexical import Kind, Token, tokens
+from mailkit.message.lexical import Token, TokenKind, tokens
 from mailkit.results import Record, visible
 
 __all__ = ["AuthenticationResults", "Result", "parse", "without_claims"]
@@ -120,7 +120,7 @@ def parse(value: str) -> AuthenticationResults:
         problems.append(f"only the first {_MAX_CHARACTERS} characters of the field were read")
     head, *clauses = _clauses(value[:_MAX_CHARACTERS])
     name = ""
-    if any(token.kind is Kind.SPECIAL for token in head):  # some large receivers begin with a result at once
+    if any(token.kind is TokenKind.SPECIAL for token in head):  # some large receivers begin with a result at once
         clauses.insert(0, head)
     else:
         end = next((i for i, token in enumerate(head) if i and not token.glued), len(head))
@@ -147,10 +147,10 @@ def _clauses(text: str) -> Iterator[list[Token]]:
     """Yield the tokens between semicolons, comments left out."""
     clause: list[Token] = []
     for token in tokens(text):
-        if token.kind is Kind.SPECIAL and token.text == ";":
+        if token.kind is TokenKind.SPECIAL and token.text == ";":
             yield clause
             clause = []
-        elif token.kind is not Kind.COMMENT:
+        elif token.kind is not TokenKind.COMMENT:
             clause.append(token)
     yield clause
 
@@ -161,7 +161,7 @@ def _assignments(clause: list[Token]) -> Iterator[tuple[str, str]]:
     while position < len(clause):
         name = clause[position].text
         position += 1
-        if position >= len(clause) or clause[position].text != "=" or clause[position].kind is not Kind.SPECIAL:
+        if position >= len(clause) or clause[position].text != "=" or clause[position].kind is not TokenKind.SPECIAL:
             yield name, ""
             continue
         position += 1

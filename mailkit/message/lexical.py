@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Kind", "Token", "tokens"]
+__all__ = ["Token", "TokenKind", "tokens"]
 
 
-class Kind(StrEnum):
+class TokenKind(StrEnum):
     """What a token is."""
 
     WORD = "word"
@@ -26,7 +26,7 @@ class Kind(StrEnum):
 class Token:
     """One element of a field; ``glued`` is True where nothing stands between it and the one before."""
 
-    kind: Kind
+    kind: TokenKind
     text: str
     glued: bool = False
 
@@ -51,19 +51,19 @@ def tokens(text: str, specials: str = ";=") -> Iterator[Token]:
             continue
         if char == "(":
             end = _end_of_comment(text, position)
-            yield Token(Kind.COMMENT, _PAIR.sub(r"\1", text[position + 1 : end].removesuffix(")")))
+            yield Token(TokenKind.COMMENT, _PAIR.sub(r"\1", text[position + 1 : end].removesuffix(")")))
             position, glued = end, False
             continue
         if match := _QUOTED.match(text, position):
-            yield Token(Kind.QUOTED, _PAIR.sub(r"\1", match[1]), glued)
+            yield Token(TokenKind.QUOTED, _PAIR.sub(r"\1", match[1]), glued)
             position = match.end()
         elif char in specials:
-            yield Token(Kind.SPECIAL, char, glued)
+            yield Token(TokenKind.SPECIAL, char, glued)
             position += 1
         else:
             match = word.match(text, position)
             assert match is not None  # whatever begins none of the others
-            yield Token(Kind.WORD, match[0], glued)
+            yield Token(TokenKind.WORD, match[0], glued)
             position = match.end()
         glued = True
 

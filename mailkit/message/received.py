@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from mailkit.message.lexical import Kind, Token, tokens
+from mailkit.message.lexical import Token, TokenKind, tokens
 from mailkit.results import Record, Rows, visible
 
 __all__ = ["Hop", "chain", "count", "parse"]
@@ -96,9 +96,9 @@ def parse(value: str, number: int = 1) -> Hop:
     clause = ""
     for token in tokens(before, specials=";"):
         word = token.text.lower()
-        if token.kind is Kind.COMMENT:
+        if token.kind is TokenKind.COMMENT:
             comments[clause] = comments.get(clause, "") + f" ({token.text})"
-        elif token.kind is Kind.WORD and word in _CLAUSES and word not in said and not token.glued:
+        elif token.kind is TokenKind.WORD and word in _CLAUSES and word not in said and not token.glued:
             clause = word
             said[clause] = ""
         elif clause:

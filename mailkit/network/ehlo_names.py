@@ -9,7 +9,7 @@ import ipaddress
 import re
 import socket
 
-__all__ = ["check", "own"]
+__all__ = ["check_ehlo_name", "own_ehlo_name"]
 
 _HOST = re.compile(r"(?=.{1,253}$)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9-]{2,63}")
 _LITERAL = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f.:]+)\]")
@@ -18,7 +18,7 @@ _LOCAL_ONLY = (".arpa", ".local", ".localdomain", ".internal", ".lan")
 _ELSEWHERE = ((socket.AF_INET, "203.0.113.254"), (socket.AF_INET6, "2001:db8::1"))
 
 
-def check(name: str) -> str:
+def check_ehlo_name(name: str) -> str:
     """Return *name* if EHLO may say it: a full host name, or an address in brackets such as ``[192.0.2.7]``.
 
     Raises ValueError with a sentence for anything else.
@@ -42,7 +42,7 @@ def _literal(address: str, version: int) -> str:
     return f"[IPv6:{address}]" if version == 6 else f"[{address}]"
 
 
-def own() -> str:
+def own_ehlo_name() -> str:
     """Return what this machine says when nothing else was given.
 
     Its full host name where it has one that others may resolve; else, as mail clients do, the address that it would

@@ -25,16 +25,16 @@ from mailkit.network.socks import ProxyError
 from mailkit.results import Record
 
 __all__ = [
+    "Egress",
+    "EgressState",
     "ResolverState",
-    "Way",
-    "Ways",
     "answers_for_everyone",
+    "egress",
     "judge",
     "known_names",
     "made_up_names",
     "resolver",
     "trouble",
-    "ways",
 ]
 
 _MOST_DOMAINS = 3
@@ -64,7 +64,7 @@ _RESOLVER = {
 }
 
 
-class Way(StrEnum):
+class EgressState(StrEnum):
     """What is known of one way out of here."""
 
     OPEN = "open"
@@ -74,25 +74,27 @@ class Way(StrEnum):
 
 
 _PORT_25 = {
-    Way.OPEN: "",
-    Way.CLOSED: "port 25 does not get out from here, while other mail ports do",
-    Way.INTERCEPTED: "somebody on the way answers for every address on port 25",
-    Way.UNKNOWN: "whether port 25 gets out from here is not known: no well-known server was reached on any mail port",
+    EgressState.OPEN: "",
+    EgressState.CLOSED: "port 25 does not get out from here, while other mail ports do",
+    EgressState.INTERCEPTED: "somebody on the way answers for every address on port 25",
+    EgressState.UNKNOWN: (
+        "whether port 25 gets out from here is not known: no well-known server was reached on any mail port"
+    ),
 }
 _IPV6 = {
-    Way.OPEN: "",
-    Way.CLOSED: "there is no IPv6 from here",
-    Way.INTERCEPTED: "somebody on the way answers for every address on port 25",
-    Way.UNKNOWN: "whether IPv6 works from here is not known: no well-known server could be reached over it",
+    EgressState.OPEN: "",
+    EgressState.CLOSED: "there is no IPv6 from here",
+    EgressState.INTERCEPTED: "somebody on the way answers for every address on port 25",
+    EgressState.UNKNOWN: "whether IPv6 works from here is not known: no well-known server could be reached over it",
 }
 
 
 @dataclass(frozen=True)
-class Ways(Record):
+class Egress(Record):
     """Which ways lead out of here: TCP port 25, and IPv6.  The sentences are empty where the way is open."""
 
-    port25: Way
-    ipv6: Way
+    port25: EgressState
+    ipv6: EgressState
 
     @property
     def about_port25(self) -> str:
@@ -126,12 +128,12 @@ def resolver(net: Network) -> ResolverState:
     return found
 
 
-def ways(net: Network) -> Ways:
+def egress(net: Network) -> Egress:
     """Return which ways lead out from the place of *net*, by a few connections to well-known mail servers.
 
     Each connection ends after the greeting.  It takes about as long as two lookups and one connection may.
     """
-    return _once(net, "ways", net.vantage, lambda: _ways(net))
+    return _once(net, "egress", net.vantage, lambda: _egress(net))
 
 
 def answers_for_everyone(net: Network, port: int = 25) -> bool:
@@ -180,7 +182,7 @@ def judge(known: Sequence[Answer], invented: Sequence[Answer]) -> ResolverState:
     return ResolverState.SILENT if silent else ResolverState.FAILS
 
 
-def _ways(net: Network) -> Ways:
+def _egress(net: Network) -> Egress:
     net = net.remembering()
     domains = net.probe_domains[:_MOST_DOMAINS]
     relays = [host for some in each(lambda d: mail_exchangers(d, net=net).hosts[:2], domains) for host in some]
@@ -195,24 +197,24 @@ def _ways(net: Network) -> Ways:
     port25 = [found for (_, port), found in seen.items() if port == 25]
     others = [found for (_, port), found in seen.items() if port != 25]
     over_ipv6 = [found for (address, port), found in seen.items() if ":" in address and not (answered and port == 25)]
-    return Ways(_port25(port25, others, answered), _ipv6(over_ipv6, seen))
+    return Egress(_port25(port25, others, answered), _ipv6(over_ipv6, seen))
 
 
-def _port25(relay: list[bool | None], control: list[bool | None], answered: bool) -> Way:
+def _port25(relay: list[bool | None], control: list[bool | None], answered: bool) -> EgressState:
     if answered:
-        return Way.INTERCEPTED
+        return EgressState.INTERCEPTED
     if True in relay:
-        return Way.OPEN
-    return Way.CLOSED if relay and None not in relay and True in control else Way.UNKNOWN
+        return EgressState.OPEN
+    return EgressState.CLOSED if relay and None not in relay and True in control else EgressState.UNKNOWN
 
 
-def _ipv6(over_ipv6: list[bool | None], seen: dict[tuple[str, int], bool | None]) -> Way:
+def _ipv6(over_ipv6: list[bool | None], seen: dict[tuple[str, int], bool | None]) -> EgressState:
     if True in over_ipv6:
-        return Way.OPEN
+        return EgressState.OPEN
     # Only where the same port gets out over IPv4 is it IPv6 that is missing.
     ports = {port for (address, port), found in seen.items() if ":" not in address and found}
     tried = [found for (address, port), found in seen.items() if ":" in address and port in ports]
-    return Way.CLOSED if tried else Way.UNKNOWN
+    return EgressState.CLOSED if tried else EgressState.UNKNOWN
 
 
 def _addresses(hosts: list[tuple[str, ...]]) -> list[str]:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mailkit import datasets
-from mailkit.network import dns_lookup, ehlo_names
+from mailkit.network import dns_lookup
+from mailkit.network.ehlo_names import check_ehlo_name, own_ehlo_name
 from mailkit.network.place import Network
 from mailkit.network.socks import Proxy
 
@@ -72,7 +73,7 @@ def internet(
     proxies = {"here": Proxy.parse(via) if via else None, **{k: Proxy.parse(v) for k, v in (vantages or {}).items()}}
     others: dict[str, Callable[[], Network]] = {}
     ehlo_name = ehlo_name or _environment("EHLO_NAME")
-    ehlo_name = ehlo_names.check(ehlo_name) if ehlo_name else ehlo_names.own()
+    ehlo_name = check_ehlo_name(ehlo_name) if ehlo_name else own_ehlo_name()
     here = Network(
         name="internet",
         vantage="here",

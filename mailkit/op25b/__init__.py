@@ -6,10 +6,10 @@ says what must stay open instead: the submission port, 587.
 """
 
 from mailkit.op25b.diagnosis import diagnose, diagnose_all, public_address
-from mailkit.op25b.doors import mail_exchangers, submission_hosts
 from mailkit.op25b.findings import findings
+from mailkit.op25b.mail_hosts import mail_exchangers, submission_hosts
 from mailkit.op25b.reverse_dns import Reverse, reverse
-from mailkit.op25b.scanning import PORTS, Reach, in_words, scan, survey
+from mailkit.op25b.scanning import PORTS, Reach, in_words, scan, scan_from_vantages
 
 __all__ = [
     "PORTS",
@@ -23,8 +23,8 @@ __all__ = [
     "public_address",
     "reverse",
     "scan",
+    "scan_from_vantages",
     "submission_hosts",
-    "survey",
 ]
 
 

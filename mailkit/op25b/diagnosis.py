@@ -18,7 +18,7 @@ from mailkit.conversation.attempts import FAILURES, OWN_MACHINE
 from mailkit.network import Network
 from mailkit.network.health import trouble
 from mailkit.network.parallel import each
-from mailkit.op25b.doors import mail_exchangers, submission_hosts
+from mailkit.op25b.mail_hosts import mail_exchangers, submission_hosts
 from mailkit.op25b.scanning import Reach, scan
 from mailkit.results import Finding, Outcome, Rows, Stage, Verdict
 

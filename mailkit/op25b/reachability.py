@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mailkit.conversation.attempts import OWN_MACHINE
 from mailkit.network import Network
 from mailkit.network.exchangers import inside
-from mailkit.network.health import Way, Ways, ways
+from mailkit.network.health import Egress, EgressState, egress
 from mailkit.op25b.reverse_dns import reverse
 from mailkit.op25b.scanning import Reach
 from mailkit.results import Finding, Outcome, Rows, Stage, Verdict, visible
@@ -42,19 +42,19 @@ def about_hosts(reached: Rows[Reach], domain: str, net: Network) -> list[Finding
     rows = [row for row in reached if row.outcome is not Outcome.DNS_FAILURE]
     hidden = any(row.outcome is not Outcome.OPEN and row.stage in _OF_PLACE for row in rows)
     intercepted = any(row.outcome is Outcome.INTERCEPTED for row in rows)
-    here = ways(net) if hidden or intercepted else Ways(Way.OPEN, Way.OPEN)
+    here = egress(net) if hidden or intercepted else Egress(EgressState.OPEN, EgressState.OPEN)
     judged = [_judge(row, here, rows) for row in rows]
     hosts = dict.fromkeys(row.host for row in rows)
     found = [_about_host(host, [j for j in judged if j.row.host == host], domain) for host in hosts]
     return [*_about_place(here, judged, net), *found]
 
 
-def _about_place(here: Ways, judged: list[_Judged], net: Network) -> list[Finding]:
+def _about_place(here: Egress, judged: list[_Judged], net: Network) -> list[Finding]:
     """Return what is wrong with this place: once, and saying nothing about the domain."""
     rows = [j.row for j in judged if j.verdict is Verdict.UNKNOWN]
     unseen = [row for row in rows if row.stage in _OF_PLACE or row.outcome is Outcome.INTERCEPTED]
     said = []
-    if here.about_port25 and any(":" not in row.address or here.ipv6 is Way.OPEN for row in unseen):
+    if here.about_port25 and any(":" not in row.address or here.ipv6 is EgressState.OPEN for row in unseen):
         said.append(here.about_port25)
     if here.about_ipv6 and any(":" in row.address for row in unseen):
         said.append(here.about_ipv6)
@@ -65,7 +65,7 @@ def _about_place(here: Ways, judged: list[_Judged], net: Network) -> list[Findin
     return [Finding("seen from here", f"from {net.vantage}", Verdict.INFO, evidence, advice, "", reference, LESSON)]
 
 
-def _judge(row: Reach, here: Ways, rows: Iterable[Reach]) -> _Judged:
+def _judge(row: Reach, here: Egress, rows: Iterable[Reach]) -> _Judged:
     if row.outcome is Outcome.OPEN:
         return _Judged(row, Verdict.PASS)
     if row.outcome is Outcome.INTERCEPTED:
@@ -104,16 +104,16 @@ _CONNECTED = {
 }
 
 
-def _not_connected(row: Reach, here: Ways, rows: Iterable[Reach]) -> _Judged:
+def _not_connected(row: Reach, here: Egress, rows: Iterable[Reach]) -> _Judged:
     """Judge a connection that was not made: it may be the host's fault only where the way out is known to be open."""
     if row.reason == OWN_MACHINE:
         return _Judged(row, Verdict.UNKNOWN, "This machine's own firewall or security software holds port 25 back.")
     spoke = [r for r in rows if r.outcome in (Outcome.OPEN, Outcome.REJECTED, Outcome.PROTOCOL_ERROR)]
-    port25_open = here.port25 is Way.OPEN or (here.port25 is not Way.INTERCEPTED and bool(spoke))
+    port25_open = here.port25 is EgressState.OPEN or (here.port25 is not EgressState.INTERCEPTED and bool(spoke))
     if not port25_open:
         return _Judged(row, Verdict.UNKNOWN, f"It cannot be seen from here: {here.about_port25}. {_ELSEWHERE}")
     over_ipv6 = ":" in row.address
-    if over_ipv6 and here.ipv6 is not Way.OPEN and not any(":" in r.address for r in spoke):
+    if over_ipv6 and here.ipv6 is not EgressState.OPEN and not any(":" in r.address for r in spoke):
         return _Judged(row, Verdict.UNKNOWN, f"It cannot be seen from here: {here.about_ipv6}. {_ELSEWHERE}")
     if row.outcome is Outcome.REFUSED:
         return _Judged(row, Verdict.WARN, "Port 25 leaves from here, and this host refuses it: does the server run?")

@@ -12,7 +12,7 @@ from mailkit.network.health import answers_for_everyone
 from mailkit.network.parallel import each, meanwhile
 from mailkit.results import Outcome, Record, Rows, Sentence, Stage, hidden
 
-__all__ = ["PORTS", "Reach", "in_words", "scan", "survey"]
+__all__ = ["PORTS", "Reach", "in_words", "scan", "scan_from_vantages"]
 
 PORTS = (25, 465, 587, 2525)
 
@@ -48,10 +48,10 @@ def scan(hosts: str | Iterable[str], ports: Sequence[int] = PORTS, *, net: Netwo
     once, but on the real internet no more than two to an address at a time.  Of a host with more than eight addresses
     the first eight are dialled, and a row ``not_run`` says so.  Raises ValueError for bad arguments.
     """
-    return survey(hosts, ports, net=net, vantages=[net.vantage])
+    return scan_from_vantages(hosts, ports, net=net, vantages=[net.vantage])
 
 
-def survey(
+def scan_from_vantages(
     hosts: str | Iterable[str],
     ports: Sequence[int] = PORTS,
     *,

@@ -3,11 +3,11 @@
 from mailkit.report.auditing import audit, collect
 from mailkit.report.bulk import Readiness, readiness
 from mailkit.report.checks import CHECKS
-from mailkit.report.comparing import Change, changes
+from mailkit.report.comparing import FindingChange, changes
 from mailkit.report.explanation import Explanation, from_message
 from mailkit.report.files import write_csv, write_json
 from mailkit.report.page import to_html
-from mailkit.report.portfolio import Entry, Role, portfolio
+from mailkit.report.portfolio import PortfolioDomain, Role, portfolio
 from mailkit.report.refusals import Refusal, explain_refusal
 from mailkit.report.store import Run, runs, stored
 from mailkit.report.subject import Subject
@@ -17,9 +17,9 @@ from mailkit.results.scoring import Score, scores
 
 __all__ = [
     "CHECKS",
-    "Change",
-    "Entry",
     "Explanation",
+    "FindingChange",
+    "PortfolioDomain",
     "Readiness",
     "Refusal",
     "Role",

@@ -15,7 +15,7 @@ from mailkit.report.auditing import audit
 from mailkit.report.comparing import compare, earlier
 from mailkit.report.files import opened, write_csv, write_json, write_text
 from mailkit.report.page import to_html
-from mailkit.report.portfolio import Entry, portfolio
+from mailkit.report.portfolio import PortfolioDomain, portfolio
 from mailkit.report.ticket import ticket
 from mailkit.report.wording import changed, summary
 from mailkit.results import Finding, Rows, Verdict
@@ -103,7 +103,7 @@ def _run(options: argparse.Namespace) -> int:
             )
         except OSError as error:
             options.error(f"cannot write {error.filename}: {error.strerror}")
-        names = [item.domain if isinstance(item, Entry) else item for item in domains]
+        names = [item.domain if isinstance(item, PortfolioDomain) else item for item in domains]
         practice = all(f".{name.rstrip('.').lower()}".endswith(_PRACTICE_DOMAINS) for name in names)
         try:
             net = mailkit.connect(options.network or ("lab" if practice else "internet"), vantage=options.vantage)

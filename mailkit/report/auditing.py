@@ -13,7 +13,7 @@ from pathlib import Path
 from mailkit.network import Network
 from mailkit.report.checks import Check, select
 from mailkit.report.many import Found, Numbered, dns_part
-from mailkit.report.portfolio import Entry
+from mailkit.report.portfolio import PortfolioDomain
 from mailkit.report.progress import Progress
 from mailkit.report.single import one
 from mailkit.report.store import Run, Store
@@ -24,7 +24,7 @@ from mailkit.results import Finding, Rows, visible
 
 __all__ = ["audit", "collect"]
 
-Domains = str | Iterable[str | Entry]
+Domains = str | Iterable[str | PortfolioDomain]
 
 _MOST_DOMAINS = 1000
 _MOST_IN_THE_DNS = 1_000_000
@@ -98,10 +98,10 @@ def collect(
         return kept.run()
 
 
-def _entries(domains: Domains, selectors: Sequence[str] | None, most: int) -> list[Entry]:
+def _entries(domains: Domains, selectors: Sequence[str] | None, most: int) -> list[PortfolioDomain]:
     if not isinstance(domains, Iterable):
         raise TypeError(f"domains is a domain name or a list of them, not {domains!r}")
-    given: list[str | Entry] = [domains] if isinstance(domains, str) else list(domains)
+    given: list[str | PortfolioDomain] = [domains] if isinstance(domains, str) else list(domains)
     if not given or len(given) > most:
         raise ValueError(f"domains is 1 to {most:,} domain names: audit('kaisha.example', net=net)")
     if isinstance(domains, str):
@@ -109,8 +109,8 @@ def _entries(domains: Domains, selectors: Sequence[str] | None, most: int) -> li
     usual = named(selectors)
     return [
         dataclasses.replace(item, selectors=item.selectors or usual)
-        if isinstance(item, Entry)
-        else Entry(item, selectors=usual)
+        if isinstance(item, PortfolioDomain)
+        else PortfolioDomain(item, selectors=usual)
         for item in given
     ]
 
@@ -132,7 +132,7 @@ def _fill(
         told(some)
 
 
-def _telling(entries: Sequence[Entry], done: int, progress: bool) -> Callable[[Sequence[Found]], None]:
+def _telling(entries: Sequence[PortfolioDomain], done: int, progress: bool) -> Callable[[Sequence[Found]], None]:
     if not progress:
         return lambda some: None
     bar = Progress(len(entries), done)
@@ -144,7 +144,7 @@ def _telling(entries: Sequence[Entry], done: int, progress: bool) -> Callable[[S
     return tell
 
 
-def _in_a_line(entry: Entry, findings: list[Finding]) -> str:
+def _in_a_line(entry: PortfolioDomain, findings: list[Finding]) -> str:
     return f"{visible(str(entry.domain), 80)}, {counted(findings)}"
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from mailkit.report.store import opened_store, runs, stored_findings
 from mailkit.results import Finding, Record, Rows, Verdict
 
-__all__ = ["Change", "Kind", "changes", "compare", "earlier"]
+__all__ = ["ChangeKind", "FindingChange", "changes", "compare", "earlier"]
 
 _MOST_OCTETS = 200_000_000
 _BAD = {Verdict.FAIL: 2, Verdict.WARN: 1}
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """What became of a finding; ``other`` says that the verdict is the same and the evidence another."""
 
     WORSE = "worse"
@@ -29,11 +29,11 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Change(Record):
+class FindingChange(Record):
     """One finding that is not as it was.  ``before`` or ``after`` is empty where there was or is none."""
 
     domain: str
-    change: Kind
+    change: ChangeKind
     check: str
     subject: str
     before: str
@@ -43,7 +43,7 @@ class Change(Record):
     lesson: str
 
 
-def changes(store: str | Path, before: int | None = None, after: int | None = None) -> Rows[Change]:
+def changes(store: str | Path, before: int | None = None, after: int | None = None) -> Rows[FindingChange]:
     """Return what changed between the runs *before* and *after* in *store*; by default, between the last two.
 
     A domain that only one of them asked about is left out.  Raises ValueError for what is no store, and where there
@@ -61,10 +61,10 @@ def changes(store: str | Path, before: int | None = None, after: int | None = No
     with opened_store(store) as base:
         found = compare(stored_findings(base, before), stored_findings(base, after))
     caption = f"run {before} ({known[before].begun}) and run {after} ({known[after].begun})"
-    return Rows(Change, found, caption=caption)
+    return Rows(FindingChange, found, caption=caption)
 
 
-def compare(before: Iterable[Finding], after: Iterable[Finding]) -> list[Change]:
+def compare(before: Iterable[Finding], after: Iterable[Finding]) -> list[FindingChange]:
     """Return what changed from *before* to *after*, in the order of *after*; what is gone comes last.
 
     Findings belong together by domain, lesson, check and subject.  Domains that are not in both are left out.
@@ -77,15 +77,17 @@ def compare(before: Iterable[Finding], after: Iterable[Finding]) -> list[Change]
             continue
         was = old.get(key)
         if was is None:
-            found.append(_change(Kind.NEW, None, now))
+            found.append(_change(ChangeKind.NEW, None, now))
         elif was.verdict is not now.verdict:
             worse = _BAD.get(now.verdict, 0) > _BAD.get(was.verdict, 0)
             better = _BAD.get(now.verdict, 0) < _BAD.get(was.verdict, 0) and now.verdict is not Verdict.UNKNOWN
-            found.append(_change(Kind.WORSE if worse else Kind.BETTER if better else Kind.OTHER, was, now))
+            found.append(
+                _change(ChangeKind.WORSE if worse else ChangeKind.BETTER if better else ChangeKind.OTHER, was, now)
+            )
         elif was.evidence != now.evidence:
-            found.append(_change(Kind.OTHER, was, now))
+            found.append(_change(ChangeKind.OTHER, was, now))
     gone = [was for key, was in old.items() if key[0] in shared and key not in new]
-    return found + [_change(Kind.GONE, was, None) for was in gone]
+    return found + [_change(ChangeKind.GONE, was, None) for was in gone]
 
 
 Key = tuple[str, str, str, str, int]
@@ -102,11 +104,11 @@ def _keyed(findings: Iterable[Finding]) -> dict[Key, Finding]:
     return keyed
 
 
-def _change(kind: Kind, was: Finding | None, now: Finding | None) -> Change:
+def _change(kind: ChangeKind, was: Finding | None, now: Finding | None) -> FindingChange:
     finding = now or was
     assert finding is not None
     evidence = finding.evidence if was is None or now is None else f"{now.evidence} (before: {was.evidence})"
-    return Change(
+    return FindingChange(
         finding.domain,
         kind,
         finding.check,

@@ -12,7 +12,7 @@ from mailkit.report.advice import ADVICE
 from mailkit.report.causes import Cause, cause_of_signature, cause_of_spf, of_author
 from mailkit.report.gathering import Facts
 from mailkit.report.now_and_then import then_of
-from mailkit.report.way import organization
+from mailkit.report.route import organization
 from mailkit.results import AuthResult, Finding, Verdict
 
 __all__ = ["Conclusion", "concluded"]

@@ -19,8 +19,8 @@ from mailkit.message.fields import MAX_OCTETS, Field, MalformedMessage, Message,
 from mailkit.network import Network
 from mailkit.report.now_and_then import Compared, compared, then_of
 from mailkit.report.pasting import Handed, handed
+from mailkit.report.route import Route, route_of
 from mailkit.report.unsubscribe import Unsubscribe, unsubscribe
-from mailkit.report.way import Way, way
 from mailkit.report.written import Written, believed, written
 from mailkit.results import Record, Rows, hidden, visible
 
@@ -40,7 +40,7 @@ class Facts(Record):
     given: Handed
     fields: tuple[Field, ...]
     unreadable: str
-    way: Way
+    way: Route
     written: Rows[Written]
     then: list[Result]
     sender: str | None
@@ -49,7 +49,7 @@ class Facts(Record):
     judged: Aligned | None
     checked: spf.Check | None
     signatures: Rows[dkim.Verification]
-    chain: arc.Verification
+    chain: arc.ChainVerification
     identifiers: Rows[Compared]
     unsubscribe: Unsubscribe
     net: Network = hidden(None)
@@ -61,7 +61,7 @@ def gathered(eml: bytes | str | Path, *, net: Network) -> Facts:
     net = net.remembering(_SECONDS)
     fields, unreadable = _fields(given.octets)
     whole = not unreadable
-    path = way(fields, net)
+    path = route_of(fields, net)
     wrote = written(fields, path)
     then = believed(wrote)
     sender, path_found = _return_path(fields, path, then)
@@ -73,7 +73,7 @@ def gathered(eml: bytes | str | Path, *, net: Network) -> Facts:
     judged = _judged(who, checked, signatures, net)
     alignment = judged.alignment if judged else ()
     rows = compared(checked, [row for row in signatures if row.domain], alignment, then)
-    chain = arc.verify(given.octets, net=net) if whole else arc.Verification("none", unreadable)
+    chain = arc.verify(given.octets, net=net) if whole else arc.ChainVerification("none", unreadable)
     rows += _as_a_whole(judged, chain, then)
     return Facts(
         given=given,
@@ -110,7 +110,7 @@ def _fields(octets: bytes) -> tuple[tuple[Field, ...], str]:
         return (), f"this is no mail message as it stands: {problem}"
 
 
-def _return_path(fields: Sequence[Field], path: Way, then: Sequence[Result]) -> tuple[str | None, str]:
+def _return_path(fields: Sequence[Field], path: Route, then: Sequence[Result]) -> tuple[str | None, str]:
     """Return the sender of the envelope as the receiver noted it, None when it did not, and where it stands."""
     places = [place for place, field in enumerate(fields) if field.key == b"return-path"]
     if places and path.border is not None and places[0] < path.border:
@@ -144,7 +144,7 @@ def _judged(
     )
 
 
-def _as_a_whole(judged: Aligned | None, chain: arc.Verification, then: Sequence[Result]) -> list[Compared]:
+def _as_a_whole(judged: Aligned | None, chain: arc.ChainVerification, then: Sequence[Result]) -> list[Compared]:
     rows = []
     before = then_of(then, "dmarc")
     if judged is not None:

@@ -9,7 +9,7 @@ from mailkit.network import Network, health
 from mailkit.network.memory import Memory
 from mailkit.network.prefetching import Missing, Question, run_all
 from mailkit.report.checks import Check, about_the_resolver, guarded
-from mailkit.report.portfolio import Entry
+from mailkit.report.portfolio import PortfolioDomain
 from mailkit.report.questions import first_questions, following_questions
 from mailkit.report.roles import accepted, role_checks
 from mailkit.report.subject import Subject, domain_name
@@ -17,7 +17,7 @@ from mailkit.results import Finding, Verdict, visible
 
 __all__ = ["Found", "Numbered", "about_no_name", "dns_part"]
 
-Numbered = tuple[int, Entry]
+Numbered = tuple[int, PortfolioDomain]
 Found = tuple[int, list[Finding]]
 
 MOST_ANSWERS = 20_000  # in the memory: those of 200 domains under way, and what domains share
@@ -28,7 +28,7 @@ class _Job:
     """One domain, and what was found out about it so far, check by check."""
 
     position: int
-    entry: Entry
+    entry: PortfolioDomain
     domain: str
     found: dict[str, list[Finding]] = field(default_factory=dict)
 
@@ -61,7 +61,7 @@ def dns_part(
         yield [(job.position, findings) for job, findings in done]
 
 
-def _name(entry: Entry) -> str:
+def _name(entry: PortfolioDomain) -> str:
     """Return the name of *entry* in A-labels, "" for what is none."""
     try:
         return domain_name(entry.domain)

@@ -21,7 +21,7 @@ from typing import Any
 
 from mailkit.report.subject import named
 
-__all__ = ["Entry", "Role", "portfolio"]
+__all__ = ["PortfolioDomain", "Role", "portfolio"]
 
 _LISTS = ("selectors", "senders", "services", "accepted")
 _COLUMNS = ("domain", "role", *_LISTS)
@@ -38,7 +38,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True)
-class Entry:
+class PortfolioDomain:
     """One domain of a portfolio.
 
     ``domain`` is as it was written.  ``senders`` are addresses that send for it, ``services`` the names of sending
@@ -53,7 +53,7 @@ class Entry:
     accepted: tuple[tuple[str, str], ...] = ()
 
 
-def portfolio(path: str | Path) -> tuple[Entry, ...]:
+def portfolio(path: str | Path) -> tuple[PortfolioDomain, ...]:
     """Return the domains in the CSV or TOML file *path*, in their order.
 
     Names of domains are looked at by the audit, where a bad one costs one row.  Raises OSError when the file cannot be
@@ -69,7 +69,7 @@ def portfolio(path: str | Path) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def _from_csv(text: str) -> list[Entry]:
+def _from_csv(text: str) -> list[PortfolioDomain]:
     lines = csv.DictReader(text.splitlines())
     columns = [name.strip() for name in lines.fieldnames or ()]
     _check_names(columns, "the first line")
@@ -90,7 +90,7 @@ def _split(value: str | None) -> list[str]:
     return [part.strip() for part in (value or "").split(";") if part.strip()]
 
 
-def _from_toml(text: str) -> list[Entry]:
+def _from_toml(text: str) -> list[PortfolioDomain]:
     tables = tomllib.loads(text).get("domain", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise ValueError("a TOML file has a table for each domain: [[domain]], then name = 'kaisha.example'")
@@ -110,7 +110,7 @@ def _check_names(names: Iterable[str], where: str) -> None:
         raise ValueError(f"{where}: {unknown[0]!r} is not known; there are {', '.join(_COLUMNS)}")
 
 
-def _entry(values: Mapping[str, Any], where: str) -> Entry:
+def _entry(values: Mapping[str, Any], where: str) -> PortfolioDomain:
     for name in _LISTS:
         value = values.get(name, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -120,7 +120,7 @@ def _entry(values: Mapping[str, Any], where: str) -> Entry:
     except ValueError:
         raise ValueError(f"{where}: role is sends, receives or parked, not {values['role']!r}") from None
     try:
-        return Entry(
+        return PortfolioDomain(
             values["domain"],
             role,
             named(values.get("selectors")),

@@ -9,7 +9,7 @@ from mailkit import spf
 from mailkit.network import Network, Status
 from mailkit.network.exchangers import mail_exchangers
 from mailkit.report.checks import Check
-from mailkit.report.portfolio import Entry, Role
+from mailkit.report.portfolio import PortfolioDomain, Role
 from mailkit.report.subject import Subject
 from mailkit.results import AuthResult, Finding, Verdict, visible
 
@@ -19,7 +19,7 @@ _AGAIN = "Ask again later, or through another resolver."
 _SPF, _PARKED, _MX = "RFC 7208 section 2.4", "RFC 7208 section 10.1.2; RFC 7505", "RFC 5321 section 5.1"
 
 
-def role_checks(entry: Entry) -> dict[str, Check]:
+def role_checks(entry: PortfolioDomain) -> dict[str, Check]:
     """Return the check of what *entry* of the portfolio says of a domain; none where it says nothing."""
     if entry.role is Role.UNKNOWN and not entry.senders:
         return {}
@@ -31,7 +31,7 @@ def role_checks(entry: Entry) -> dict[str, Check]:
     return {"11_report": check}
 
 
-def _role(entry: Entry, domain: str, net: Network) -> Finding:
+def _role(entry: PortfolioDomain, domain: str, net: Network) -> Finding:
     record, exchangers = spf.record(domain, net=net), mail_exchangers(domain, net=net)
     silent = {record.status, exchangers.status} & {Status.SERVFAIL, Status.TIMEOUT}
 
@@ -57,7 +57,7 @@ def _role(entry: Entry, domain: str, net: Network) -> Finding:
     return finding(Verdict.PASS, f"{entry.role}, as the portfolio says", "", "")
 
 
-def _senders(entry: Entry, domain: str, net: Network) -> Iterator[Finding]:
+def _senders(entry: PortfolioDomain, domain: str, net: Network) -> Iterator[Finding]:
     for address in entry.senders:
         found = spf.check(address, f"postmaster@{domain}", domain, net=net)
         verdict, advice = Verdict.FAIL, f"Let {address} send (ip4 or ip6), or take it out of the portfolio."
@@ -69,7 +69,7 @@ def _senders(entry: Entry, domain: str, net: Network) -> Iterator[Finding]:
         yield Finding("sending address", address, verdict, visible(evidence), advice, "", _SPF, "04_spf")
 
 
-def accepted(entry: Entry, findings: Iterable[Finding]) -> list[Finding]:
+def accepted(entry: PortfolioDomain, findings: Iterable[Finding]) -> list[Finding]:
     """Return *findings*, in which those that *entry* accepts, by their check or by check and subject, are ``info``."""
     reasons = dict(entry.accepted)
     found = []

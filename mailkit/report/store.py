@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 
 from mailkit.network import Network
-from mailkit.report.portfolio import Entry
+from mailkit.report.portfolio import PortfolioDomain
 from mailkit.results import Finding, Record, Rows, Verdict
 
 __all__ = ["Run", "Store", "opened_store", "runs", "stored", "stored_findings"]
@@ -84,7 +84,9 @@ class Store:
     that cannot be written.
     """
 
-    def __init__(self, path: str | Path, entries: Sequence[Entry], checks: Iterable[str], net: Network) -> None:
+    def __init__(
+        self, path: str | Path, entries: Sequence[PortfolioDomain], checks: Iterable[str], net: Network
+    ) -> None:
         self._opened = opened_store(path, new=True)
         self._base = self._opened.__enter__()
         place = f"{net.name}, seen from {net.vantage}"
@@ -125,7 +127,7 @@ class Store:
         self._opened.__exit__(None, None, None)
 
 
-def _wanted(entries: Sequence[Entry], checks: Iterable[str], place: str) -> str:
+def _wanted(entries: Sequence[PortfolioDomain], checks: Iterable[str], place: str) -> str:
     """Return a text that is the same for runs that ask for the same."""
     digest = hashlib.sha256(json.dumps([place, sorted(checks)]).encode())
     for entry in entries:

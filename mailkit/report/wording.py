@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from mailkit.report.comparing import Change
+from mailkit.report.comparing import FindingChange
 from mailkit.results import BADGES, Finding, Rows, Verdict, visible
 
 __all__ = ["by_urgency", "changed", "counted", "summary"]
@@ -25,7 +25,7 @@ def by_urgency(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: _ORDER.index(finding.verdict))
 
 
-def changed(changes: Sequence[Change]) -> str:
+def changed(changes: Sequence[FindingChange]) -> str:
     """Return *changes* as text for a terminal, one paragraph each; one line when there are none."""
     if not changes:
         return "nothing changed"

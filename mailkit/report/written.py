@@ -15,8 +15,8 @@ from enum import StrEnum
 from mailkit.message import authentication_results
 from mailkit.message.authentication_results import Result
 from mailkit.message.fields import Field
-from mailkit.message.lexical import Kind, Token, tokens
-from mailkit.report.way import Way, organization
+from mailkit.message.lexical import Token, TokenKind, tokens
+from mailkit.report.route import Route, organization
 from mailkit.results import Record, Rows, hidden, visible
 
 __all__ = ["Trust", "Written", "believed", "written"]
@@ -50,7 +50,7 @@ class Written(Record):
     parsed: tuple[Result, ...] = hidden(())
 
 
-def written(fields: Sequence[Field], way: Way) -> Rows[Written]:
+def written(fields: Sequence[Field], way: Route) -> Rows[Written]:
     """Return what the header *fields* say of results, from the top, twenty at most."""
     places = [place for place, field in enumerate(fields) if field.key in _NAMES]
     rows = [_one(fields, place, way) for place in places[:_MAX_FIELDS]]
@@ -65,7 +65,7 @@ def believed(rows: Sequence[Written]) -> list[Result]:
     return [result for row in rows if row.trust is Trust.BELIEVED for result in row.parsed]
 
 
-def _one(fields: Sequence[Field], place: int, way: Way) -> Written:
+def _one(fields: Sequence[Field], place: int, way: Route) -> Written:
     name = _NAMES[fields[place].key]
     text = fields[place].value[:_MAX_CHARACTERS].replace(b"\r\n", b"").decode("utf-8", "replace").strip()
     if name == "Received-SPF":
@@ -80,7 +80,7 @@ def _one(fields: Sequence[Field], place: int, way: Way) -> Written:
     return Written(name, visible(host, 255), trust, why, visible(said, 1000), results)
 
 
-def _trust(fields: Sequence[Field], place: int, name: str, host: str, way: Way) -> tuple[Trust, str]:
+def _trust(fields: Sequence[Field], place: int, name: str, host: str, way: Route) -> tuple[Trust, str]:
     if name.startswith("ARC"):
         return Trust.FORGEABLE, "what a host on the way says to have seen; it counts as far as one trusts that host"
     if way.border is None:
@@ -106,7 +106,7 @@ def _trust(fields: Sequence[Field], place: int, name: str, host: str, way: Way) 
 
 def _received_spf(text: str) -> tuple[str, tuple[Result, ...]]:
     """Return who wrote a Received-SPF field (RFC 7208 section 9.1) and what it says, in the terms of RFC 8601."""
-    elements = [token for token in tokens(text) if token.kind is not Kind.COMMENT][:200]
+    elements = [token for token in tokens(text) if token.kind is not TokenKind.COMMENT][:200]
     if not elements:
         return "", ()
     pairs = dict(_pairs(elements[1:]))
@@ -123,10 +123,14 @@ def _received_spf(text: str) -> tuple[str, tuple[Result, ...]]:
 def _pairs(elements: Sequence[Token]) -> Iterator[tuple[str, str]]:
     """Yield the pairs of ``key=value`` in *elements*."""
     for position, element in enumerate(elements[:-1]):
-        if element.text != "=" or element.kind is not Kind.SPECIAL or position == 0:
+        if element.text != "=" or element.kind is not TokenKind.SPECIAL or position == 0:
             continue
         value, following = elements[position + 1].text, position + 2
-        while following < len(elements) and elements[following].glued and elements[following].kind is not Kind.SPECIAL:
+        while (
+            following < len(elements)
+            and elements[following].glued
+            and elements[following].kind is not TokenKind.SPECIAL
+        ):
             value += elements[following].text
             following += 1
         yield elements[position - 1].text.lower(), value

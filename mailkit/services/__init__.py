@@ -6,36 +6,36 @@ by side, ``read_complaint`` reads what comes back, ``ec2_steps`` says what a ren
 """
 
 from mailkit.services.catalogue import Cell, Confidence, Service, service, services
-from mailkit.services.cloud import Step, ec2_steps
+from mailkit.services.cloud import Ec2Step, ec2_steps
 from mailkit.services.comparing import Alignment, Compared, alignment, cells, compare
 from mailkit.services.complaints import Complaint, read_complaint
 from mailkit.services.detecting import Guess, State, detect
 from mailkit.services.findings import findings
 from mailkit.services.planning import plan
-from mailkit.services.probing import doors_in_words, probe
-from mailkit.services.tickets import Action, Change, Plan
+from mailkit.services.probing import ports_in_words, probe
+from mailkit.services.tickets import Action, DnsChange, ServicePlan
 
 __all__ = [
     "Action",
     "Alignment",
     "Cell",
-    "Change",
     "Compared",
     "Complaint",
     "Confidence",
+    "DnsChange",
+    "Ec2Step",
     "Guess",
-    "Plan",
     "Service",
+    "ServicePlan",
     "State",
-    "Step",
     "alignment",
     "cells",
     "compare",
     "detect",
-    "doors_in_words",
     "ec2_steps",
     "findings",
     "plan",
+    "ports_in_words",
     "probe",
     "read_complaint",
     "service",

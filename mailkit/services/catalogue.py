@@ -15,7 +15,7 @@ from functools import cache
 from mailkit import datasets
 from mailkit.results import Record, hidden, visible
 
-__all__ = ["Cell", "Confidence", "Kind", "Service", "Sign", "Template", "service", "services"]
+__all__ = ["Cell", "Confidence", "Service", "Sign", "SignKind", "Template", "service", "services"]
 
 
 class Confidence(StrEnum):
@@ -27,7 +27,7 @@ class Confidence(StrEnum):
     PRACTICE = "practice"
 
 
-class Kind(StrEnum):
+class SignKind(StrEnum):
     """What in the DNS points to a service.
 
     ``key``: a DKIM selector; ``path``: a subdomain's alias or MX, for the return path; ``link``: an alias for counted
@@ -79,7 +79,7 @@ class Sign(Record):
 
     service: str
     name: str
-    kind: Kind
+    kind: SignKind
     where: tuple[str, ...]
     pattern: str
     confidence: Confidence
@@ -114,7 +114,7 @@ class Service(Record):
         return tuple(self.value("hosts").split())
 
     @property
-    def doors(self) -> tuple[tuple[int, bool], ...]:
+    def ports(self) -> tuple[tuple[int, bool], ...]:
         """The ports, each with whether TLS begins with the first octet."""
         clear = [(int(port), False) for port in self.value("starttls_ports").split() if port.isdigit()]
         return (*clear, *((int(port), True) for port in self.value("implicit_tls_ports").split() if port.isdigit()))
@@ -131,7 +131,7 @@ def _all() -> tuple[Service, ...]:
         for name, part, host, rdtype, value, why, needed, sure, source, _ in _rows("service_records")
     ]
     signs = [
-        Sign(name, sign, Kind(kind), tuple(where.split()), pattern, Confidence(sure))
+        Sign(name, sign, SignKind(kind), tuple(where.split()), pattern, Confidence(sure))
         for name, sign, kind, where, pattern, sure, _, _ in _rows("service_signs")
     ]
     return tuple(

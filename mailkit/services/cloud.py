@@ -15,7 +15,7 @@ from mailkit.network import DnsRecord, Network, Status, same_name, to_ascii
 from mailkit.op25b import diagnose, reverse
 from mailkit.results import Record, Rows, Verdict, visible
 
-__all__ = ["Step", "ec2_steps"]
+__all__ = ["Ec2Step", "ec2_steps"]
 
 _ALLOCATION = "eipalloc-0123456789abcdef0"  # what allocate-address returns
 _INSTANCE = "i-0123456789abcdef0"
@@ -23,7 +23,7 @@ _FORM = "the form “Request to remove email sending limitations”, once for ea
 
 
 @dataclass(frozen=True)
-class Step(Record):
+class Ec2Step(Record):
     """One step: ``done`` is None where it cannot be told from here, ``seen`` is why, ``how`` the command or form."""
 
     number: int
@@ -34,7 +34,7 @@ class Step(Record):
     verify: str
 
 
-def ec2_steps(address: str, name: str, *, net: Network, targets: str | Iterable[str] | None = None) -> Rows[Step]:
+def ec2_steps(address: str, name: str, *, net: Network, targets: str | Iterable[str] | None = None) -> Rows[Ec2Step]:
     """Return what it takes for the machine at *address* to send mail as the host *name*, and what is missing.
 
     *net* is the network as seen from that machine; *targets* are mail domains to test port 25 with, besides the
@@ -49,37 +49,37 @@ def ec2_steps(address: str, name: str, *, net: Network, targets: str | Iterable[
     caption = net.caption
     net = net.remembering()
     steps = [_fixed(), _forward(ip, host, net), _port_25(targets, net), _reverse(ip, host, net)]
-    return Rows(Step, steps, caption=caption)
+    return Rows(Ec2Step, steps, caption=caption)
 
 
-def _fixed() -> Step:
+def _fixed() -> Ec2Step:
     how = f"aws ec2 allocate-address; aws ec2 associate-address --instance-id {_INSTANCE} --allocation-id {_ALLOCATION}"
     seen = "whose address it is, and for how long, the DNS does not show"
-    return Step(1, "a fixed address (Elastic IP)", None, seen, how, "aws ec2 describe-addresses")
+    return Ec2Step(1, "a fixed address (Elastic IP)", None, seen, how, "aws ec2 describe-addresses")
 
 
-def _forward(ip: str, host: str, net: Network) -> Step:
+def _forward(ip: str, host: str, net: Network) -> Ec2Step:
     rdtype = "AAAA" if ":" in ip else "A"
     answer = net.lookup(host, rdtype)
     found = [str(ipaddress.ip_address(text)) for text in answer.records]
     done = None if answer.status in (Status.SERVFAIL, Status.TIMEOUT) else ip in found
     seen = visible(", ".join(found) or answer.reason or f"the name has no {rdtype}")
     how = DnsRecord(host, rdtype, ip, 300).zone_line
-    return Step(2, "the forward record", done, seen, how, f"dig +short {host} {rdtype}")
+    return Ec2Step(2, "the forward record", done, seen, how, f"dig +short {host} {rdtype}")
 
 
-def _port_25(targets: str | Iterable[str] | None, net: Network) -> Step:
+def _port_25(targets: str | Iterable[str] | None, net: Network) -> Ec2Step:
     found = diagnose(targets, net=net)
     done = {Verdict.PASS: True, Verdict.UNKNOWN: None}.get(found.verdict, False)
     verify = "op25b.diagnose(net=net), on the machine itself"
-    return Step(3, "port 25 opened on request", done, found.evidence, _FORM, verify)
+    return Ec2Step(3, "port 25 opened on request", done, found.evidence, _FORM, verify)
 
 
-def _reverse(ip: str, host: str, net: Network) -> Step:
+def _reverse(ip: str, host: str, net: Network) -> Ec2Step:
     (found,) = reverse(ip, net=net)
     own = any(same_name(name, host) for name in found.name.split(", "))
     done = None if found.verdict is Verdict.UNKNOWN else bool(own and found.confirmed and not found.generic)
     seen = f"{found.name}: {found.reason}" if found.name else found.reason
     how = f"aws ec2 modify-address-attribute --allocation-id {_ALLOCATION} --domain-name {host}"
     verify = f"aws ec2 describe-addresses-attribute --allocation-ids {_ALLOCATION} --attribute domain-name"
-    return Step(4, "the reverse name, by oneself", done, seen, how, verify)
+    return Ec2Step(4, "the reverse name, by oneself", done, seen, how, verify)

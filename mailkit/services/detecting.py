@@ -13,14 +13,14 @@ from enum import StrEnum
 from mailkit.dkim.names import ascii_name
 from mailkit.network import Network, to_ascii
 from mailkit.results import Record, Rows, Verdict, hidden
-from mailkit.services.catalogue import Kind, services
+from mailkit.services.catalogue import SignKind, services
 from mailkit.services.signs import Evidence, Ground, look, questions
 
 __all__ = ["Guess", "State", "detect"]
 
 _SECONDS = 30.0  # for all lookups together
 _MOST_SELECTORS = 20
-_OWN = (Kind.KEY, Kind.PATH)  # what lets a message carry the customer's name
+_OWN = (SignKind.KEY, SignKind.PATH)  # what lets a message carry the customer's name
 
 
 class State(StrEnum):
@@ -91,7 +91,7 @@ def _shared_out(found: dict[str, list[Evidence]]) -> dict[str, list[Evidence]]:
 
     It belongs to the one of them that a key speaks for, else to the first.
     """
-    keyed = [name for name, some in found.items() if any(each.sign.kind is Kind.KEY for each in some)]
+    keyed = [name for name, some in found.items() if any(each.sign.kind is SignKind.KEY for each in some)]
     owners: dict[tuple[str, str], str] = {}
     for name in [*keyed, *found]:
         for each in found[name]:

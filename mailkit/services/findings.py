@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mailkit.network import Network, paste
 from mailkit.results import Finding, Verdict, visible
-from mailkit.services.catalogue import Kind
+from mailkit.services.catalogue import SignKind
 from mailkit.services.detecting import Guess, State, detect
 from mailkit.services.planning import plan
 from mailkit.services.signs import Evidence
@@ -69,7 +69,7 @@ def _unknown(domain: str, guess: Guess) -> Finding:
 
 def _dangles(each: Evidence) -> bool:
     """Return whether *each* is a return path that leads nowhere; keys that do are lesson 05's to report."""
-    return each.sign.kind is Kind.PATH and each.alive is False
+    return each.sign.kind is SignKind.PATH and each.alive is False
 
 
 def _left_behind(domain: str, each: Evidence) -> Finding:
@@ -80,7 +80,7 @@ def _left_behind(domain: str, each: Evidence) -> Finding:
 
 def _without_next_key(domain: str, guess: Guess, net: Network) -> list[Finding]:
     """A service with two selectors changes its keys by turns: with one alias of two, mail is unsigned at each turn."""
-    selectors = {each.name for each in guess.found if each.sign.kind is Kind.KEY}
+    selectors = {each.name for each in guess.found if each.sign.kind is SignKind.KEY}
     if guess.state is not State.SET_UP or not selectors:
         return []
     changes = [change for change in plan(guess.service, domain, net=net).changes if change.part.startswith("dkim ")]
@@ -101,7 +101,9 @@ def _without_next_key(domain: str, guess: Guess, net: Network) -> list[Finding]:
 
 
 def _useless(domain: str, guess: Guess) -> list[Finding]:
-    entries = [each for each in guess.found if each.sign.kind is Kind.INCLUDE and each.name == domain and each.alive]
+    entries = [
+        each for each in guess.found if each.sign.kind is SignKind.INCLUDE and each.name == domain and each.alive
+    ]
     if not entries or guess.service not in _WITHOUT_ENTRY or guess.state is not State.SET_UP:
         return []
     return [

@@ -17,8 +17,8 @@ from mailkit import dmarc
 from mailkit.network import Answer, DnsRecord, Network, Status, same_name, to_ascii
 from mailkit.results import Rows, visible
 from mailkit.services.catalogue import Service, Template, service
-from mailkit.services.spf_entry import Entry, spf_entry
-from mailkit.services.tickets import Action, Change, Plan
+from mailkit.services.spf_entry import RecordEdit, spf_entry
+from mailkit.services.tickets import Action, DnsChange, ServicePlan
 
 __all__ = ["plan"]
 
@@ -30,7 +30,7 @@ _DASHED = "dashed"  # the domain with dashes for dots: known without asking
 _SILENT = (Status.SERVFAIL, Status.TIMEOUT)
 
 
-def plan(name: str, domain: str, *, net: Network, panel: Mapping[str, str] | None = None) -> Plan:
+def plan(name: str, domain: str, *, net: Network, panel: Mapping[str, str] | None = None) -> ServicePlan:
     """Return what to publish so that the service *name* may send for *domain*.
 
     *panel* holds what only the service's panel knows, ``{"number": "588925"}``; what is missing stays a marked
@@ -42,7 +42,9 @@ def plan(name: str, domain: str, *, net: Network, panel: Mapping[str, str] | Non
     net = net.remembering(_SECONDS)
     zone = _zone(owner, net)
     changes = [_change(template, owner, zone, values, net) for template in found.templates]
-    return Plan(found.name, owner, zone, _notes(found, owner, changes, net), Rows(Change, changes, caption=net.caption))
+    return ServicePlan(
+        found.name, owner, zone, _notes(found, owner, changes, net), Rows(DnsChange, changes, caption=net.caption)
+    )
 
 
 def _values(found: Service, panel: Mapping[str, str], owner: str) -> dict[str, str]:
@@ -86,13 +88,13 @@ class _Seen:
     note: str = ""
 
 
-def _change(template: Template, owner: str, zone: str, values: dict[str, str], net: Network) -> Change:
+def _change(template: Template, owner: str, zone: str, values: dict[str, str], net: Network) -> DnsChange:
     host, value = (_filled(text, values) for text in (template.host, template.value))
     name = owner if host == "@" else f"{host}.{owner}"
     relative = "@" if name == zone else name.removesuffix(f".{zone}")
     rdtype = "TXT" if template.rdtype == "SPF" else template.rdtype
     sure = template.confidence
-    change = Change(template.part, Action.WAITS, name, relative, rdtype, value, _TTL, template.why, confidence=sure)
+    change = DnsChange(template.part, Action.WAITS, name, relative, rdtype, value, _TTL, template.why, confidence=sure)
     if missing := [key for key, _ in _PLACEHOLDER.findall(host + value)]:
         return replace(change, note=f"Look in the service's panel for {', '.join(dict.fromkeys(missing))}.")
     if template.rdtype == "SPF":
@@ -108,7 +110,7 @@ def _filled(text: str, values: dict[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: values.get(found[1], f"{{{found[1]}}}"), text)
 
 
-def _of_spf(change: Change, entry: Entry) -> Change:
+def _of_spf(change: DnsChange, entry: RecordEdit) -> DnsChange:
     if entry.action is Action.BLOCKED or not entry.text:
         return replace(change, action=entry.action, note=entry.note, value=entry.text or change.value)
     record = DnsRecord(change.name, "TXT", entry.text, _TTL)
@@ -178,7 +180,7 @@ def _same(record: DnsRecord, text: str) -> bool:
     return text == record.value
 
 
-def _notes(found: Service, owner: str, changes: list[Change], net: Network) -> tuple[str, ...]:
+def _notes(found: Service, owner: str, changes: list[DnsChange], net: Network) -> tuple[str, ...]:
     notes = []
     if any(change.action is Action.WAITS for change in changes):
         notes.append("What stands in {braces} is given out by the service's panel; its lines are comments until then.")

@@ -10,7 +10,7 @@ from mailkit.op25b import Reach
 from mailkit.results import Outcome, Rows, Sentence, Stage
 from mailkit.services.catalogue import Service, service
 
-__all__ = ["doors_in_words", "probe"]
+__all__ = ["ports_in_words", "probe"]
 
 _INTERCEPTED = "an address where nobody lives answers on this port too: someone on the way answers for everyone"
 
@@ -30,10 +30,10 @@ def probe(name: str, *, net: Network, host: str | None = None) -> Rows[Reach]:
         ended = explain(error, Stage.DNS)
         rows = [
             Reach(net.vantage, target, "", port, ended.outcome, ended.stage, "", ended.reason)
-            for port, _ in found.doors
+            for port, _ in found.ports
         ]
         return Rows(Reach, rows, caption=net.caption)
-    dialled = each(lambda door: _dial(target, address, door, net), found.doors)
+    dialled = each(lambda door: _dial(target, address, door, net), found.ports)
     return Rows(Reach, dialled, caption=net.caption)
 
 
@@ -57,7 +57,7 @@ def _dial(host: str, address: str, door: tuple[int, bool], net: Network) -> Reac
     return reach
 
 
-def doors_in_words(rows: Rows[Reach]) -> Sentence:
+def ports_in_words(rows: Rows[Reach]) -> Sentence:
     """Return which of the ports in *rows* got through, and what to use: TLS from the start is preferred (RFC 8314)."""
     if not rows:
         return Sentence("No port was dialled.")

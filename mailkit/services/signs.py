@@ -13,8 +13,8 @@ from mailkit import spf
 from mailkit.dkim import key
 from mailkit.network import Answer, Network, Status
 from mailkit.results import visible
-from mailkit.services.catalogue import Kind, Sign
-from mailkit.spf.subject import name_of, terms_of
+from mailkit.services.catalogue import Sign, SignKind
+from mailkit.spf.linted import name_of, terms_of
 
 __all__ = ["Evidence", "Ground", "look", "questions"]
 
@@ -67,9 +67,15 @@ def look(sign: Sign, ground: Ground) -> Iterator[Evidence | str]:
 
 def questions(sign: Sign, ground: Ground) -> list[tuple[str, str]]:
     """Return what :func:`look` will ask first."""
-    if sign.kind is Kind.KEY:
+    if sign.kind is SignKind.KEY:
         return [(f"{selector}._domainkey.{owner}", "TXT") for selector, owner in _selectors(sign, ground)]
-    rdtype = {Kind.PATH: "MX", Kind.LINK: "CNAME", Kind.INCLUDE: "TXT", Kind.MX: "MX", Kind.TEXT: "TXT"}[sign.kind]
+    rdtype = {
+        SignKind.PATH: "MX",
+        SignKind.LINK: "CNAME",
+        SignKind.INCLUDE: "TXT",
+        SignKind.MX: "MX",
+        SignKind.TEXT: "TXT",
+    }[sign.kind]
     return [(_at(where, ground), rdtype) for where in sign.where]
 
 
@@ -208,10 +214,10 @@ def _texts(sign: Sign, ground: Ground) -> Iterator[Evidence | str]:
 
 
 _LOOKERS = {
-    Kind.KEY: _keys,
-    Kind.PATH: _paths,
-    Kind.LINK: _links,
-    Kind.INCLUDE: _includes,
-    Kind.MX: _exchangers,
-    Kind.TEXT: _texts,
+    SignKind.KEY: _keys,
+    SignKind.PATH: _paths,
+    SignKind.LINK: _links,
+    SignKind.INCLUDE: _includes,
+    SignKind.MX: _exchangers,
+    SignKind.TEXT: _texts,
 }

@@ -13,18 +13,18 @@ from mailkit.network import DnsRecord, Network, Status
 from mailkit.network.exchangers import mail_exchangers
 from mailkit.results import Verdict, visible
 from mailkit.services.tickets import Action
+from mailkit.spf.linted import joined, name_of, terms_of
 from mailkit.spf.merging import CannotMerge, merged
 from mailkit.spf.resolver import Resolver
-from mailkit.spf.subject import joined, name_of, terms_of
 
-__all__ = ["Entry", "spf_entry"]
+__all__ = ["RecordEdit", "spf_entry"]
 
 _SECONDS = 20.0
 _INSTEAD = "Let the service send from a subdomain with a record of its own, or make room first (lesson 04)."
 
 
 @dataclass(frozen=True)
-class Entry:
+class RecordEdit:
     """What to do about the record: its new ``text``, the ``old`` one, and a sentence."""
 
     action: Action
@@ -33,27 +33,27 @@ class Entry:
     note: str = ""
 
 
-def spf_entry(name: str, term: str, *, net: Network, with_mx: bool) -> Entry:
+def spf_entry(name: str, term: str, *, net: Network, with_mx: bool) -> RecordEdit:
     """Return the record of *name* with *term* in it, such as "include:amazonses.com".
 
     Where there is none, one is made; with *with_mx* it lets the domain's own mail servers send too.
     """
     there = spf.record(name, net=net)
     if there.status in (Status.SERVFAIL, Status.TIMEOUT):
-        return Entry(Action.UNKNOWN, note=f"{there.reason}; ask again later.")
+        return RecordEdit(Action.UNKNOWN, note=f"{there.reason}; ask again later.")
     if len(there.records) > 1:
-        return Entry(Action.BLOCKED, note="There are several v=spf1 records: make one of them first (lesson 04).")
+        return RecordEdit(Action.BLOCKED, note="There are several v=spf1 records: make one of them first (lesson 04).")
     if term.lower() in (each.lstrip("+").lower() for each in terms_of(there.text)):
-        return Entry(Action.THERE, there.text)
+        return RecordEdit(Action.THERE, there.text)
     if not there.text:
         mine = with_mx and bool(mail_exchangers(name, net=net).hosts)
-        return _tried(name, Entry(Action.ADD, joined([*(["mx"] if mine else []), term, "~all"])), net)
+        return _tried(name, RecordEdit(Action.ADD, joined([*(["mx"] if mine else []), term, "~all"])), net)
     try:
         text = merged(name, [there.text, joined([term])], Resolver(net, time.monotonic() + _SECONDS))
     except CannotMerge as error:
-        return Entry(Action.BLOCKED, note=f"It cannot be merged with the record that is there: {error}.")
+        return RecordEdit(Action.BLOCKED, note=f"It cannot be merged with the record that is there: {error}.")
     text = _tidy(there.text, term, text)
-    return _tried(name, Entry(Action.REPLACE, text, there.text), net)
+    return _tried(name, RecordEdit(Action.REPLACE, text, there.text), net)
 
 
 def _tidy(old: str, term: str, text: str) -> str:
@@ -64,7 +64,7 @@ def _tidy(old: str, term: str, text: str) -> str:
     return known if sorted(terms_of(known)) == sorted(terms_of(text)) else text
 
 
-def _tried(name: str, entry: Entry, net: Network) -> Entry:
+def _tried(name: str, entry: RecordEdit, net: Network) -> RecordEdit:
     """Return *entry* once it was published in an overlay and no check of lint became worse; else why not."""
     others = [text for text in _others(name, net) if text != entry.old]
     overlay = net.overlay(DnsRecord(name, "TXT", text) for text in (*others, entry.text))
@@ -76,7 +76,7 @@ def _tried(name: str, entry: Entry, net: Network) -> Entry:
     ]
     if worse:
         note = f"With {entry.text} {visible(worse[0].evidence, 300)}. {_INSTEAD}"
-        return Entry(Action.BLOCKED, entry.text, entry.old, note)
+        return RecordEdit(Action.BLOCKED, entry.text, entry.old, note)
     return entry
 
 

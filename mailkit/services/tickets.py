@@ -10,7 +10,7 @@ from mailkit.network.records import DnsRecord, paste
 from mailkit.results import Finding, Record, Rows, Sentence, Verdict, hidden
 from mailkit.services.catalogue import Confidence
 
-__all__ = ["Action", "Change", "Plan"]
+__all__ = ["Action", "DnsChange", "ServicePlan"]
 
 LESSON = "10_services"
 
@@ -42,7 +42,7 @@ _TO_PASTE = (Action.ADD, Action.REPLACE)
 
 
 @dataclass(frozen=True)
-class Change(Record):
+class DnsChange(Record):
     """One record of a plan.
 
     ``name`` is the whole name, ``relative`` the same as a web form wants it ("@" for the zone itself), ``value`` a text
@@ -93,7 +93,7 @@ class Change(Record):
 
 
 @dataclass(frozen=True)
-class Plan(Record):
+class ServicePlan(Record):
     """What to publish so that *service* may send for *domain*, and what is published already.
 
     ``changes`` has a row for each record.  ``zone_text`` is what to paste: records that wait for something, are
@@ -104,7 +104,7 @@ class Plan(Record):
     domain: str
     zone: str
     notes: tuple[str, ...]
-    changes: Rows[Change] = hidden(None)
+    changes: Rows[DnsChange] = hidden(None)
 
     @property
     def records(self) -> tuple[DnsRecord, ...]:
@@ -121,7 +121,7 @@ class Plan(Record):
         """A finding for each record: ``pass`` once it is published; optional ones are ``info``."""
         return Rows(Finding, map(self._finding, self.changes), caption=self.changes.caption)
 
-    def _finding(self, change: Change) -> Finding:
+    def _finding(self, change: DnsChange) -> Finding:
         fix = paste(change.record) if change.record and change.action in _TO_PASTE else ""
         evidence = f"{change.part}: {_SAID[change.action]}"
         return Finding(
@@ -138,10 +138,10 @@ class Plan(Record):
         lines += [f"Already there: {change.rdtype} at {change.name}" for change in self._done()]
         return Sentence("\n".join([*lines, *self.notes]).strip())
 
-    def _open(self) -> Iterable[Change]:
+    def _open(self) -> Iterable[DnsChange]:
         return (change for change in self.changes if change.action is not Action.THERE)
 
-    def _done(self) -> Iterable[Change]:
+    def _done(self) -> Iterable[DnsChange]:
         return (change for change in self.changes if change.action is Action.THERE)
 
 
@@ -157,7 +157,7 @@ _SAID = {
 }
 
 
-def _spelled(change: Change) -> list[str]:
+def _spelled(change: DnsChange) -> list[str]:
     lines = [f"   {change.note}"] if change.note else []
     lines += [f"   Name: {change.name} (in the zone: {change.relative})"]
     lines += [f"   Zone file: {change.zone_line}", f"   Web form: {change.web_form}"]

@@ -6,22 +6,21 @@ Submission is RFC 6409 (port 587) and RFC 8314 (port 465), AUTH is RFC 4954, its
 
 from mailkit.smtp_auth import scram
 from mailkit.smtp_auth.client import Login, login
-from mailkit.smtp_auth.conversation import Reply, converse, meaning
-from mailkit.smtp_auth.ehlo import Capabilities, Offer, capabilities
+from mailkit.smtp_auth.conversation import AnsweredCommand, converse, meaning
+from mailkit.smtp_auth.ehlo import Offer, SmtpCapabilities, capabilities
 from mailkit.smtp_auth.findings import findings
 from mailkit.smtp_auth.mechanisms import decode, encode, oauthbearer, xoauth2
-from mailkit.smtp_auth.survey import Door, doors, in_words
+from mailkit.smtp_auth.servers import SmtpServer, in_words, smtp_servers
 
 __all__ = [
-    "Capabilities",
-    "Door",
+    "AnsweredCommand",
     "Login",
     "Offer",
-    "Reply",
+    "SmtpCapabilities",
+    "SmtpServer",
     "capabilities",
     "converse",
     "decode",
-    "doors",
     "encode",
     "findings",
     "in_words",
@@ -29,6 +28,7 @@ __all__ = [
     "meaning",
     "oauthbearer",
     "scram",
+    "smtp_servers",
     "xoauth2",
 ]
 

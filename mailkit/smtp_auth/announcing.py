@@ -13,12 +13,12 @@ from mailkit.conversation import FAILURES, SMTP, explain
 from mailkit.network import Network
 from mailkit.network.records import parse_paste
 from mailkit.results import Finding
-from mailkit.smtp_auth.survey import Door
+from mailkit.smtp_auth.servers import SmtpServer
 
 __all__ = ["only_fit"]
 
 
-def only_fit(finding: Finding, doors: Iterable[Door], *, net: Network) -> Finding:
+def only_fit(finding: Finding, doors: Iterable[SmtpServer], *, net: Network) -> Finding:
     """Return *finding*, which offers an SRV record to paste, without the offer where its server is not fit yet."""
     listed = list(doors)
     for record in parse_paste(finding.fix):
@@ -30,7 +30,7 @@ def only_fit(finding: Finding, doors: Iterable[Door], *, net: Network) -> Findin
     return finding
 
 
-def _unfit(door: Door, doors: list[Door], net: Network) -> str:
+def _unfit(door: SmtpServer, doors: list[SmtpServer], net: Network) -> str:
     """Return why mail programs should not be led to *door*; "" when they may be."""
     if door.auth_before_tls not in ("none", "–"):
         return "it offers logins before TLS"
@@ -39,7 +39,7 @@ def _unfit(door: Door, doors: list[Door], net: Network) -> str:
     return _refused(door, net)
 
 
-def _refused(door: Door, net: Network) -> str:
+def _refused(door: SmtpServer, net: Network) -> str:
     """Return why a program that verifies the certificate would not talk to *door*; "" when it would."""
     smtp, context = SMTP(net, door.host, door.port), net.tls_context()
     with net.slot(door.host):

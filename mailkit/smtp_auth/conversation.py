@@ -16,7 +16,7 @@ from mailkit.conversation import FAILURES, explain
 from mailkit.network import Network
 from mailkit.results import Record, Rows, Stage, visible
 
-__all__ = ["Reply", "converse", "meaning"]
+__all__ = ["AnsweredCommand", "converse", "meaning"]
 
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?: |$)")
 # What may be said to a stranger's server: nothing that begins a mail or a login.
@@ -25,7 +25,7 @@ _NEVER = re.compile(r"(DATA|BDAT|STARTTLS)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Reply(Record):
+class AnsweredCommand(Record):
     """A command, with a password left out, the server's reply to it, and what the table says that it means."""
 
     command: str
@@ -43,7 +43,7 @@ def converse(
     tls: bool = True,
     timeout: float | None = None,
     implicit_tls: bool | None = None,
-) -> Rows[Reply]:
+) -> Rows[AnsweredCommand]:
     """Say *commands* to *host*:*port*, after EHLO and (with *tls*) inside TLS, and return the reply to each.
 
     No message can be sent this way.  On the real internet only commands that begin neither a mail nor a login are
@@ -57,7 +57,7 @@ def converse(
         if _NEVER.match(command) or not (net.takes_test_mail or _HARMLESS.match(command)):
             raise ValueError(f"{command.split()[0]} is not said here: for TLS pass tls=True, to send use clients.send")
     smtp = SMTP(net, host, port, timeout=timeout or 4 * net.timeout)
-    rows: list[Reply] = []
+    rows: list[AnsweredCommand] = []
     with net.slot(host):
         try:
             implicit = begins_with_tls(port, implicit_tls)
@@ -72,18 +72,18 @@ def converse(
                     break
             smtp.leave()
         except FAILURES as error:
-            rows.append(Reply(_last_command(smtp), "", "", "", explain(error, smtp.stage).reason))
+            rows.append(AnsweredCommand(_last_command(smtp), "", "", "", explain(error, smtp.stage).reason))
             smtp.close()
-    return Rows(Reply, rows, caption=f"{host}:{port}, {net.caption}")
+    return Rows(AnsweredCommand, rows, caption=f"{host}:{port}, {net.caption}")
 
 
-def _say(smtp: SMTP, command: str) -> Reply:
+def _say(smtp: SMTP, command: str) -> AnsweredCommand:
     smtp.stage = Stage.AUTH if command.upper().startswith("AUTH") else Stage.MAIL
     reply = smtp.say(command)
     found = _ENHANCED.match(reply.text)
     enhanced = found[1] if found else ""
     rest = visible(reply.text.removeprefix(enhanced).strip())
-    return Reply(_last_command(smtp), str(reply.code), enhanced, rest, meaning(str(reply)))
+    return AnsweredCommand(_last_command(smtp), str(reply.code), enhanced, rest, meaning(str(reply)))
 
 
 def _last_command(smtp: SMTP) -> str:

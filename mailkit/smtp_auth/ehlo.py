@@ -14,14 +14,14 @@ from mailkit.conversation import FAILURES, NotOffered, Offer, Rejected, explain,
 from mailkit.network import Network
 from mailkit.results import Outcome, Record, Stage, hidden
 
-__all__ = ["PLAINTEXT", "Capabilities", "Offer", "capabilities"]
+__all__ = ["PLAINTEXT", "Offer", "SmtpCapabilities", "capabilities"]
 
 # Mechanisms that send the password, or a token as good as one, for whoever listens to read.
 PLAINTEXT = frozenset({"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"})
 
 
 @dataclass(frozen=True)
-class Capabilities(Record):
+class SmtpCapabilities(Record):
     """What a door offers: ``before_tls`` and ``after_tls`` are None where that was not seen.
 
     A port with implicit TLS has no "before", a server without STARTTLS no "after".
@@ -40,7 +40,7 @@ class Capabilities(Record):
 
 def capabilities(
     host: str, port: int, *, net: Network, timeout: float | None = None, implicit_tls: bool | None = None
-) -> Capabilities:
+) -> SmtpCapabilities:
     """Return what *host*:*port* offers before TLS and inside it; connects once, logs in nowhere, sends nothing.
 
     Inside TLS means after STARTTLS, or from the start with *implicit_tls* (default: on port 465 and the like),
@@ -66,7 +66,7 @@ def capabilities(
             if isinstance(error, (Rejected, NotOffered)):
                 smtp.leave()
             smtp.close()
-            return Capabilities(
+            return SmtpCapabilities(
                 host,
                 port,
                 ended.outcome,
@@ -77,4 +77,4 @@ def capabilities(
                 ended.reason,
                 ended.detail,
             )
-    return Capabilities(host, port, Outcome.OPEN, stage, smtp.banner, offers[False], offers[True])
+    return SmtpCapabilities(host, port, Outcome.OPEN, stage, smtp.banner, offers[False], offers[True])

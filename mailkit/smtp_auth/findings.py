@@ -14,7 +14,7 @@ from mailkit.network.records import DnsRecord, paste
 from mailkit.results import Finding, Outcome, Rows, Stage, Verdict, visible
 from mailkit.smtp_auth.announcing import only_fit
 from mailkit.smtp_auth.ehlo import PLAINTEXT
-from mailkit.smtp_auth.survey import Door, look
+from mailkit.smtp_auth.servers import SmtpServer, look
 
 __all__ = ["findings", "judge"]
 
@@ -43,9 +43,9 @@ def findings(domain: str, *, net: Network) -> list[Finding]:
     return [only_fit(finding, rows, net=net) if finding.check == _SRV and finding.fix else finding for finding in found]
 
 
-def judge(domain: str, rows: Rows[Door], left_out: Rows[LeftOut]) -> list[Finding]:
+def judge(domain: str, rows: Rows[SmtpServer], left_out: Rows[LeftOut]) -> list[Finding]:
     """Return what the doors of *domain* mean, and what its DNS names that could not be looked at."""
-    submission = Rows(Door, [door for door in rows if door.part == "submission"])
+    submission = Rows(SmtpServer, [door for door in rows if door.part == "submission"])
     return [
         *_before_tls(domain, rows),
         *_submission(domain, submission, left_out),
@@ -69,7 +69,7 @@ def _finding(
     return Finding(check, subject, verdict, visible(evidence, 1000), advice, fix, reference, _LESSON)
 
 
-def _weighed(verdict: Verdict, doors: Iterable[Door], advice: str, fix: str = "") -> tuple[Verdict, str, str]:
+def _weighed(verdict: Verdict, doors: Iterable[SmtpServer], advice: str, fix: str = "") -> tuple[Verdict, str, str]:
     """Return verdict, advice and fix on a fault of *doors*: no blame where the domain answers for none of them."""
     if verdict not in _BLAME or any(door.answerable for door in doors):
         return verdict, advice, fix
@@ -82,12 +82,12 @@ def _words(mechanisms: str) -> set[str]:
     return set(mechanisms.split()) - {"–", "none"}
 
 
-def _unseen(doors: Iterable[Door]) -> str:
+def _unseen(doors: Iterable[SmtpServer]) -> str:
     """Return why *doors* were not seen to the end, in the servers' own words where they spoke."""
     return "; ".join(f"{door.name} {door.outcome}: {door.reason}" for door in doors)
 
 
-def _before_tls(domain: str, rows: Rows[Door]) -> list[Finding]:
+def _before_tls(domain: str, rows: Rows[SmtpServer]) -> list[Finding]:
     check, reference = "AUTH before TLS", "RFC 4954 section 4"
     seen = [door for door in rows if door.tls]
     if not rows:
@@ -111,7 +111,7 @@ def _before_tls(domain: str, rows: Rows[Door]) -> list[Finding]:
     return [_finding(check, domain, Verdict.PASS, evidence, reference=reference)]
 
 
-def _submission(domain: str, rows: Rows[Door], left_out: Rows[LeftOut]) -> list[Finding]:
+def _submission(domain: str, rows: Rows[SmtpServer], left_out: Rows[LeftOut]) -> list[Finding]:
     check, reference = "submission", "RFC 6409 section 4.3; RFC 8314 section 3.3"
     if not rows:
         return [_no_submission(domain, left_out)]
@@ -133,7 +133,7 @@ def _submission(domain: str, rows: Rows[Door], left_out: Rows[LeftOut]) -> list[
     return [_finding(check, domain, Verdict.UNKNOWN, _unseen(unseen), advice, reference=reference)]
 
 
-def _refused(door: Door) -> bool:
+def _refused(door: SmtpServer) -> bool:
     return door.outcome is Outcome.REFUSED and door.stage is Stage.CONNECT
 
 
@@ -150,7 +150,7 @@ def _no_submission(domain: str, left_out: Rows[LeftOut]) -> Finding:
     return _finding(check, domain, Verdict.INFO, evidence, advice, reference=reference)
 
 
-def _of_door(door: Door) -> list[Finding]:
+def _of_door(door: SmtpServer) -> list[Finding]:
     """Return what is wrong with one door of submission as such; nothing for a sound one and for one not seen."""
     if door.port == 2525 and not door.answerable:
         return []  # no standard gives it to mail
@@ -171,12 +171,12 @@ def _of_door(door: Door) -> list[Finding]:
     return []
 
 
-def _of(door: Door, verdict: Verdict, evidence: str, advice: str, *, reference: str) -> Finding:
+def _of(door: SmtpServer, verdict: Verdict, evidence: str, advice: str, *, reference: str) -> Finding:
     verdict, advice, _ = _weighed(verdict, [door], advice)
     return _finding("submission", door.name, verdict, evidence, advice, reference=reference)
 
 
-def _implicit_tls(rows: Rows[Door]) -> list[Finding]:
+def _implicit_tls(rows: Rows[SmtpServer]) -> list[Finding]:
     """A finding for each of the domain's own hosts on 465, beside 587: during the transition servers have both."""
     check, reference = "submission on 465", "RFC 8314 section 3.3"
     found = []
@@ -197,7 +197,7 @@ def _implicit_tls(rows: Rows[Door]) -> list[Finding]:
     return found
 
 
-def _announced(domain: str, rows: Rows[Door], left_out: Rows[LeftOut]) -> list[Finding]:
+def _announced(domain: str, rows: Rows[SmtpServer], left_out: Rows[LeftOut]) -> list[Finding]:
     """A finding on the SRV records that announce where mail is handed in."""
     check, reference = _SRV, "RFC 6186 section 3.1; RFC 8314 section 5.1"
     broken = [
@@ -226,7 +226,7 @@ def _announced(domain: str, rows: Rows[Door], left_out: Rows[LeftOut]) -> list[F
     return [*_offered(domain, rows, check, reference)]
 
 
-def _offered(domain: str, rows: Rows[Door], check: str, reference: str) -> Iterable[Finding]:
+def _offered(domain: str, rows: Rows[SmtpServer], check: str, reference: str) -> Iterable[Finding]:
     """Offer the records that would announce the domain's own servers, found under a usual name."""
     # Few mail programs read SRV records; most go by autoconfiguration of their makers' kind.
     advice = (
@@ -239,7 +239,7 @@ def _offered(domain: str, rows: Rows[Door], check: str, reference: str) -> Itera
             yield _finding(check, record.name, Verdict.INFO, "none", advice, paste(record), reference=reference)
 
 
-def _on_relay(rows: Rows[Door]) -> list[Finding]:
+def _on_relay(rows: Rows[SmtpServer]) -> list[Finding]:
     found = []
     for door in rows:
         if door.part == "relay" and door.own and _words(door.auth_after_tls):
@@ -251,7 +251,7 @@ def _on_relay(rows: Rows[Door]) -> list[Finding]:
     return found
 
 
-def _old_mechanisms(domain: str, rows: Rows[Door]) -> list[Finding]:
+def _old_mechanisms(domain: str, rows: Rows[SmtpServer]) -> list[Finding]:
     offered = {word for door in rows if door.own for word in _words(f"{door.auth_before_tls} {door.auth_after_tls}")}
     old = [mechanism for mechanism in _OLD if mechanism in offered]
     if not old:

@@ -9,9 +9,9 @@ from mailkit.spf.checking import Check, check, expand
 from mailkit.spf.linting import lint
 from mailkit.spf.overview import Tree, tree
 from mailkit.spf.records import Published, record
-from mailkit.spf.trace import Step, Trace
+from mailkit.spf.trace import EvaluatedTerm, Trace
 
-__all__ = ["Check", "Published", "Step", "Trace", "Tree", "check", "expand", "lint", "record", "tree"]
+__all__ = ["Check", "EvaluatedTerm", "Published", "Trace", "Tree", "check", "expand", "lint", "record", "tree"]
 
 
 def __dir__() -> list[str]:

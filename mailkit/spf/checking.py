@@ -17,13 +17,13 @@ import spf
 from mailkit.network import Network, to_ascii
 from mailkit.results import AuthResult, Record, hidden, visible
 from mailkit.spf.characters import spoiler
-from mailkit.spf.entries import Entry
 from mailkit.spf.evaluation import MAX_STEPS, Evaluation
 from mailkit.spf.reasons import decision, sentence
 from mailkit.spf.received import received_spf
 from mailkit.spf.records import published
 from mailkit.spf.resolver import Resolver, is_name
-from mailkit.spf.trace import Trace, shown, to_steps
+from mailkit.spf.trace import Trace, evaluated_terms, shown
+from mailkit.spf.tried_terms import TriedTerm
 
 __all__ = ["Check", "check", "expand"]
 
@@ -58,7 +58,7 @@ class Check(Record):
     envelope_from: str = hidden()
     problem: str = hidden()
     detail: str = hidden()
-    entries: tuple[Entry, ...] = hidden(())
+    entries: tuple[TriedTerm, ...] = hidden(())
     caption: str = hidden()
     cut: bool = hidden(False)
 
@@ -80,7 +80,7 @@ class Check(Record):
     def trace(self) -> Trace:
         """The terms tried, in order, a thousand at most; noted while evaluating, made into rows when first asked."""
         caption = f"{self.caption}; the first {MAX_STEPS} terms that were tried" if self.cut else self.caption
-        return Trace(to_steps(self.entries, self.ip), caption=caption)
+        return Trace(evaluated_terms(self.entries, self.ip), caption=caption)
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from typing import Any
 
 import spf
 
-from mailkit.spf.entries import Entry, Frame
 from mailkit.spf.macros import check_macros, names_local_part
 from mailkit.spf.query import Query
 from mailkit.spf.reasons import sentence
 from mailkit.spf.resolver import Resolver
+from mailkit.spf.tried_terms import Frame, TriedTerm
 
 __all__ = ["MAX_LOOKUPS", "MAX_STEPS", "MAX_VOID_LOOKUPS", "Evaluation"]
 
@@ -49,10 +49,10 @@ class Evaluation(Query):
 
     def __init__(self, ip: str, local: str, domain: str, helo: str, resolver: Resolver) -> None:
         super().__init__(ip, local, domain, helo, resolver)
-        self.entries: list[Entry] = []
+        self.entries: list[TriedTerm] = []
         self.cut = False
         self.frames: list[Frame] = []
-        self.last: Entry | None = None  # the last term tried of the sender's own record
+        self.last: TriedTerm | None = None  # the last term tried of the sender's own record
         self.error: Exception | None = None
         self.exp: tuple[str, str] | None = None  # the domain-spec of exp= and the domain it was found at
 
@@ -128,7 +128,7 @@ class Evaluation(Query):
 
     def _open(self, frame: Frame, term: str, kind: str = "", target: str = "", prefix: int = 0, verb: str = "") -> None:
         number = len(self.entries)
-        entry = Entry(
+        entry = TriedTerm(
             number, frame.depth, frame.parent, frame.domain, term, kind, target, prefix, verb,
             self.lookups, self.void_lookups, kind == "all",
         )  # fmt: skip
@@ -199,7 +199,7 @@ class Evaluation(Query):
             return []
         return super().dns(name, qtype, cnames, ignore_void)
 
-    def _unmatchable(self, entry: Entry | None) -> bool:
+    def _unmatchable(self, entry: TriedTerm | None) -> bool:
         """Return whether *entry* names a local part that is not ASCII: it matches nothing (RFC 8616 section 4)."""
         if entry is None or self.ascii_local or not names_local_part(entry.term):
             return False

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from mailkit.results import Finding, Verdict
-from mailkit.spf.entries import COUNTED
 from mailkit.spf.evaluation import MAX_LOOKUPS, MAX_VOID_LOOKUPS
+from mailkit.spf.full_walk import MOST_LOOKUPS
+from mailkit.spf.linted import MESSAGE, LintedRecord, finding, joined, listed, name_of
 from mailkit.spf.macros import depends_on_message
-from mailkit.spf.subject import MESSAGE, Subject, finding, joined, listed, name_of
-from mailkit.spf.survey import MOST_LOOKUPS
 from mailkit.spf.trace import shown
+from mailkit.spf.tried_terms import COUNTED
 from mailkit.spf.walk import Void, Walk
 
 __all__ = ["limits"]
@@ -19,7 +19,7 @@ __all__ = ["limits"]
 _MECHANISMS = frozenset({"a", "mx", "ptr", "include", "exists", "ip4", "ip6"})
 
 
-def limits(subject: Subject) -> Iterator[Finding]:
+def limits(subject: LintedRecord) -> Iterator[Finding]:
     """Yield the findings on a record that can be evaluated."""
     yield _lookups(subject)
     yield _void_lookups(subject)
@@ -29,7 +29,7 @@ def limits(subject: Subject) -> Iterator[Finding]:
     yield _ptr(subject)
 
 
-def _lookups(subject: Subject) -> Finding:
+def _lookups(subject: LintedRecord) -> Finding:
     walk = subject.v4
     branches = listed([f"{term} {cost}" for term, cost in walk.branches()])
     count = f"more than {MOST_LOOKUPS}" if walk.lookups > MOST_LOOKUPS else str(walk.lookups)
@@ -63,7 +63,7 @@ def _unseen(walk: Walk) -> str:
     return f"which record {terms} leads to depends on the message, so it was not read"
 
 
-def _void_lookups(subject: Subject) -> Finding:
+def _void_lookups(subject: LintedRecord) -> Finding:
     void4, void6 = subject.v4.voids, subject.v6.voids
     over_v6 = {void.name for void in void6}
     gone = [void for void in void4 if void.name in over_v6]
@@ -95,7 +95,7 @@ def _names(voids: Sequence[Void]) -> str:
     return listed(list(dict.fromkeys(void.name for void in voids)))
 
 
-def _mend(subject: Subject, voids: Sequence[Void]) -> str:
+def _mend(subject: LintedRecord, voids: Sequence[Void]) -> str:
     """Return what to do about lookups that find nothing: the term, the mail server behind it, or somebody else's."""
     own = [void for void in voids if subject.v4.own(void.entry)]
     hosts = [void for void in own if void.of_mx_host]
@@ -120,7 +120,7 @@ def _mend(subject: Subject, voids: Sequence[Void]) -> str:
     return " ".join(advice)
 
 
-def _includes(subject: Subject) -> Iterator[Finding]:
+def _includes(subject: LintedRecord) -> Iterator[Finding]:
     for trouble in {trouble.text: trouble for trouble in subject.v4.broken}.values():
         yield finding(
             "includes",
@@ -132,7 +132,7 @@ def _includes(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _crowded(subject: Subject) -> Iterator[Finding]:
+def _crowded(subject: LintedRecord) -> Iterator[Finding]:
     for trouble in {trouble.text: trouble for trouble in subject.v4.crowded}.values():
         yield finding(
             "mx hosts",
@@ -144,7 +144,7 @@ def _crowded(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _ignored(subject: Subject) -> Iterator[Finding]:
+def _ignored(subject: LintedRecord) -> Iterator[Finding]:
     """Terms after ``all``, a redirect beside it (sections 5.1, 6.1), the same again, and modifiers nobody knows."""
     end = next((term for term in subject.terms if term.lstrip("+-~?").lower() == "all"), None)
     kept = [*subject.live_terms, *([end] if end else [])]
@@ -175,7 +175,7 @@ def _is_slip(term: str) -> bool:
     return bool(equals) and name.lower() in _MECHANISMS
 
 
-def _repeated(subject: Subject, kept: Sequence[str]) -> tuple[dict[int, str], bool]:
+def _repeated(subject: LintedRecord, kept: Sequence[str]) -> tuple[dict[int, str], bool]:
     """Return the places in *kept* whose term an earlier one has said, and whether such a term costs a lookup."""
     own = [[e for e in walk.entries if e.depth == 0 and e.kind != "redirect"] for walk in (subject.v4, subject.v6)]
     seen: set[tuple[str, str, int, int]] = set()
@@ -192,7 +192,7 @@ def _repeated(subject: Subject, kept: Sequence[str]) -> tuple[dict[int, str], bo
     return places, costly
 
 
-def _ptr(subject: Subject) -> Finding:
+def _ptr(subject: LintedRecord) -> Finding:
     used = [e for e in subject.v4.entries if e.kind == "ptr"]
     own = [e for e in used if subject.v4.own(e)]
     if own:

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from mailkit.network import Network, Status
 from mailkit.results import Finding, Rows, Verdict
 from mailkit.spf.evaluation import MAX_LOOKUPS
+from mailkit.spf.full_walk import walk_fully
 from mailkit.spf.limits import limits
+from mailkit.spf.linted import LintedRecord, finding
 from mailkit.spf.publishing import MOST_RECORDS, cut_off, pieces, record_findings, size
 from mailkit.spf.records import Published, published
 from mailkit.spf.repair import repaired
 from mailkit.spf.resolver import Resolver, domain_name
 from mailkit.spf.senders import senders
-from mailkit.spf.subject import Subject, finding
-from mailkit.spf.survey import survey
 from mailkit.spf.trial import tried
 from mailkit.spf.walk import Walk
 
@@ -67,13 +67,13 @@ def _findings(domain: str, found: Published, resolver: Resolver) -> Iterator[Fin
     if not found.text:
         return
     yield size(domain, found)
-    walks = [survey(domain, version, resolver) for version in (4, 6)]
+    walks = [walk_fully(domain, version, resolver) for version in (4, 6)]
     yield from pieces(domain, found, walks[0])
     if walks[0].problem and (walks[0].temporary or walks[0].lookups <= MAX_LOOKUPS):
         yield _unread(domain, found, walks[0])
         return
     yield finding("syntax", domain, Verdict.PASS, "the record is well-formed", "4.6")
-    subject = Subject(domain, found, walks[0], walks[1], resolver)
+    subject = LintedRecord(domain, found, walks[0], walks[1], resolver)
     yield from limits(subject)
     yield from senders(subject)
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import spf
 
 from mailkit.spf.evaluation import MAX_VOID_LOOKUPS
+from mailkit.spf.full_walk import walk_fully
+from mailkit.spf.linted import joined, listed, live, name_of, terms_of
 from mailkit.spf.resolver import Resolver
-from mailkit.spf.subject import joined, listed, live, name_of, terms_of
-from mailkit.spf.survey import survey
 from mailkit.spf.trace import shown
 
 __all__ = ["CannotMerge", "merged"]
@@ -63,7 +63,7 @@ def merged(domain: str, records: Sequence[str], resolver: Resolver) -> str:
     stopped: list[str] = []
     for mechanisms in _orders(_once(terms)):
         one = joined([*mechanisms, *modifiers, *last])
-        stopped = survey(domain, 6, resolver.publishing(domain, one)).stopped()
+        stopped = walk_fully(domain, 6, resolver.publishing(domain, one)).stopped()
         if not stopped:
             return one
     raise CannotMerge(
@@ -84,7 +84,7 @@ def _orders(mechanisms: list[str]) -> list[list[str]]:
 def _part(domain: str, text: str, resolver: Resolver) -> _Part:
     """Read one record, and where its redirect leads."""
     trial = resolver.publishing(domain, text)
-    walk = survey(domain, 4, trial)
+    walk = walk_fully(domain, 4, trial)
     if walk.problem and walk.lookups <= spf.MAX_LOOKUP:
         raise CannotMerge(f"“{shown(text, 80)}” cannot be read: {walk.problem}")
     terms = live(terms_of(text))

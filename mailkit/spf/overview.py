@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from mailkit.network import Network, Status
 from mailkit.results import Record, Verdict, hidden
 from mailkit.spf.characters import spoiler
-from mailkit.spf.entries import Entry
 from mailkit.spf.evaluation import MAX_LOOKUPS, MAX_STEPS, MAX_VOID_LOOKUPS
+from mailkit.spf.full_walk import DEPENDS, MOST_LOOKUPS, walk_fully
+from mailkit.spf.linted import listed
 from mailkit.spf.macros import depends_on_message
 from mailkit.spf.records import Published, published
 from mailkit.spf.resolver import Resolver, domain_name
-from mailkit.spf.subject import listed
-from mailkit.spf.survey import DEPENDS, MOST_LOOKUPS, survey
-from mailkit.spf.trace import Step, Trace, expanded, shown
+from mailkit.spf.trace import EvaluatedTerm, Trace, expanded, shown
+from mailkit.spf.tried_terms import TriedTerm
 from mailkit.spf.walk import Walk
 
 __all__ = ["Tree", "tree"]
@@ -41,7 +41,7 @@ class Tree(Record):
     reason: str
     lookups: int
     void_lookups: int
-    steps: tuple[Step, ...] = hidden(())
+    steps: tuple[EvaluatedTerm, ...] = hidden(())
     caption: str = hidden()
 
     @property
@@ -64,7 +64,7 @@ def tree(domain: str, *, net: Network, timeout: float = 30.0) -> Tree:
     if not found.records:
         verdict, reason = _missing(found)
         return Tree(name, verdict, reason, 0, 0, caption=net.caption)
-    v4, v6 = survey(name, 4, resolver), survey(name, 6, resolver)
+    v4, v6 = walk_fully(name, 4, resolver), walk_fully(name, 6, resolver)
     verdict, reason = _judged(name, v4)
     return Tree(name, verdict, shown(reason, 500), v4.lookups, len(v4.voids), tuple(_steps(v4, v6)), net.caption)
 
@@ -102,7 +102,7 @@ def _judged(domain: str, walk: Walk) -> tuple[Verdict, str]:
     return Verdict.PASS, f"{costs}; everyone else: {last.verb}"
 
 
-def _steps(v4: Walk, v6: Walk) -> list[Step]:
+def _steps(v4: Walk, v6: Walk) -> list[EvaluatedTerm]:
     """Return the terms with what they stand for, over IPv4 and over IPv6."""
     same = [e.term for e in v4.entries] == [e.term for e in v6.entries]
     found_nothing = {void.entry.number for void in v4.voids}
@@ -118,7 +118,7 @@ def _steps(v4: Walk, v6: Walk) -> list[Step]:
             back = e.number in inside and e.verb != "pass"
             outcome, note = ("no match", "so the include does not match") if back else (e.verb, "everyone else")
         steps.append(
-            Step(
+            EvaluatedTerm(
                 number=e.number,
                 parent=e.parent,
                 depth=e.depth,
@@ -135,7 +135,7 @@ def _steps(v4: Walk, v6: Walk) -> list[Step]:
     return steps
 
 
-def _said(e: Entry, seen: list[str], *, nothing: bool) -> tuple[str, str]:
+def _said(e: TriedTerm, seen: list[str], *, nothing: bool) -> tuple[str, str]:
     """Return the result that a match of *e* gives, or what is wrong with it, and a few words more."""
     if e.problem:
         unseen = e.problem == DEPENDS or e.outcome == "temperror" or (e.nested is None and e.outcome != "permerror")

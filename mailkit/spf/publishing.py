@@ -12,11 +12,11 @@ import spf
 from mailkit.network import Status, health
 from mailkit.results import Finding, Verdict
 from mailkit.spf.characters import readable, spoiler
+from mailkit.spf.linted import finding, joined, terms_of
 from mailkit.spf.merging import CannotMerge, merged
 from mailkit.spf.records import Published, published
 from mailkit.spf.repair import repaired
 from mailkit.spf.resolver import Resolver
-from mailkit.spf.subject import finding, joined, terms_of
 from mailkit.spf.trace import shown
 from mailkit.spf.walk import Walk
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import spf
 
 from mailkit.spf.characters import described, strangers
-from mailkit.spf.entries import Entry
 from mailkit.spf.trace import shown
+from mailkit.spf.tried_terms import TriedTerm
 
 __all__ = ["NotAscii", "decision", "sentence"]
 
@@ -68,7 +68,7 @@ def sentence(error: Exception) -> str:
     return next((ours for theirs, ours in _PROBLEMS if text.startswith(theirs)), "the record breaks the syntax of SPF")
 
 
-def decision(entry: Entry | None, domain: str, ip: str) -> tuple[str, str]:
+def decision(entry: TriedTerm | None, domain: str, ip: str) -> tuple[str, str]:
     """Return the sentence and the mechanism that explain a result which is no error.
 
     *entry* is the last term tried of the record of *domain*.  The mechanism is "default" when none matched, as

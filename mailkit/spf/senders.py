@@ -8,13 +8,13 @@ from typing import Any
 
 from mailkit.network import Status
 from mailkit.results import Finding, Verdict
-from mailkit.spf.entries import Entry
 from mailkit.spf.evaluation import MAX_STEPS
+from mailkit.spf.full_walk import DEPENDS, MOST_LOOKUPS
+from mailkit.spf.linted import MESSAGE, LintedRecord, finding, joined, listed
 from mailkit.spf.macros import depends_on_message
 from mailkit.spf.resolver import raw_name
-from mailkit.spf.subject import MESSAGE, Subject, finding, joined, listed
-from mailkit.spf.survey import DEPENDS, MOST_LOOKUPS
 from mailkit.spf.trace import shown
+from mailkit.spf.tried_terms import TriedTerm
 from mailkit.spf.walk import Walk
 
 __all__ = ["senders"]
@@ -28,7 +28,7 @@ _WIDE = {4: 16, 6: 32}  # a shorter prefix than this is more than one organisati
 _HUGE = {4: 8, 6: 16}  # and this is a fair part of the internet
 
 
-def senders(subject: Subject) -> Iterator[Finding]:
+def senders(subject: LintedRecord) -> Iterator[Finding]:
     """Yield the findings on who passes."""
     yield _all(subject)
     yield from _let_in(subject)
@@ -36,7 +36,7 @@ def senders(subject: Subject) -> Iterator[Finding]:
     yield from _null_mx(subject)
 
 
-def _all(subject: Subject) -> Finding:
+def _all(subject: LintedRecord) -> Finding:
     """What becomes of everyone else (sections 5.1 and 4.7)."""
     last = subject.v4.last
     fix = "" if subject.redirects else joined([*subject.live_terms, "~all"])
@@ -80,7 +80,7 @@ def _all(subject: Subject) -> Finding:
     return _softfail(subject, term)
 
 
-def _softfail(subject: Subject, term: str) -> Finding:
+def _softfail(subject: LintedRecord, term: str) -> Finding:
     """``~all`` beside an enforced DMARC policy loses nothing, and spares mail that DKIM vouches for."""
     name, policy = subject.domain, ""
     while "." in name and not policy:
@@ -116,7 +116,7 @@ def _dmarc_policy(text: str, *, own: bool) -> str:
     return {"reject": "quarantine", "quarantine": "none"}.get(policy, policy) if testing else policy
 
 
-def _let_in(subject: Subject) -> Iterator[Finding]:
+def _let_in(subject: LintedRecord) -> Iterator[Finding]:
     """Terms through which others than the domain's hosts pass (sections 5.1, 5.6 and 7.2)."""
     said: set[str] = set()
     for version, walk in ((4, subject.v4), (6, subject.v6)):
@@ -140,7 +140,7 @@ def _let_in(subject: Subject) -> Iterator[Finding]:
         yield finding(check, domain, Verdict.PASS, "no term lets outsiders in", "2.1")
 
 
-def _chosen(subject: Subject) -> list[str]:
+def _chosen(subject: LintedRecord) -> list[str]:
     """Return the terms that let hosts in, or lead to a record that may, by what is in the message."""
     found = [
         e
@@ -151,7 +151,7 @@ def _chosen(subject: Subject) -> list[str]:
     return list(dict.fromkeys(f"{shown(e.term, 100)} of {shown(e.domain)}" for e in found))
 
 
-def _too_open(subject: Subject, walk: Walk, e: Entry, version: int) -> Finding | None:
+def _too_open(subject: LintedRecord, walk: Walk, e: TriedTerm, version: int) -> Finding | None:
     where = f"{shown(e.term, 100)} of {shown(e.domain)}"
     check = "who may send"
     if e.kind == "include" and e.nested == "pass":
@@ -172,7 +172,7 @@ def _too_open(subject: Subject, walk: Walk, e: Entry, version: int) -> Finding |
     return finding(check, subject.domain, Verdict.WARN, evidence, "5.6", "Name only the hosts that send for you.")
 
 
-def _ipv6(subject: Subject) -> Iterator[Finding]:
+def _ipv6(subject: LintedRecord) -> Iterator[Finding]:
     """A host with an IPv6 address uses it to send, too: its SPF must know."""
     mx = subject.resolver.lookup(subject.domain, "MX")
     hosts: tuple[Any, ...] = mx.rdata
@@ -198,7 +198,7 @@ def _ipv6(subject: Subject) -> Iterator[Finding]:
     )
 
 
-def _null_mx(subject: Subject) -> Iterator[Finding]:
+def _null_mx(subject: LintedRecord) -> Iterator[Finding]:
     """Who sends must be able to take the answer and the bounce (RFC 7505 section 4.2)."""
     hosts: tuple[Any, ...] = subject.resolver.lookup(subject.domain, "MX").rdata
     if not any(rdata.exchange.labels == (b"",) for rdata in hosts):

@@ -1,4 +1,4 @@
-"""What an SPF evaluation did, term by term, as the caller gets it: one :class:`Step` for each :class:`Entry`."""
+"""What an SPF evaluation did, as the caller gets it: one :class:`EvaluatedTerm` for each :class:`TriedTerm`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mailkit.results import Record, Rows, visible
-from mailkit.spf.entries import Entry
+from mailkit.spf.tried_terms import TriedTerm
 
-__all__ = ["Step", "Trace", "expanded", "shown", "to_steps"]
+__all__ = ["EvaluatedTerm", "Trace", "evaluated_terms", "expanded", "shown"]
 
 
 @dataclass(frozen=True)
-class Step(Record):
+class EvaluatedTerm(Record):
     """One term of a record, tried by :func:`mailkit.spf.check`.
 
     ``number`` counts from 0 and ``parent`` is the number of the include or redirect that led to this record, None
@@ -47,11 +47,11 @@ class _Line:
     note: str
 
 
-class Trace(Rows[Step]):
+class Trace(Rows[EvaluatedTerm]):
     """The steps in the order they were tried, displayed with each included record indented below its include."""
 
-    def __init__(self, steps: Iterable[Step], *, caption: str = "") -> None:
-        super().__init__(Step, steps, caption=caption)
+    def __init__(self, steps: Iterable[EvaluatedTerm], *, caption: str = "") -> None:
+        super().__init__(EvaluatedTerm, steps, caption=caption)
 
     def _lines(self) -> Rows[_Line]:
         lines = []
@@ -73,7 +73,7 @@ def shown(text: str, limit: int = 300) -> str:
     return text if len(text) <= limit and text.isascii() and text.isprintable() else visible(text, limit)
 
 
-def to_steps(entries: Sequence[Entry], ip: str) -> list[Step]:
+def evaluated_terms(entries: Sequence[TriedTerm], ip: str) -> list[EvaluatedTerm]:
     """Return *entries* as the caller may see them, each with the reason for its outcome."""
     version = 6 if ":" in ip else 4
     steps = []
@@ -82,7 +82,7 @@ def to_steps(entries: Sequence[Entry], ip: str) -> list[Step]:
         note = shown(_note(e, ip, version))
         term, target = shown(e.term), shown(expanded(e))
         steps.append(
-            Step(
+            EvaluatedTerm(
                 e.number,
                 e.parent,
                 e.depth,
@@ -99,7 +99,7 @@ def to_steps(entries: Sequence[Entry], ip: str) -> list[Step]:
     return steps
 
 
-def expanded(e: Entry) -> str:
+def expanded(e: TriedTerm) -> str:
     """Return the domain or network that the term stands for."""
     if e.kind in ("a", "mx") and (e.prefix and "/" in e.term):
         return f"{e.target}/{e.prefix}"
@@ -112,7 +112,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
-def _note(e: Entry, ip: str, version: int) -> str:
+def _note(e: TriedTerm, ip: str, version: int) -> str:
     """Return why the term matched or not, in a few words."""
     if e.problem:
         return e.problem

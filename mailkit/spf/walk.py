@@ -1,12 +1,12 @@
-"""What :func:`mailkit.spf.survey.survey` found on its way through a record and all that it leads to."""
+"""What :func:`mailkit.spf.full_walk.walk_fully` found on its way through a record and all that it leads to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mailkit.spf.entries import COUNTED, Entry
 from mailkit.spf.evaluation import MAX_VOID_LOOKUPS
 from mailkit.spf.trace import shown
+from mailkit.spf.tried_terms import COUNTED, TriedTerm
 
 __all__ = ["Trouble", "Void", "Walk"]
 
@@ -15,7 +15,7 @@ __all__ = ["Trouble", "Void", "Walk"]
 class Trouble:
     """What is wrong with *entry*, in a sentence, and the section of RFC 7208 that says so."""
 
-    entry: Entry
+    entry: TriedTerm
     why: str
     section: str
 
@@ -29,7 +29,7 @@ class Void:
     """A lookup of *entry* that found nothing: of *name*, which may be a host that an ``mx`` term led to."""
 
     name: str
-    entry: Entry
+    entry: TriedTerm
     qtype: str
 
     @property
@@ -40,18 +40,18 @@ class Void:
 
 @dataclass(frozen=True)
 class Walk:
-    """What a survey met for clients of IP *version* 4 or 6.
+    """What a full walk met for clients of IP *version* 4 or 6.
 
     ``problem`` says why the record is in error for everyone, or, when ``temporary``, why it could not be read to its
     end; empty when all went well.  ``voids`` are the lookups that found nothing, ``failed`` the lookups that got
     no answer; ``broken`` are the includes and redirects that make the result permerror; ``crowded``
     are mx terms with more than ten hosts; ``unseen`` are the includes and redirects that differ from one message to
     the next, so that their records were not read.  ``last`` is the last term of the record, at the end of any
-    redirects.  ``cut`` is true when there were more terms or lookups than the survey follows.
+    redirects.  ``cut`` is true when there were more terms or lookups than the walk follows.
     """
 
     version: int
-    entries: tuple[Entry, ...]
+    entries: tuple[TriedTerm, ...]
     lookups: int
     problem: str
     temporary: bool
@@ -59,8 +59,8 @@ class Walk:
     failed: tuple[str, ...]
     broken: tuple[Trouble, ...]
     crowded: tuple[Trouble, ...]
-    unseen: tuple[Entry, ...]
-    last: Entry | None
+    unseen: tuple[TriedTerm, ...]
+    last: TriedTerm | None
     cut: bool
 
     def branches(self) -> list[tuple[str, int]]:
@@ -73,7 +73,7 @@ class Walk:
         costs = [(shown(self.entries[number].term, 80), cost) for number, cost in totals.items() if cost]
         return sorted(costs, key=lambda branch: -branch[1])
 
-    def passing(self) -> list[Entry]:
+    def passing(self) -> list[TriedTerm]:
         """Return the terms whose match would make the whole result pass."""
         good: dict[int, bool] = {}
         for e in self.entries:
@@ -81,7 +81,7 @@ class Walk:
             good[e.number] = above and (e.kind == "redirect" or e.verb == "pass")
         return [e for e in self.entries if good[e.number] and e.kind not in ("redirect", "")]
 
-    def senders(self) -> list[Entry]:
+    def senders(self) -> list[TriedTerm]:
         """Return the terms through which some client of this IP version may pass, ``all`` apart."""
         return [
             e
@@ -98,7 +98,7 @@ class Walk:
             return []
         return [shown(e.term, 80) for e in self.senders() if e.number >= numbers[MAX_VOID_LOOKUPS]]
 
-    def own(self, entry: Entry) -> bool:
+    def own(self, entry: TriedTerm) -> bool:
         """Return whether *entry* stands in the domain's own record or one it redirects to: the owner can change it."""
         while entry.parent is not None:
             entry = self.entries[entry.parent]

@@ -4,8 +4,8 @@ Implicit TLS begins with the first octet (RFC 8314), STARTTLS (RFC 3207, RFC 259
 good enough today is in BCP 195 (RFC 8996, RFC 9325, RFC 9852), which names a certificate may bear in RFC 9525.
 """
 
-from mailkit.tls.certificates import Certificate, covers, read, weaknesses
-from mailkit.tls.doors import doors, in_words, scan_domain
+from mailkit.tls.certificates import Certificate, covers, read_certificate, weaknesses
+from mailkit.tls.domain_scan import in_words, mail_servers, scan_domain
 from mailkit.tls.findings import findings, judge
 from mailkit.tls.injection import Injection, inject
 from mailkit.tls.scanning import Scan, scan
@@ -15,12 +15,12 @@ __all__ = [
     "Injection",
     "Scan",
     "covers",
-    "doors",
     "findings",
     "in_words",
     "inject",
     "judge",
-    "read",
+    "mail_servers",
+    "read_certificate",
     "scan",
     "scan_domain",
     "weaknesses",

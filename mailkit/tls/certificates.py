@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from mailkit.network.names import to_ascii
 from mailkit.results import Record, hidden, visible
 
-__all__ = ["Certificate", "covers", "read", "weaknesses"]
+__all__ = ["Certificate", "covers", "read_certificate", "weaknesses"]
 
 _MOST_NAMES = 200
 
@@ -69,7 +69,7 @@ class Certificate(Record):
         return self.subject == self.issuer
 
 
-def read(der: bytes) -> Certificate:
+def read_certificate(der: bytes) -> Certificate:
     """Return the certificate *der*.  Raises ValueError for what is none."""
     try:
         found = x509.load_der_x509_certificate(der)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mailkit.conversation.alerts import ABOUT_TIME
-from mailkit.tls.certificates import Certificate, covers, read, weaknesses
+from mailkit.tls.certificates import Certificate, covers, read_certificate, weaknesses
 
 __all__ = ["Shown", "look_at"]
 
@@ -33,7 +33,7 @@ def look_at(chain: Sequence[bytes], host: str, *, now: datetime, distrust: str) 
     if not chain:
         return Shown(None, (), None, ("no certificate was seen",))
     try:
-        own = read(chain[0])
+        own = read_certificate(chain[0])
     except ValueError as error:
         return Shown(None, (), None, (str(error),))
     others = tuple(certificate for der in chain[1:] if (certificate := _read_if_possible(der)))
@@ -55,7 +55,7 @@ def look_at(chain: Sequence[bytes], host: str, *, now: datetime, distrust: str) 
 
 def _read_if_possible(der: bytes) -> Certificate | None:
     try:
-        return read(der)
+        return read_certificate(der)
     except ValueError:
         return None
 

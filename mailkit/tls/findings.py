@@ -16,7 +16,7 @@ from mailkit.network import Network
 from mailkit.network.endpoints import LeftOut, Purpose, Why, discover
 from mailkit.network.parallel import each
 from mailkit.results import Finding, Outcome, Rows, Verdict
-from mailkit.tls.doors import Door, scan_doors
+from mailkit.tls.domain_scan import ScannedEndpoint, scan_endpoints
 from mailkit.tls.injection import Injection, inject
 from mailkit.tls.scanning import Scan
 from mailkit.tls.unseen import Judgement, is_relay, is_smtp, without_tls
@@ -34,7 +34,7 @@ def findings(domain: str, *, net: Network) -> list[Finding]:
     """Return what can be said about the TLS of every door of *domain* from the place of *net*."""
     net = net.remembering()
     discovered = discover(domain, net=net)
-    found = scan_doors(domain, discovered.endpoints, net=net)
+    found = scan_endpoints(domain, discovered.endpoints, net=net)
     astray = [_astray(left) for left in discovered.left_out if left.purpose in _READING and left.why in _FAULTS]
     if not found:
         return astray or [_no_door(domain, discovered.left_out)]
@@ -62,13 +62,13 @@ def _astray(left: LeftOut) -> Finding:
     return Finding("SRV record", left.name, verdict, evidence, advice, "", "RFC 6186 section 3", _LESSON)
 
 
-def _of_door(door: Door) -> list[Finding]:
+def _of_door(door: ScannedEndpoint) -> list[Finding]:
     """Return the findings of one door; what a provider has to mend is left for one finding about all its doors."""
     found = judge(door.scan, announced=door.announced)
     return found if door.own else [finding for finding in found if finding.verdict not in _BLAME and not finding.fix]
 
 
-def _of_providers(domain: str, theirs: list[Door]) -> Finding:
+def _of_providers(domain: str, theirs: list[ScannedEndpoint]) -> Finding:
     """Return the one finding about servers that are not the domain's own."""
     said = [
         f"{finding.subject}: {finding.check}, {finding.evidence}"
@@ -83,7 +83,7 @@ def _of_providers(domain: str, theirs: list[Door]) -> Finding:
     return Finding("TLS at a provider", domain, Verdict.INFO, evidence, advice, "", "RFC 8314 section 4", _LESSON)
 
 
-def _injections(found: list[Door], net: Network) -> list[Finding]:
+def _injections(found: list[ScannedEndpoint], net: Network) -> list[Finding]:
     """Return a finding for each of the domain's own servers that carries commands over into TLS."""
     asked = [
         door

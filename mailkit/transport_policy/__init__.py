@@ -6,7 +6,7 @@ MTA-STS (RFC 8461) says so over HTTPS, DANE (RFC 7672) in a signed DNS; TLS-RPT 
 from mailkit.transport_policy.dane import Dane, Means, dane
 from mailkit.transport_policy.findings import findings
 from mailkit.transport_policy.mta_sts import MtaSts, mta_sts
-from mailkit.transport_policy.planning import Plan, plan
+from mailkit.transport_policy.planning import TransportPlan, plan
 from mailkit.transport_policy.policy_cache import CachedPolicy, KnownPolicy, PolicyCache
 from mailkit.transport_policy.report_reading import read_reports
 from mailkit.transport_policy.report_writing import Session, report_mail, write_report
@@ -27,11 +27,11 @@ __all__ = [
     "Link",
     "Means",
     "MtaSts",
-    "Plan",
     "PolicyCache",
     "Session",
     "TlsRpt",
     "Tlsa",
+    "TransportPlan",
     "dane",
     "decide",
     "findings",

@@ -17,7 +17,7 @@ from mailkit.transport_policy.mta_sts_record import find_record
 from mailkit.transport_policy.tls_rpt import tls_rpt
 from mailkit.transport_policy.tlsa import value_for
 
-__all__ = ["Plan", "plan"]
+__all__ = ["TransportPlan", "plan"]
 
 _TIMEOUT = 60.0  # seconds for everything
 _MOST_HOSTS = 20
@@ -26,7 +26,7 @@ _ID = "%Y%m%d%H%M%S"
 
 
 @dataclass(frozen=True)
-class Plan(Record):
+class TransportPlan(Record):
     """What *domain* can publish: ``records`` for the DNS, and ``policy``, the file for ``url``.
 
     ``notes`` say what else is needed, and what could not be prepared.
@@ -44,7 +44,7 @@ class Plan(Record):
         return Sentence(paste(*self.records))
 
 
-def plan(domain: str, *, net: Network) -> Plan:
+def plan(domain: str, *, net: Network) -> TransportPlan:
     """Return what *domain* should publish next to have its mail delivered over TLS that convinces.
 
     A new policy begins in testing; one that is enforced stays so.  TLSA records are made from the certificates that
@@ -69,7 +69,9 @@ def plan(domain: str, *, net: Network) -> Plan:
         records += made
         notes += [note] if note else []
     _try(name, records, policy, hosts, net)
-    return Plan(name, tuple(records), policy, f"https://{policy_host(name)}{PATH}", tuple(dict.fromkeys(notes)))
+    return TransportPlan(
+        name, tuple(records), policy, f"https://{policy_host(name)}{PATH}", tuple(dict.fromkeys(notes))
+    )
 
 
 def _policy(found: MtaSts, hosts: list[str]) -> tuple[str, list[str]]:

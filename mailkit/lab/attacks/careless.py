@@ -25,7 +25,7 @@ from mailkit.lab.core import Lab
 from mailkit.lab.listening import listening
 from mailkit.results import Outcome, Record, Rows, Stage, hidden
 
-__all__ = ["SETTINGS", "BufferingClient", "Trial", "deaf_server", "greet_inside", "submit", "trials"]
+__all__ = ["SETTINGS", "BufferingClient", "ClientTrial", "deaf_server", "greet_inside", "submit", "trials"]
 
 # What mail clients call them, roughly: "STARTTLS, if available", "STARTTLS, accept all certificates", "STARTTLS", and
 # "SSL/TLS" (RFC 8314's implicit TLS, on port 465).
@@ -35,7 +35,7 @@ _ATTACKS = ("watch", "strip", "self_signed", "expired", "wrong_name")
 
 
 @dataclass(frozen=True)
-class Trial(Record):
+class ClientTrial(Record):
     """One client setting against one man in the middle: was the message sent, and did the password leak?"""
 
     attack: str
@@ -49,7 +49,7 @@ class Trial(Record):
     overheard: Rows[Line] = hidden(Rows(Line, ()))
 
 
-def submit(lab: Lab, setting: str, *, vantage: str = "hotel") -> Trial:
+def submit(lab: Lab, setting: str, *, vantage: str = "hotel") -> ClientTrial:
     """Let the victim send a message from *vantage* with a client set to *setting*; nobody attacks.
 
     Raises ValueError for another setting than those of :data:`SETTINGS`.
@@ -76,8 +76,8 @@ def submit(lab: Lab, setting: str, *, vantage: str = "hotel") -> Trial:
         smtp.close()
     dialogue = Rows(Line, smtp.lines, caption=net.caption)
     if ended:
-        return Trial("none", setting, False, False, ended.outcome, ended.stage, ended.reason, dialogue)
-    return Trial("none", setting, True, False, Outcome.OPEN, Stage.DATA, "", dialogue)
+        return ClientTrial("none", setting, False, False, ended.outcome, ended.stage, ended.reason, dialogue)
+    return ClientTrial("none", setting, True, False, Outcome.OPEN, Stage.DATA, "", dialogue)
 
 
 def _message(lab: Lab) -> bytes:
@@ -88,13 +88,13 @@ def _message(lab: Lab) -> bytes:
     return message.as_bytes(policy=email.policy.SMTP)
 
 
-def trials(lab: Lab, *, vantage: str = "hotel") -> Rows[Trial]:
+def trials(lab: Lab, *, vantage: str = "hotel") -> Rows[ClientTrial]:
     """Try every client setting against every attack on the way from *vantage*."""
     found = [_against(lab, kind, setting, vantage) for kind in _ATTACKS for setting in SETTINGS]
-    return Rows(Trial, found, caption=lab.network(vantage).caption)
+    return Rows(ClientTrial, found, caption=lab.network(vantage).caption)
 
 
-def _against(lab: Lab, kind: str, setting: str, vantage: str) -> Trial:
+def _against(lab: Lab, kind: str, setting: str, vantage: str) -> ClientTrial:
     with attack(lab, kind, vantage=vantage) as attacker:
         trial = submit(lab, setting, vantage=vantage)
         leaked = any(catch.user == VICTIM for catch in attacker.caught)

@@ -18,7 +18,7 @@ from mailkit.lab.attacks.attackers import Attacker, attack
 from mailkit.lab.core import Lab
 from mailkit.results import Outcome, Record, Rows
 
-__all__ = ["SENDERS", "Sender", "Trial", "post", "try_senders"]
+__all__ = ["SENDERS", "Sender", "SenderTrial", "post", "try_senders"]
 
 _SUBJECT = "The secret plans"
 NOBODY = "nobody"
@@ -35,7 +35,7 @@ class Sender:
 
 
 @dataclass(frozen=True)
-class Trial(Record):
+class SenderTrial(Record):
     """What became of a message: whether it was ``delivered`` at once, whether the attacker has ``read`` it, the log."""
 
     attack: str
@@ -77,7 +77,7 @@ def post(lab: Lab, sender: Sender, recipient: str) -> str:
 def try_senders(
     lab: Lab, recipient: str, *, attacks: Iterable[str] = (NOBODY, "watch", "strip", "self_signed", "wrong_name"),
     senders: Iterable[Sender] = SENDERS,
-) -> Rows[Trial]:  # fmt: skip
+) -> Rows[SenderTrial]:  # fmt: skip
     """Return what becomes of mail to *recipient* from each of *senders* under each of *attacks*.
 
     Before each trial the sender forgets all policies, and unless this is its first contact sends once undisturbed.
@@ -95,8 +95,8 @@ def try_senders(
                 man = None if kind == NOBODY else stack.enter_context(attack(lab, kind, vantage=sender.host))
                 log = post(lab, sender, recipient)
                 if log:
-                    trials.append(Trial(kind, sender.name, "status=sent" in log, _has_read(man), log))
-    return Rows(Trial, trials, caption=lab.network().caption)
+                    trials.append(SenderTrial(kind, sender.name, "status=sent" in log, _has_read(man), log))
+    return Rows(SenderTrial, trials, caption=lab.network().caption)
 
 
 def _has_read(man: Attacker | None) -> bool:

@@ -4,11 +4,11 @@ The practice internet needs nothing but loopback, so ``NETWORK = "lab"`` nearly 
 internet needs is looked at one by one, and what cannot be known from here is ``unknown``.
 """
 
-from mailkit.start_here.preflight.checking import PORTS, check
+from mailkit.start_here.preflight.checking import PROBED_PORTS, examine
 from mailkit.start_here.preflight.machine import Machine, this_machine
 from mailkit.start_here.preflight.verdict import verdict
 
-__all__ = ["PORTS", "Machine", "check", "this_machine", "verdict"]
+__all__ = ["PROBED_PORTS", "Machine", "examine", "this_machine", "verdict"]
 
 
 def __dir__() -> list[str]:

@@ -10,9 +10,9 @@ from mailkit.network import Network, to_ascii
 from mailkit.network.health import ResolverState
 from mailkit.results import Finding, Outcome, Rows, Stage, Verdict
 from mailkit.start_here.preflight.machine import LESSON, Machine, findings, this_machine
-from mailkit.start_here.preflight.ways import DNS, PORTS, Ways, ask_dns, connected, try_ports
+from mailkit.start_here.preflight.port_attempts import DNS, PROBED_PORTS, PortAttempts, ask_dns, connected, try_ports
 
-__all__ = ["NO_NETWORK", "OWN_WORLD", "PORTS", "check"]
+__all__ = ["NO_NETWORK", "OWN_WORLD", "PROBED_PORTS", "examine"]
 
 NO_NETWORK = "no way leads out: there is no network"
 OWN_WORLD = "it serves a world of its own, such as a practice internet: the well-known mail domains are not in it"
@@ -29,7 +29,9 @@ _PURPOSE = {
 }
 
 
-def check(*, net: Network | None = None, machine: Machine | None = None, domains: Sequence[str] = ()) -> Rows[Finding]:
+def examine(
+    *, net: Network | None = None, machine: Machine | None = None, domains: Sequence[str] = ()
+) -> Rows[Finding]:
     """Return what this machine and, with *net*, the network there allow: one finding a fact.
 
     *machine* defaults to :func:`this_machine`.  With *net* there are up to 16 short connections, at most two to an
@@ -48,7 +50,7 @@ def check(*, net: Network | None = None, machine: Machine | None = None, domains
     net = net.remembering()
     dns = ask_dns(net, tried)
     ways = try_ports(net, tried if dns.knows_domains else ())
-    rows += [_dns(dns), _way_out(ways, dns), *(_port(port, ways) for port in PORTS), _ipv6(ways)]
+    rows += [_dns(dns), _way_out(ways, dns), *(_port(port, ways) for port in PROBED_PORTS), _ipv6(ways)]
     return Rows(Finding, rows, caption=net.caption)
 
 
@@ -63,7 +65,7 @@ def _dns(dns: DNS) -> Finding:
     if dns.knows_domains:
         return _finding("DNS", Verdict.PASS, "known names are found, and made-up names are not")
     if dns.resolver is ResolverState.WORKS and dns.own_world:
-        advice = "Name a mail domain of it: preflight.check(net=net, domains=[DOMAIN])."
+        advice = "Name a mail domain of it: preflight.examine(net=net, domains=[DOMAIN])."
         return _finding("DNS", Verdict.INFO, OWN_WORLD, advice)
     told = {
         None: ("this machine has no resolver configured", f"Connect this machine to a network, {_OWN_RESOLVER}."),
@@ -87,12 +89,12 @@ def _dns(dns: DNS) -> Finding:
     return _finding("DNS", Verdict.FAIL, evidence, advice, reference)
 
 
-def _way_out(ways: Ways, dns: DNS) -> Finding:
+def _way_out(ways: PortAttempts, dns: DNS) -> Finding:
     if ways.intercepted:
         ports = ", ".join(map(str, ways.intercepted))
         evidence = f"an address where nobody lives answers on port {ports}: somebody on the way answers for everyone"
         advice = "Log in to the network if it asks for that; otherwise believe no answer on these ports without TLS."
-        word = Verdict.WARN if any(map(ways.leaves, PORTS)) else Verdict.FAIL
+        word = Verdict.WARN if any(map(ways.leaves, PROBED_PORTS)) else Verdict.FAIL
         return _finding("way out", word, evidence, advice)
     if any(map(connected, ways.all_attempts)):
         return _finding("way out", Verdict.PASS, "servers outside can be reached")
@@ -113,7 +115,7 @@ def _way_out(ways: Ways, dns: DNS) -> Finding:
     return _finding("way out", Verdict.FAIL, "none of the servers could be reached, on no port", advice)
 
 
-def _port(port: int, ways: Ways) -> Finding:
+def _port(port: int, ways: PortAttempts) -> Finding:
     attempts, what = ways.servers[port], f"port {port}"
     if port in ways.intercepted:
         evidence = f"{_PURPOSE[port]}; an address where nobody lives answers"
@@ -137,7 +139,7 @@ def _port(port: int, ways: Ways) -> Finding:
     return _finding(what, Verdict.WARN, evidence, advice, "RFC 5068 section 4.1" if port in (465, 587) else "")
 
 
-def _ipv6(ways: Ways) -> Finding:
+def _ipv6(ways: PortAttempts) -> Finding:
     if ways.ipv6 is None:
         return _finding("IPv6", Verdict.UNKNOWN, "no IPv6 address was found to try")
     if connected(ways.ipv6):

@@ -15,7 +15,7 @@ _LAB = 'NETWORK = "lab" works here, for every lesson.'
 
 
 def verdict(rows: Iterable[Finding]) -> Finding:
-    """Return one finding that sums up the *rows* of :func:`mailkit.start_here.preflight.check`: which network to use.
+    """Return one finding that sums up the *rows* of :func:`mailkit.start_here.preflight.examine`: which network to use.
 
     ``fail`` when not even the practice internet can run, ``pass`` when the real one can be used without limits,
     ``warn`` when it can be used with limits or not at all, ``info`` when it was not asked, or another one answers.

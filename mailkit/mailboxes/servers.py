@@ -10,20 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mailkit.conversation import MailboxOffer
-from mailkit.mailboxes.capabilities import PORTS, Capabilities, capabilities
+from mailkit.mailboxes.capabilities import MAILBOX_PORTS, MailboxCapabilities, capabilities
 from mailkit.network import Network
 from mailkit.network.endpoints import Discovered, Endpoint, Found, Purpose, discover, inside
 from mailkit.network.parallel import each
 from mailkit.results import Outcome, Record, Rows, Sentence, Stage, hidden
 
-__all__ = ["PURPOSES", "Door", "doors", "in_words", "look"]
+__all__ = ["PURPOSES", "MailboxServer", "in_words", "look", "mailbox_servers"]
 
 PURPOSES = (Purpose.IMAP, Purpose.POP3)
 _MOST_HOSTS = 3  # whose usual ports are tried
 
 
 @dataclass(frozen=True)
-class Door(Record):
+class MailboxServer(Record):
     """One port of one mailbox server: how it was found, and which logins it takes before TLS and inside it.
 
     ``tls`` is "from the start", "STARTTLS" or "none".  ``login_before_tls`` and ``login_inside_tls`` name SASL
@@ -43,7 +43,7 @@ class Door(Record):
     reason: str = ""
     found: Found = Found.ANNOUNCED
     own: bool = True
-    capabilities: Capabilities | None = hidden(None)
+    capabilities: MailboxCapabilities | None = hidden(None)
 
     @property
     def name(self) -> str:
@@ -56,7 +56,7 @@ class Door(Record):
         return self.own and self.found is Found.ANNOUNCED
 
 
-def doors(domain: str, *, net: Network) -> Rows[Door]:
+def mailbox_servers(domain: str, *, net: Network) -> Rows[MailboxServer]:
     """Return every door at which mail of *domain* is read that can be found, with what it offers.
 
     No rows when the DNS names none.  Each door is connected to once, and nobody logs in.  Raises ValueError for what
@@ -65,13 +65,15 @@ def doors(domain: str, *, net: Network) -> Rows[Door]:
     return look(domain, discover(domain, net=net, purposes=PURPOSES), net=net)
 
 
-def look(domain: str, discovered: Discovered, *, net: Network) -> Rows[Door]:
-    """Return :func:`doors` of what was *discovered* about *domain*."""
+def look(domain: str, discovered: Discovered, *, net: Network) -> Rows[MailboxServer]:
+    """Return :func:`mailbox_servers` of what was *discovered* about *domain*."""
     named = [endpoint for endpoint in discovered.endpoints if endpoint.purpose in PURPOSES]
     every: dict[tuple[str, int], Endpoint] = {}
     for endpoint in (*named, *_beside(named, domain)):
         every.setdefault((endpoint.host, endpoint.port), endpoint)
-    return Rows(Door, each(lambda endpoint: _look(endpoint, domain, net), list(every.values())), caption=net.caption)
+    return Rows(
+        MailboxServer, each(lambda endpoint: _look(endpoint, domain, net), list(every.values())), caption=net.caption
+    )
 
 
 def _beside(named: list[Endpoint], domain: str) -> list[Endpoint]:
@@ -88,11 +90,11 @@ def _beside(named: list[Endpoint], domain: str) -> list[Endpoint]:
             source="usual port",
         )
         for host in hosts
-        for port, (protocol, implicit) in PORTS.items()
+        for port, (protocol, implicit) in MAILBOX_PORTS.items()
     ]
 
 
-def _look(endpoint: Endpoint, domain: str, net: Network) -> Door:
+def _look(endpoint: Endpoint, domain: str, net: Network) -> MailboxServer:
     protocol = "imap" if endpoint.purpose is Purpose.IMAP else "pop3"
     seen = capabilities(endpoint.host, endpoint.port, net=net, protocol=protocol, implicit_tls=endpoint.implicit_tls)
     before, after = seen.before_tls, seen.after_tls
@@ -103,7 +105,7 @@ def _look(endpoint: Endpoint, domain: str, net: Network) -> Door:
     else:
         tls = "STARTTLS" if before is not None and before.starttls else "none"
     broken = tls == "STARTTLS" and after is None  # offered, but it did not come about
-    return Door(
+    return MailboxServer(
         endpoint.host,
         endpoint.port,
         protocol,
@@ -120,7 +122,7 @@ def _look(endpoint: Endpoint, domain: str, net: Network) -> Door:
     )
 
 
-def _logins(offer: MailboxOffer | None, seen: Capabilities) -> str:
+def _logins(offer: MailboxOffer | None, seen: MailboxCapabilities) -> str:
     if offer is None:
         return "–"
     command = "USER" if seen.protocol == "pop3" else "LOGIN command"
@@ -128,7 +130,7 @@ def _logins(offer: MailboxOffer | None, seen: Capabilities) -> str:
     return ", ".join(words) or "none"
 
 
-def in_words(rows: Rows[Door]) -> Sentence:
+def in_words(rows: Rows[MailboxServer]) -> Sentence:
     """Return what *rows* show in a few sentences."""
     if not rows:
         return Sentence("No door was found from here: the DNS names no SRV record and no usual name.")
@@ -144,5 +146,5 @@ def in_words(rows: Rows[Door]) -> Sentence:
     return Sentence(" ".join(said))
 
 
-def _names(some: list[Door]) -> str:
+def _names(some: list[MailboxServer]) -> str:
     return ", ".join(door.name for door in some) or "none of them"

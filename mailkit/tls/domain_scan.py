@@ -12,13 +12,13 @@ from mailkit.network.parallel import each, meanwhile
 from mailkit.results import Outcome, Rows, Sentence
 from mailkit.tls.scanning import Scan, scan
 
-__all__ = ["Door", "doors", "in_words", "scan_domain", "scan_doors"]
+__all__ = ["ScannedEndpoint", "in_words", "mail_servers", "scan_domain", "scan_endpoints"]
 
 _PROTOCOLS = {Purpose.RELAY: "smtp", Purpose.SUBMISSION: "smtp", Purpose.IMAP: "imap", Purpose.POP3: "pop3"}
 
 
 @dataclass(frozen=True)
-class Door:
+class ScannedEndpoint:
     """An endpoint of a domain with the scan of it; ``own`` says whether the host is the domain's own."""
 
     endpoint: Endpoint
@@ -31,7 +31,7 @@ class Door:
         return self.endpoint.found is Found.ANNOUNCED
 
 
-def doors(domain: str, *, net: Network) -> list[tuple[str, int]]:
+def mail_servers(domain: str, *, net: Network) -> list[tuple[str, int]]:
     """Return host and port of each door of *domain*: MX first, then submission, IMAP, POP3.
 
     Raises ValueError for what is no domain name.
@@ -45,17 +45,17 @@ def scan_domain(domain: str, *, net: Network) -> Rows[Scan]:
     If there is a door on port 25, an address where nobody lives is dialled too, to unmask whoever answers for everyone.
     """
     found = endpoints(domain, net=net)
-    return Rows(Scan, [door.scan for door in scan_doors(domain, found, net=net)], caption=net.caption)
+    return Rows(Scan, [door.scan for door in scan_endpoints(domain, found, net=net)], caption=net.caption)
 
 
-def scan_doors(domain: str, found: Sequence[Endpoint], *, net: Network) -> list[Door]:
+def scan_endpoints(domain: str, found: Sequence[Endpoint], *, net: Network) -> list[ScannedEndpoint]:
     """Return the scans of :func:`scan_domain` of the doors *found*, with what is known about each."""
     relay = any(endpoint.purpose is Purpose.RELAY for endpoint in found)
     masked = meanwhile(lambda: relay and answers_for_everyone(net))
     rows = each(lambda endpoint: _scan(endpoint, net), found)
     if masked.result():
         rows = [_unmasked(row) if row.port == 25 and row.outcome is Outcome.OPEN else row for row in rows]
-    return [Door(endpoint, row, inside(endpoint.host, domain)) for endpoint, row in zip(found, rows)]
+    return [ScannedEndpoint(endpoint, row, inside(endpoint.host, domain)) for endpoint, row in zip(found, rows)]
 
 
 def _scan(endpoint: Endpoint, net: Network) -> Scan:

@@ -15,9 +15,9 @@ from mailkit.network.endpoints import Discovered, Endpoint, Found, Purpose, disc
 from mailkit.network.health import answers_for_everyone
 from mailkit.network.parallel import each, meanwhile
 from mailkit.results import Outcome, Record, Rows, Sentence, Stage, hidden
-from mailkit.smtp_auth.ehlo import Capabilities, Offer, capabilities
+from mailkit.smtp_auth.ehlo import Offer, SmtpCapabilities, capabilities
 
-__all__ = ["USUAL_PORTS", "Door", "doors", "in_words", "look"]
+__all__ = ["USUAL_PORTS", "SmtpServer", "in_words", "look", "smtp_servers"]
 
 # The ports of submission, and whether TLS begins with the first octet there.
 USUAL_PORTS = {587: False, 465: True, 2525: False}
@@ -27,7 +27,7 @@ _MOST_PORTS = 12  # of submission
 
 
 @dataclass(frozen=True)
-class Door(Record):
+class SmtpServer(Record):
     """One port of one host: its ``part`` (relay or submission), how it was found, and what it offers.
 
     ``tls`` is "from the start", "STARTTLS" or "none".  ``auth_before_tls`` and ``auth_after_tls`` are the mechanisms
@@ -48,7 +48,7 @@ class Door(Record):
     reason: str = ""
     found: Found = Found.ANNOUNCED
     own: bool = True
-    capabilities: Capabilities | None = hidden(None)
+    capabilities: SmtpCapabilities | None = hidden(None)
 
     @property
     def name(self) -> str:
@@ -61,7 +61,7 @@ class Door(Record):
         return self.own and self.found is Found.ANNOUNCED
 
 
-def doors(domain: str, *, net: Network) -> Rows[Door]:
+def smtp_servers(domain: str, *, net: Network) -> Rows[SmtpServer]:
     """Return every door of *domain* that can be found, with what it offers before TLS and inside it.
 
     No rows when neither MX nor submission server can be found from here.  Each door is connected to once; on port
@@ -71,15 +71,15 @@ def doors(domain: str, *, net: Network) -> Rows[Door]:
     return look(domain, discover(domain, net=net, purposes=(Purpose.RELAY, Purpose.SUBMISSION)), net=net)
 
 
-def look(domain: str, discovered: Discovered, *, net: Network) -> Rows[Door]:
-    """Return :func:`doors` of what was *discovered* about *domain*."""
+def look(domain: str, discovered: Discovered, *, net: Network) -> Rows[SmtpServer]:
+    """Return :func:`smtp_servers` of what was *discovered* about *domain*."""
     relay = [endpoint for endpoint in discovered.endpoints if endpoint.purpose is Purpose.RELAY]
     found = [*relay, *_submission(domain, relay, discovered)]
     if not found:
-        return Rows(Door, (), caption=net.caption)
+        return Rows(SmtpServer, (), caption=net.caption)
     masked = meanwhile(lambda: answers_for_everyone(net))
     seen = each(lambda endpoint: _look(endpoint, domain, net), found)
-    return Rows(Door, [_unmask(door) if masked.result() else door for door in seen], caption=net.caption)
+    return Rows(SmtpServer, [_unmask(door) if masked.result() else door for door in seen], caption=net.caption)
 
 
 def _submission(domain: str, relay: list[Endpoint], discovered: Discovered) -> list[Endpoint]:
@@ -108,7 +108,7 @@ def _usual_ports(known: Iterable[Endpoint], source: str) -> list[Endpoint]:
     ]
 
 
-def _look(endpoint: Endpoint, domain: str, net: Network) -> Door:
+def _look(endpoint: Endpoint, domain: str, net: Network) -> SmtpServer:
     seen = capabilities(endpoint.host, endpoint.port, net=net, implicit_tls=endpoint.implicit_tls)
     before, after = seen.before_tls, seen.after_tls
     if before is None and after is None:
@@ -118,7 +118,7 @@ def _look(endpoint: Endpoint, domain: str, net: Network) -> Door:
     else:
         tls = "STARTTLS" if before is not None and before.starttls else "none"
     broken = tls == "STARTTLS" and after is None  # offered, but it did not come about: what is inside, nobody saw
-    return Door(
+    return SmtpServer(
         endpoint.host,
         endpoint.port,
         "relay" if endpoint.purpose is Purpose.RELAY else "submission",
@@ -139,14 +139,14 @@ def _mechanisms(offer: Offer | None) -> str:
     return "–" if offer is None else " ".join(offer.mechanisms) or "none"
 
 
-def _unmask(door: Door) -> Door:
+def _unmask(door: SmtpServer) -> SmtpServer:
     if door.port != 25 or door.outcome is not Outcome.OPEN:
         return door
     reason = "an address where nobody lives answers on this port too: someone on the way answers for everyone"
     return replace(door, outcome=Outcome.INTERCEPTED, tls="", auth_before_tls="", auth_after_tls="", reason=reason)
 
 
-def in_words(rows: Rows[Door]) -> Sentence:
+def in_words(rows: Rows[SmtpServer]) -> Sentence:
     """Return what *rows* show in a few sentences."""
     if not rows:
         return Sentence("No door was found from here: the DNS gave no MX, no SRV record and no usual name.")
@@ -162,5 +162,5 @@ def in_words(rows: Rows[Door]) -> Sentence:
     return Sentence(" ".join(said))
 
 
-def _names(some: list[Door]) -> str:
+def _names(some: list[SmtpServer]) -> str:
     return ", ".join(door.name for door in some) or "none of them"

@@ -12,7 +12,7 @@ from mailkit.network import DnsRecord, Network, Status, paste
 from mailkit.network.endpoints import mail_exchangers
 from mailkit.results import Finding, Verdict, visible
 
-__all__ = ["Subject", "finding", "rank", "rebuilt"]
+__all__ = ["LintedPolicy", "finding", "rank", "rebuilt"]
 
 
 def rank(policy: Policy | None) -> int:
@@ -29,7 +29,7 @@ def finding(
 
 
 @dataclass(frozen=True)
-class Subject:
+class LintedPolicy:
     """A domain with what is published for it; ``record`` is its own, or the one of its organization."""
 
     domain: str

@@ -19,9 +19,9 @@ from mailkit.network.parallel import each
 from mailkit.op25b import mail_exchangers, submission_hosts
 from mailkit.results import Outcome, Stage
 
-__all__ = ["DNS", "PORTS", "Ways", "ask_dns", "try_ports"]
+__all__ = ["DNS", "PROBED_PORTS", "PortAttempts", "ask_dns", "try_ports"]
 
-PORTS = (25, 465, 587, 80, 443)
+PROBED_PORTS = (25, 465, 587, 80, 443)
 
 _WEB = (80, 443)
 
@@ -49,7 +49,7 @@ class DNS:
 
 
 @dataclass(frozen=True)
-class Ways:
+class PortAttempts:
     """How the attempts on each port ended: at real servers, and at an address where nobody lives."""
 
     servers: dict[int, tuple[Attempt, ...]]
@@ -84,24 +84,24 @@ def ask_dns(net: Network, domains: Sequence[str]) -> DNS:
     return DNS(judge(heard, invented) if net.nameservers else None, tuple(heard[1:]), net.own_world)
 
 
-def try_ports(net: Network, domains: Sequence[str]) -> Ways:
-    """Try every port of :data:`PORTS` at the servers of *domains*, and at nobody's address."""
+def try_ports(net: Network, domains: Sequence[str]) -> PortAttempts:
+    """Try every port of :data:`PROBED_PORTS` at the servers of *domains*, and at nobody's address."""
     targets = _targets(net, domains)
     ipv6 = next((a for _, _, found in targets for a in found if ipaddress.ip_address(a).version == 6), None)
     jobs: list[tuple[str, int, Callable[[], Attempt]]] = []
     for host, ports, found in targets:
         for port in ports:
             jobs.append(("servers", port, partial(_attempt, net, host, found[0], port)))
-    jobs += [("nobody", port, partial(_dial, net, net.nobody, port)) for port in PORTS]
+    jobs += [("nobody", port, partial(_dial, net, net.nobody, port)) for port in PROBED_PORTS]
     if ipv6:
         jobs.append(("ipv6", 443, partial(_dial, net, ipv6, 443)))
     ended = each(lambda job: job[2](), jobs)
-    servers: dict[int, tuple[Attempt, ...]] = dict.fromkeys(PORTS, ())
+    servers: dict[int, tuple[Attempt, ...]] = dict.fromkeys(PROBED_PORTS, ())
     for (who, port, _), attempt in zip(jobs, ended):
         if who == "servers":
             servers[port] += (attempt,)
     nobody = {port: attempt for (who, port, _), attempt in zip(jobs, ended) if who == "nobody"}
-    return Ways(servers, nobody, ended[-1] if ipv6 else None)
+    return PortAttempts(servers, nobody, ended[-1] if ipv6 else None)
 
 
 def _targets(net: Network, domains: Sequence[str]) -> list[tuple[str, tuple[int, ...], tuple[str, ...]]]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["COUNTED", "Entry", "Frame"]
+__all__ = ["COUNTED", "Frame", "TriedTerm"]
 
 # The terms that cause DNS lookups and count towards the ten (RFC 7208 section 4.6.4).
 COUNTED = frozenset({"include", "a", "mx", "ptr", "exists", "redirect"})
 
 
 @dataclass(slots=True)
-class Entry:
+class TriedTerm:
     """One term being tried.  ``kind`` is the mechanism's name, ``target`` its expanded domain or network."""
 
     number: int
@@ -31,7 +31,7 @@ class Entry:
     nested: str | None = None  # the result of the record that an include or redirect led to
     seen: Sequence[str] = ()  # the addresses or names compared with the client's
     problem: str = ""
-    inner: Entry | None = None  # the last term tried of the record that an include or redirect led to
+    inner: TriedTerm | None = None  # the last term tried of the record that an include or redirect led to
 
 
 @dataclass(slots=True)
@@ -43,5 +43,5 @@ class Frame:
     parent: int | None
     recursion: int  # how many includes deep; a redirect does not count
     redirect: str = ""
-    open: Entry | None = None  # the term being tried
-    last: Entry | None = None  # the term tried last, which decided unless nothing matched
+    open: TriedTerm | None = None  # the term being tried
+    last: TriedTerm | None = None  # the term tried last, which decided unless nothing matched

@@ -22,14 +22,14 @@ from mailkit.network.addresses import is_routed
 from mailkit.network.names import is_host_name, to_ascii
 from mailkit.results import Record, Rows, hidden
 
-__all__ = ["Way", "organization", "way"]
+__all__ = ["Route", "organization", "route_of"]
 
 _MAX_CONFIRMED = 8  # hops whose server is looked up
 _LOGGED_IN = re.compile(r"(ESMTP|LMTP|UTF8SMTP|UTF8LMTP)S?A\b", re.IGNORECASE)  # RFC 3848, RFC 6531 section 4.3
 
 
 @dataclass(frozen=True)
-class Way(Record):
+class Route(Record):
     """How a message came.
 
     ``receiver`` is the organization that took it, ``address`` the host that handed it over and ``helo`` what that host
@@ -65,7 +65,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def way(fields: Sequence[Field], net: Network) -> Way:
+def route_of(fields: Sequence[Field], net: Network) -> Route:
     """Return the way that the header *fields*, from top to bottom, tell of."""
     places = [place for place, field in enumerate(fields) if field.key == b"received"]
     lines = b"".join(b"Received:" + fields[place].value for place in places[:150])
@@ -73,7 +73,7 @@ def way(fields: Sequence[Field], net: Network) -> Way:
     newest = list(zip(reversed(hops), places))
     if not newest:
         found = "there is no Received field: the message was not received by a server, or the copy is not whole"
-        return Way("", "", "", found, 0, hops, None, 0)
+        return Route("", "", "", found, 0, hops, None, 0)
     receiver = next((name for hop, _ in newest if (name := organization(hop.by))), "")
     own = 0  # lines that the receiver wrote
     inside: list[tuple[Hop, int]] = []  # those in which it took the message from a server of its own
@@ -91,23 +91,23 @@ def way(fields: Sequence[Field], net: Network) -> Way:
             return _at(hop, place, receiver, own, hops, len(places))
         if not hop.client and hop.helo and organization(hop.helo) not in ("", receiver):
             found = f"{hop.by or 'the receiver'} took it from {hop.helo}, but wrote down no address"
-            return Way(receiver, "", hop.helo, found, own, hops, place, len(places))
+            return Route(receiver, "", hop.helo, found, own, hops, place, len(places))
     if inside:  # sent and received within one organization
         hop, place = inside[-1]
         return _at(hop, place, receiver, own, hops, len(places))
     found = "no line of the receiver's says from which outside address it took the message"
     if own and _LOGGED_IN.search(newest[own - 1][0].protocol):
         found = "its sender handed it in with a login, and no other server took it after that: SPF is not asked there"
-    return Way(receiver, "", "", found, own, hops, newest[own - 1][1] if own else None, len(places))
+    return Route(receiver, "", "", found, own, hops, newest[own - 1][1] if own else None, len(places))
 
 
-def _at(hop: Hop, place: int, receiver: str, own: int, hops: Rows[Hop], total: int) -> Way:
+def _at(hop: Hop, place: int, receiver: str, own: int, hops: Rows[Hop], total: int) -> Route:
     below = total - own
     found = f"{hop.by.split(' ')[0] or 'a server'} of the receiver {receiver or '(unnamed)'} took it from there"
     if below > 0:
         lines = "the Received field below" if below == 1 else f"the {below} Received fields below"
         found += f"; {lines}: anybody may have written {'it' if below == 1 else 'them'}"
-    return Way(receiver, hop.client, hop.helo, found, own, hops, place, total)
+    return Route(receiver, hop.client, hop.helo, found, own, hops, place, total)
 
 
 def _is_own(hop: Hop, receiver: str, net: Network) -> bool:

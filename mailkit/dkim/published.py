@@ -7,18 +7,18 @@ from dataclasses import replace
 
 from mailkit.dkim.keys import Key, key
 from mailkit.dkim.names import record_name
-from mailkit.dkim.selector_search import SelectorTrial, Trial
+from mailkit.dkim.selector_search import SelectorStatus, SelectorTrial
 from mailkit.dkim.selector_search import selectors as search
 from mailkit.network import Network
 from mailkit.results import Rows, Sentence, Verdict
 
-__all__ = ["in_words", "survey"]
+__all__ = ["in_words", "published_keys"]
 
 _MOST = 50
 _DEADLINE = 20.0  # seconds for all lookups together
 
 
-def survey(domain: str, selectors: Sequence[str] | None = None, *, net: Network) -> Rows[Key]:
+def published_keys(domain: str, selectors: Sequence[str] | None = None, *, net: Network) -> Rows[Key]:
     """Return the keys of *domain*, judged: those of *selectors*, or of the usual selectors for which there is one.
 
     An alias that leads to no key is judged as a mere guess where nobody named its selector.  Raises ValueError or
@@ -30,14 +30,14 @@ def survey(domain: str, selectors: Sequence[str] | None = None, *, net: Network)
         raise ValueError(f"at most {_MOST} selectors are looked at")
     net = net.remembering(_DEADLINE)
     if selectors is None:
-        trials = [trial for trial in search(domain, net=net) if trial.status is not Trial.REST]
+        trials = [trial for trial in search(domain, net=net) if trial.status is not SelectorStatus.REST]
         return Rows(Key, [_tried(trial, key(domain, trial.selector, net=net)) for trial in trials], caption=net.caption)
     net.prefetch((record_name(selector, domain), "TXT") for selector in selectors)
     return Rows(Key, [key(domain, selector, net=net) for selector in selectors], caption=net.caption)
 
 
 def _tried(trial: SelectorTrial, found: Key) -> Key:
-    if trial.status in (Trial.DANGLING, Trial.SPARE):
+    if trial.status in (SelectorStatus.DANGLING, SelectorStatus.SPARE):
         return replace(found, verdict=trial.verdict, reason=trial.reason)
     return found
 

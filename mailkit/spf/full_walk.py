@@ -1,6 +1,6 @@
 """The whole tree of a domain's record, walked for nobody in particular.
 
-A :class:`Survey` is the same evaluation as a check, for a client that matches nothing, with three differences: it
+A :class:`FullWalk` is the same evaluation as a check, for a client that matches nothing, with three differences: it
 goes on where a check would stop (limits passed, an include in error), it asks nothing that depends on the message
 (``%{i}``, ``%{h}`` …), and it notes what it met.
 """
@@ -12,15 +12,15 @@ from typing import Any
 
 import spf
 
-from mailkit.spf.entries import Entry
 from mailkit.spf.evaluation import Evaluation
 from mailkit.spf.macros import depends_on_message
 from mailkit.spf.reasons import sentence
 from mailkit.spf.resolver import Resolver, is_name
 from mailkit.spf.trace import shown
+from mailkit.spf.tried_terms import TriedTerm
 from mailkit.spf.walk import Trouble, Void, Walk
 
-__all__ = ["DEPENDS", "MOST_LOOKUPS", "Survey", "survey"]
+__all__ = ["DEPENDS", "MOST_LOOKUPS", "FullWalk", "walk_fully"]
 
 MOST_LOOKUPS = 100  # enough to tell how far beyond ten a record goes
 _MAX_DEPTH = 15  # records that lead to one another
@@ -34,22 +34,22 @@ class _Notes:
     failed: list[str] = field(default_factory=list)
     broken: list[Trouble] = field(default_factory=list)
     crowded: list[Trouble] = field(default_factory=list)
-    unseen: list[Entry] = field(default_factory=list)
+    unseen: list[TriedTerm] = field(default_factory=list)
 
 
 class _Unseen(spf.TempError):  # type: ignore[misc]
     """A redirect that differs from one message to the next: nothing is known without the record it leads to."""
 
 
-class Survey(Evaluation):
-    """An evaluation that walks on to the end; see :func:`survey`."""
+class FullWalk(Evaluation):
+    """An evaluation that walks on to the end; see :func:`walk_fully`."""
 
     def __init__(self, domain: str, version: int, resolver: Resolver) -> None:
         super().__init__(_NOBODY[version], "postmaster", domain, domain, resolver)
         self.notes = _Notes()
 
     @property
-    def _trying(self) -> Entry:
+    def _trying(self) -> TriedTerm:
         entry = self.frames[-1].open
         assert entry is not None
         return entry
@@ -89,7 +89,7 @@ class Survey(Evaluation):
             self._trying.outcome = "unknown"
             return None
 
-    def _break(self, opener: Entry, why: str, section: str = "5.2") -> None:
+    def _break(self, opener: TriedTerm, why: str, section: str = "5.2") -> None:
         self.notes.broken.append(Trouble(opener, why, section))
         opener.nested = opener.nested or "permerror"
         opener.problem = why
@@ -123,7 +123,7 @@ class Survey(Evaluation):
             self.notes.voids.append(Void(shown(name.lower()), entry, qtype))
         return found
 
-    def _depends(self, entry: Entry) -> list[Any]:
+    def _depends(self, entry: TriedTerm) -> list[Any]:
         """Note that *entry* cannot be looked up for nobody in particular."""
         entry.outcome, entry.problem = "unknown", DEPENDS
         if entry.kind in ("include", "redirect"):
@@ -164,9 +164,9 @@ def _fault(error: Exception) -> str:
     return f"{wrong}: {sentence(error)}" if wrong else sentence(error)
 
 
-def survey(domain: str, version: int, resolver: Resolver) -> Walk:
+def walk_fully(domain: str, version: int, resolver: Resolver) -> Walk:
     """Return what the record of *domain* leads to for clients of IP *version* 4 or 6."""
-    walk = Survey(domain, version, resolver)
+    walk = FullWalk(domain, version, resolver)
     result = str(walk.check()[0])
     problem = ""
     if result in ("permerror", "temperror") and not isinstance(walk.error, _Unseen):

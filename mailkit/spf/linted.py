@@ -14,7 +14,7 @@ from mailkit.spf.resolver import Resolver
 from mailkit.spf.trace import shown
 from mailkit.spf.walk import Walk
 
-__all__ = ["MESSAGE", "Subject", "finding", "joined", "listed", "live", "name_of", "terms_of"]
+__all__ = ["MESSAGE", "LintedRecord", "finding", "joined", "listed", "live", "name_of", "terms_of"]
 
 MESSAGE = (
     "Try it with a message: spf.check(ip, sender, helo, net=net), once for a host that may send and once for one "
@@ -23,7 +23,7 @@ MESSAGE = (
 
 
 @dataclass(frozen=True)
-class Subject:
+class LintedRecord:
     """A domain with one record: as published, and walked for IPv4 and for IPv6 clients."""
 
     domain: str
