@@ -12,7 +12,7 @@ from mailkit import tls
 from mailkit.clients import SMTP, send
 from mailkit.lab import Lab
 from mailkit.lab.attacks.attackers import KINDS, VICTIM, Attacker, attack
-from mailkit.lab.attacks.careless import BufferingClient, Trial, deaf_server, greet_inside, submit, trials
+from mailkit.lab.attacks.careless import BufferingClient, ClientTrial, deaf_server, greet_inside, submit, trials
 from mailkit.results import Outcome, Rows, Stage, Verdict
 from mailkit.smtp_auth import encode, login
 
@@ -29,11 +29,11 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module")
-def table(lab: Lab) -> Rows[Trial]:
+def table(lab: Lab) -> Rows[ClientTrial]:
     return trials(lab)
 
 
-def test_who_leaks(table: Rows[Trial]) -> None:
+def test_who_leaks(table: Rows[ClientTrial]) -> None:
     leaking = {(row.attack, row.setting) for row in table if row.leaked}
     forged = {
         (kind, setting) for kind in ("self_signed", "expired", "wrong_name") for setting in ("opportunistic", "encrypt")
@@ -41,7 +41,7 @@ def test_who_leaks(table: Rows[Trial]) -> None:
     assert leaking == {("strip", "opportunistic")} | forged
 
 
-def test_who_gets_the_message_through(table: Rows[Trial]) -> None:
+def test_who_gets_the_message_through(table: Rows[ClientTrial]) -> None:
     stopped = {(row.attack, row.setting): (row.outcome, row.stage) for row in table if not row.sent}
     assert stopped.pop(("strip", "encrypt")) == stopped.pop(("strip", "verify")) == (Outcome.REJECTED, Stage.STARTTLS)
     assert {setting for _, setting in stopped} == {"verify", "implicit"} and len(stopped) == 6

@@ -320,7 +320,7 @@ def test_what_a_portfolio_says_is_held_against_the_dns(net: Network, tmp_path: P
 def test_each_role_that_does_not_fit_is_named(
     net: Network, domain: str, role: report.Role, verdict: Verdict, says: str
 ) -> None:
-    found = report.audit([report.Entry(domain, role)], net=net, dns_only=True, progress=False)
+    found = report.audit([report.PortfolioDomain(domain, role)], net=net, dns_only=True, progress=False)
     (finding,) = [f for f in found if f.check == "role"]
     assert finding.verdict is verdict and says in finding.evidence
 

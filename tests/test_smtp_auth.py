@@ -666,8 +666,8 @@ def test_figure_shows_each_door_and_what_it_offers(net: Network) -> None:
 
 def test_figure_judges_each_cell() -> None:
     def drawn(part: str, tls: str, before: str, after: str) -> list[str]:
-        door = smtp_auth.Door("h.example", 587, part, "MX", Outcome.OPEN, Stage.EHLO, tls, before, after)
-        texts = matrix(Rows(smtp_auth.Door, [door])).figure.axes[0].texts
+        door = smtp_auth.SmtpServer("h.example", 587, part, "MX", Outcome.OPEN, Stage.EHLO, tls, before, after)
+        texts = matrix(Rows(smtp_auth.SmtpServer, [door])).figure.axes[0].texts
         return [text.get_text()[0] for text in texts if text.get_text()[0] in "✓✗!i–?" and text.get_color() != MUTED]
 
     assert drawn("submission", "STARTTLS", "none", "PLAIN")[:3] == ["✓", "✓", "✓"]
@@ -680,10 +680,10 @@ def test_figure_judges_each_cell() -> None:
 
 def test_figure_of_many_doors_says_what_it_leaves_out() -> None:
     many = [
-        smtp_auth.Door(f"{'h' * 80}{n}.example", 587, "submission", "MX", Outcome.OPEN, Stage.EHLO, "STARTTLS",
+        smtp_auth.SmtpServer(f"{'h' * 80}{n}.example", 587, "submission", "MX", Outcome.OPEN, Stage.EHLO, "STARTTLS",
                        "none", " ".join(["X" * 30] * 9)) for n in range(15)
     ]  # fmt: skip
-    picture = matrix(Rows(smtp_auth.Door, many))
+    picture = matrix(Rows(smtp_auth.SmtpServer, many))
     assert "Not shown: 3 doors." in picture.alt and picture.png().startswith(b"\x89PNG")
 
 

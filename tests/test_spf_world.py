@@ -13,7 +13,7 @@ from support_notebooks import sections, shown
 
 from mailkit import clients, lab, report, spf, workbook
 from mailkit.exercises import spf as exercises
-from mailkit.exercises.feedback import Kind
+from mailkit.exercises.feedback import FeedbackKind
 from mailkit.figures import spf as figure
 from mailkit.lab import Lab
 from mailkit.lab.mail.checks import CHECKS, Evidence, Incoming
@@ -190,7 +190,7 @@ def test_a_record_is_tried_without_changing_the_world() -> None:
     own.reset()
     net = own.network()
     before = spf.record("many.mistakes.example", net=net).text
-    assert question.check(question.right[0]).kind is Kind.RIGHT
+    assert question.check(question.right[0]).kind is FeedbackKind.RIGHT
     assert spf.record("many.mistakes.example", net=net).text == before
 
 
@@ -243,7 +243,7 @@ def test_a_rerun_of_the_lesson_leaves_the_learners_record_alone(tmp_path: Path) 
 )
 def test_what_is_wrong_with_a_record_is_said(record: str, sentence: str) -> None:
     feedback = replace(exercises.q1).check(record)
-    assert feedback.kind is Kind.WRONG and sentence in feedback.text
+    assert feedback.kind is FeedbackKind.WRONG and sentence in feedback.text
     lab.start().reset()
 
 

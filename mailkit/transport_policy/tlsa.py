@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from dns.rdtypes.ANY.TLSA import TLSA
 
 from mailkit.results import Record, hidden
-from mailkit.tls import covers, read
+from mailkit.tls import covers, read_certificate
 
 __all__ = ["Held", "Tlsa", "holds", "value_for"]
 
@@ -127,7 +127,7 @@ def _below(chain: Sequence[bytes], record: Tlsa, names: Sequence[str], now: date
     if not anchors:
         return "the authority in the DNS is not among the certificates that the server sends"
     try:
-        own = read(chain[0])
+        own = read_certificate(chain[0])
         pool = [x509.load_der_x509_certificate(der) for der in dict.fromkeys((*chain[1:], *anchors))]
         current = x509.load_der_x509_certificate(chain[0])
     except _BROKEN:
