@@ -3,9 +3,9 @@
 from mailkit.mta.configuration import configure
 from mailkit.mta.linting import lint
 from mailkit.mta.logs import Delivery, Fate, read_log
-from mailkit.mta.settings import Configuration, Line, Probe
+from mailkit.mta.settings import ConfigLine, Configuration, Probe
 
-__all__ = ["Configuration", "Delivery", "Fate", "Line", "Probe", "configure", "lint", "read_log"]
+__all__ = ["ConfigLine", "Configuration", "Delivery", "Fate", "Probe", "configure", "lint", "read_log"]
 
 
 def __dir__() -> list[str]:

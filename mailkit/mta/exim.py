@@ -6,7 +6,7 @@ from mailkit.mta.description import Description
 from mailkit.mta.exim_acl import acls
 from mailkit.mta.exim_delivery import RETRY, authenticators, routers, transports
 from mailkit.mta.exim_lines import ACCOUNTS, FILE, PASSWORDS, at
-from mailkit.mta.settings import Configuration, Line, Probe, render
+from mailkit.mta.settings import ConfigLine, Configuration, Probe, render
 
 __all__ = ["exim"]
 
@@ -36,7 +36,7 @@ def exim(wanted: Description) -> Configuration:
     return Configuration(wanted, tuple(notes), secret, files, tuple(lines))
 
 
-def _main(wanted: Description) -> list[Line]:
+def _main(wanted: Description) -> list[ConfigLine]:
     lines = [
         at(f"primary_hostname = {wanted.hostname}", "The name in the greeting and in EHLO.",
             f"the greeting says 220 {wanted.hostname}", Probe.SCAN),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from mailkit.mta.description import Description
 from mailkit.mta.exim_lines import at
-from mailkit.mta.settings import Line, Probe
+from mailkit.mta.settings import ConfigLine, Probe
 
 __all__ = ["acls"]
 
 
-def acls(wanted: Description) -> list[Line]:
+def acls(wanted: Description) -> list[ConfigLine]:
     """Return the access control lists for MAIL, RCPT and DATA."""
     lines = [at("begin acl"), at("acl_check_mail:")]
     if wanted.job == "submission":

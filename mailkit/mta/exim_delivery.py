@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from mailkit.mta.description import Description
 from mailkit.mta.exim_lines import ACCOUNTS, PASSWORDS, at
-from mailkit.mta.settings import Line, Probe
+from mailkit.mta.settings import ConfigLine, Probe
 
 __all__ = ["RETRY", "authenticators", "routers", "transports"]
 
 
-def routers(wanted: Description) -> list[Line]:
+def routers(wanted: Description) -> list[ConfigLine]:
     """Return the routers: by DNS, to the smarthost, or into a mailbox."""
     lines = [at("begin routers")]
     if wanted.job == "smarthost":
@@ -50,7 +50,7 @@ def routers(wanted: Description) -> list[Line]:
     ]  # fmt: skip
 
 
-def transports(wanted: Description) -> list[Line]:
+def transports(wanted: Description) -> list[ConfigLine]:
     """Return the transports, which say TLS, log in and sign."""
     lines = [at("begin transports")]
     if wanted.job == "receiving":
@@ -106,7 +106,7 @@ RETRY = [
 ]
 
 
-def authenticators(wanted: Description) -> list[Line]:
+def authenticators(wanted: Description) -> list[ConfigLine]:
     """Return the authenticators: of users who come, or of this machine at its smarthost."""
     lines = [at("begin authenticators")]
     if wanted.job == "submission":

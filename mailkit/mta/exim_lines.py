@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailkit.mta.settings import Line, Probe
+from mailkit.mta.settings import ConfigLine, Probe
 
 __all__ = ["ACCOUNTS", "FILE", "PASSWORDS", "at"]
 
@@ -11,6 +11,6 @@ ACCOUNTS = "/etc/exim4/passwd"
 PASSWORDS = "/etc/exim4/passwd.client"
 
 
-def at(line: str, why: str = "", sees: str = "", probe: Probe = Probe.NONE) -> Line:
+def at(line: str, why: str = "", sees: str = "", probe: Probe = Probe.NONE) -> ConfigLine:
     """Return a line of Exim's file, or the lines of one statement."""
-    return Line(FILE, line, why, sees, probe)
+    return ConfigLine(FILE, line, why, sees, probe)

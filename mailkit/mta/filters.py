@@ -6,16 +6,16 @@ They listen on loopback ports, so that no socket's folder, group or chroot stand
 from __future__ import annotations
 
 from mailkit.mta.description import Description
-from mailkit.mta.settings import Line, Probe
+from mailkit.mta.settings import ConfigLine, Probe
 
 __all__ = ["SIGNER_PORTS", "opendkim_signing", "receiving_filters"]
 
 SIGNER_PORTS = {"rsa-sha256": 8891, "ed25519-sha256": 8892}
 
 
-def opendkim_signing(wanted: Description) -> dict[str, list[Line]]:
+def opendkim_signing(wanted: Description) -> dict[str, list[ConfigLine]]:
     """Return the files of OpenDKIM that sign as *wanted* says, path -> lines; a table is one line with its rows."""
-    files: dict[str, list[Line]] = {}
+    files: dict[str, list[ConfigLine]] = {}
     for algorithm, selector, path in wanted.keys:
         short = algorithm.partition("-")[0]
         folder = f"/etc/opendkim/{short}"
@@ -49,12 +49,12 @@ def opendkim_signing(wanted: Description) -> dict[str, list[Line]]:
             ],
             Probe.DKIM,
         )
-        files[f"{folder}.keys"] = [Line(f"{folder}.keys", f"{name} {wanted.domain}:{selector}:{path}\n")]
-        files[f"{folder}.signing"] = [Line(f"{folder}.signing", f"*@{wanted.domain} {name}\n")]
+        files[f"{folder}.keys"] = [ConfigLine(f"{folder}.keys", f"{name} {wanted.domain}:{selector}:{path}\n")]
+        files[f"{folder}.signing"] = [ConfigLine(f"{folder}.signing", f"*@{wanted.domain} {name}\n")]
     return files
 
 
-def receiving_filters(wanted: Description) -> tuple[dict[str, list[Line]], list[str]]:
+def receiving_filters(wanted: Description) -> tuple[dict[str, list[ConfigLine]], list[str]]:
     """Return the files of the filters that check what comes in, path -> lines, and what to do besides."""
     spf, dkim, dmarc = (
         "/etc/postfix-policyd-spf-python/policyd-spf.conf",
@@ -113,8 +113,9 @@ def receiving_filters(wanted: Description) -> tuple[dict[str, list[Line]], list[
     return files, notes
 
 
-def _lines(path: str, settings: list[tuple[str, str, str, str]], probe: Probe) -> list[Line]:
+def _lines(path: str, settings: list[tuple[str, str, str, str]], probe: Probe) -> list[ConfigLine]:
     """Return the lines of one file; what can be seen of them is all in the message, which *probe* reads."""
     return [
-        Line(path, f"{name} {value}", why, sees, probe if sees else Probe.NONE) for name, value, why, sees in settings
+        ConfigLine(path, f"{name} {value}", why, sees, probe if sees else Probe.NONE)
+        for name, value, why, sees in settings
     ]

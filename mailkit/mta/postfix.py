@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailkit.mta.description import Description
 from mailkit.mta.filters import opendkim_signing, receiving_filters
 from mailkit.mta.postfix_main import ALIASES, MAIN, PASSWORDS, common, receiving, signing, smarthost, submission
-from mailkit.mta.settings import Configuration, Line, Probe, render
+from mailkit.mta.settings import ConfigLine, Configuration, Probe, render
 
 __all__ = ["postfix"]
 
@@ -81,9 +81,9 @@ def postfix(wanted: Description) -> Configuration:
     return Configuration(wanted, tuple(notes), secret, files, tuple(lines))
 
 
-def _master(wanted: Description) -> list[Line]:
-    def at(line: str, why: str = "", sees: str = "", probe: Probe = Probe.NONE) -> Line:
-        return Line(_MASTER, line, why, sees, probe)
+def _master(wanted: Description) -> list[ConfigLine]:
+    def at(line: str, why: str = "", sees: str = "", probe: Probe = Probe.NONE) -> ConfigLine:
+        return ConfigLine(_MASTER, line, why, sees, probe)
 
     lines = [at("smtp      inet  n       -       n       -       -       smtpd")]
     if wanted.job == "submission":
@@ -113,7 +113,7 @@ def _master(wanted: Description) -> list[Line]:
     return lines
 
 
-def _login_options(wanted: Description) -> list[Line]:
+def _login_options(wanted: Description) -> list[ConfigLine]:
     options = [
         ("smtpd_sasl_auth_enable=yes", "after STARTTLS, EHLO lists AUTH", Probe.CAPABILITIES),
         ("smtpd_client_restrictions=", "", Probe.NONE),
@@ -127,12 +127,12 @@ def _login_options(wanted: Description) -> list[Line]:
     if wanted.numbers >= (3, 10):
         options.append(("smtpd_hide_client_session=yes",
                         "the Received field keeps the client's address to itself", Probe.MESSAGE))  # fmt: skip
-    return [Line(_MASTER, f"  -o {option}", "", sees, probe) for option, sees, probe in options]
+    return [ConfigLine(_MASTER, f"  -o {option}", "", sees, probe) for option, sees, probe in options]
 
 
-def _dovecot() -> list[Line]:
+def _dovecot() -> list[ConfigLine]:
     return [
-        Line(_DOVECOT, line)
+        ConfigLine(_DOVECOT, line)
         for line in (
             "auth_mechanisms = plain login",
             "service auth {",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailkit.mta.description import Description
 from mailkit.mta.filters import SIGNER_PORTS
-from mailkit.mta.settings import Line, Probe
+from mailkit.mta.settings import ConfigLine, Probe
 
 __all__ = ["ALIASES", "MAIN", "PASSWORDS", "common", "receiving", "signing", "smarthost", "submission"]
 
@@ -13,11 +13,11 @@ PASSWORDS = "/etc/postfix/sasl_passwd"
 ALIASES = "/etc/postfix/virtual"
 
 
-def _set(name: str, value: str, why: str = "", sees: str = "", probe: Probe = Probe.NONE) -> Line:
-    return Line(MAIN, f"{name} = {value}".rstrip(), why, sees, probe)
+def _set(name: str, value: str, why: str = "", sees: str = "", probe: Probe = Probe.NONE) -> ConfigLine:
+    return ConfigLine(MAIN, f"{name} = {value}".rstrip(), why, sees, probe)
 
 
-def common(wanted: Description) -> list[Line]:
+def common(wanted: Description) -> list[ConfigLine]:
     """Return what every job has: names, who may relay, what is refused at the door."""
     lines = [
         _set("compatibility_level", "3.6", "Defaults of Postfix 3.6; what has changed since is written out here."),
@@ -45,7 +45,7 @@ def common(wanted: Description) -> list[Line]:
     return lines
 
 
-def _server_tls(wanted: Description) -> list[Line]:
+def _server_tls(wanted: Description) -> list[ConfigLine]:
     chain = f"{wanted.certificate_key}, {wanted.certificate}"
     return [
         _set("smtpd_tls_chain_files", chain, "The key first, then the certificate and what it was issued by."),
@@ -60,7 +60,7 @@ def _server_tls(wanted: Description) -> list[Line]:
     ]  # fmt: skip
 
 
-def submission(wanted: Description) -> list[Line]:
+def submission(wanted: Description) -> list[ConfigLine]:
     """Return the lines of a server that takes its own users' mail and delivers it."""
     return [
         _set("inet_interfaces", "all"),
@@ -76,7 +76,7 @@ def submission(wanted: Description) -> list[Line]:
     ]  # fmt: skip
 
 
-def smarthost(wanted: Description) -> list[Line]:
+def smarthost(wanted: Description) -> list[ConfigLine]:
     """Return the lines of a machine that hands everything to a relay."""
     at_once = wanted.relay_port == 465
     lines = [
@@ -107,7 +107,7 @@ def smarthost(wanted: Description) -> list[Line]:
     return lines
 
 
-def receiving(wanted: Description) -> list[Line]:
+def receiving(wanted: Description) -> list[ConfigLine]:
     """Return the lines of a domain's MX."""
     return [
         _set("inet_interfaces", "all"),
@@ -131,7 +131,7 @@ def receiving(wanted: Description) -> list[Line]:
     ]  # fmt: skip
 
 
-def signing(wanted: Description) -> list[Line]:
+def signing(wanted: Description) -> list[ConfigLine]:
     """Return the lines that have mail signed."""
     milters = ", ".join(f"inet:127.0.0.1:{SIGNER_PORTS[algorithm]}" for algorithm, _, _ in wanted.keys)
     return [

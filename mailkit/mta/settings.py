@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from mailkit.mta.description import Description
 from mailkit.results import Record, Rows, Sentence
 
-__all__ = ["Configuration", "Line", "Probe", "render"]
+__all__ = ["ConfigLine", "Configuration", "Probe", "render"]
 
 
 class Probe(StrEnum):
@@ -28,7 +28,7 @@ class Probe(StrEnum):
 
 
 @dataclass(frozen=True)
-class Line(Record):
+class ConfigLine(Record):
     """One line of a file: ``line`` as it stands there, and ``why`` it does.
 
     ``sees`` is what can be seen of it ("": nothing), and ``probe`` which call of the workbook shows that ("": none).
@@ -53,13 +53,13 @@ class Configuration(Record):
     notes: tuple[str, ...]
     secret: tuple[str, ...]
     files: Mapping[str, str] = field(repr=False, metadata={"shown": False})
-    all_lines: tuple[Line, ...] = field(repr=False, metadata={"shown": False})
+    all_lines: tuple[ConfigLine, ...] = field(repr=False, metadata={"shown": False})
 
     @property
-    def lines(self) -> Rows[Line]:
+    def lines(self) -> Rows[ConfigLine]:
         """The lines of which something can be seen, each with the probe that shows it."""
         seen = [line for line in self.all_lines if line.sees]
-        return Rows(Line, seen, caption=f"written for {self.description.software} {self.description.version}")
+        return Rows(ConfigLine, seen, caption=f"written for {self.description.software} {self.description.version}")
 
     def text(self, path: str) -> Sentence | str:
         """Return the file *path* as text.  Raises ValueError for a file that is not there or holds a password."""
@@ -86,7 +86,7 @@ class Configuration(Record):
         return tuple(written)
 
 
-def render(lines: Iterable[Line], heading: str) -> str:
+def render(lines: Iterable[ConfigLine], heading: str) -> str:
     """Return the text of one file: *heading* and each line's reason as comments, then the line."""
     blocks = [_comment(heading)]
     for line in lines:
