@@ -108,6 +108,12 @@ def test_text_for_the_terminal_holds_no_control_characters(text: str) -> None:
     assert all(visible(char) == char for line in lines for char in line)
 
 
+def test_a_date_is_not_broken_at_its_hyphens() -> None:
+    for value in ("2026-11-24", "2026-11", datetime(2026, 11, 24, tzinfo=UTC)):
+        assert "white-space:nowrap" in Table(pd.DataFrame({"as_of": [value]}))._repr_html_().partition("<tbody>")[2]
+    assert "nowrap" not in Table(pd.DataFrame({"note": ["since 2026-11-24, and 0-1-2"]}))._repr_html_()
+
+
 def test_visible_spells_out_what_deceives() -> None:
     assert visible("a\x1b[31mb") == "a\\x1b[31mb"
     assert visible("\u202e") == "\\u202e"

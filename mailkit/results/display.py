@@ -116,6 +116,9 @@ def cell_text(value: Any) -> str:
     return visible(str(plain(value)), limit=_LONGEST)
 
 
+_DATE = re.compile(r"\d{4}-\d\d(?:-\d\d)?")  # a date broken at its hyphens is hard to read
+
+
 def cell_html(value: Any, column: str = "") -> str:
     """Return :func:`cell_text` as HTML; outcomes and verdicts become badges, a ``fix`` to paste keeps its lines."""
     if column == "fix" and isinstance(value, str):
@@ -127,7 +130,7 @@ def cell_html(value: Any, column: str = "") -> str:
             f'<span style="background:{colour};color:#fff;border-radius:4px;padding:1px 7px;'
             f'white-space:nowrap">{mark} {text}</span>'
         )
-    if isinstance(value, datetime):
+    if isinstance(value, datetime) or _DATE.fullmatch(text):
         return f'<span style="white-space:nowrap">{text}</span>'
     return text
 
