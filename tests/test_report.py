@@ -321,6 +321,20 @@ def test_a_resolver_that_cannot_be_trusted_is_said_once_and_nothing_else(lab: La
     assert took < 15
 
 
+@pytest.mark.parametrize("dns_only", [False, True])
+@pytest.mark.parametrize("lessons", [None, ["06_dmarc"]])
+def test_a_domain_that_does_not_exist_is_said_once_with_nothing_to_paste(
+    net: Network, dns_only: bool, lessons: list[str] | None
+) -> None:
+    domains = ["kaishaa.example", "nowhere.kaisha.example", "kaisha.example"]
+    found = report.audit(domains, net=net, dns_only=dns_only, lessons=lessons, progress=False)
+    for domain in domains[:2]:
+        (only,) = [finding for finding in found if finding.domain == domain]
+        assert (only.check, only.verdict, only.fix) == ("domain", Verdict.FAIL, "")
+        assert "does not exist" in only.evidence and "spelling" in only.advice
+    assert len([finding for finding in found if finding.domain == domains[2]]) > 1
+
+
 def test_a_check_that_breaks_costs_one_row(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(subject: report.Subject) -> list[Finding]:
         raise IndexError("a stranger's \x1b[31m record")

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from mailkit import dkim, dmarc, mailboxes, op25b, services, smtp_auth, spf, tls, transport_policy
-from mailkit.network import health
+from mailkit.network import Status, health
 from mailkit.network.parallel import each
 from mailkit.report.subject import Subject
 from mailkit.results import Finding, Rows, Verdict, visible
 
-__all__ = ["CHECKS", "DNS_ALONE", "Check", "about_the_resolver", "guarded", "run", "select"]
+__all__ = ["CHECKS", "DNS_ALONE", "Check", "about_no_domain", "about_the_resolver", "guarded", "run", "select"]
 
 Check = Callable[[Subject], Iterable[Finding]]
 
@@ -51,11 +51,13 @@ def select(lessons: Sequence[str] | None, *, dns_only: bool = False) -> dict[str
 def run(subject: Subject, checks: dict[str, Check]) -> Rows[Finding]:
     """Return what *checks* find out about *subject*, in their order; they run at the same time.
 
-    Where the resolver is silent or lies, nothing can be found out, and that is the one finding.  A check that breaks
-    is a finding of its own.
+    Where the resolver is silent or lies, nothing can be found out, and that is the one finding; so it is where there
+    is no such domain.  A check that breaks is a finding of its own.
     """
     if explanation := health.trouble(subject.net):
         found = [about_the_resolver(subject, explanation, checks)]
+    elif nothing := about_no_domain(subject):
+        found = [nothing]
     else:
         parts = each(lambda item: guarded(*item, subject), checks.items())
         found = [finding for part in parts for finding in part]
@@ -82,6 +84,19 @@ def _about_a_broken_check(lesson: str, subject: Subject, error: Exception) -> Fi
 def _about_the_time(subject: Subject) -> Finding:
     evidence = "the time for this domain was used up, so what timed out may not be the fault of any server"
     return Finding("report", subject.domain, Verdict.UNKNOWN, evidence, "Run it again.", lesson="00_start_here")
+
+
+def about_no_domain(subject: Subject) -> Finding | None:
+    """Return the one finding on a domain that does not exist, below which there is nothing (RFC 8020)."""
+    answer = subject.net.lookup(subject.domain, "MX")
+    if answer.status is not Status.NXDOMAIN:
+        return None
+    evidence = f"the domain does not exist ({answer.reason}), so there is nothing to check"
+    advice = "Check the spelling; has it expired, or not been registered yet?"
+    return Finding(
+        "domain", subject.domain, Verdict.FAIL, evidence, advice,
+        reference="RFC 5321 section 5.1; RFC 8020", lesson="01_op25b",
+    )  # fmt: skip
 
 
 def about_the_resolver(subject: Subject, explanation: str, checks: Iterable[str]) -> Finding:
