@@ -116,6 +116,10 @@ def test_what_a_version_does_not_know_is_not_written() -> None:
     old, new = (configure("submission", "postfix", version=version) for version in ("3.7.11", "3.11"))
     option = "smtpd_hide_client_session"  # since 3.10
     assert option not in old.files["/etc/postfix/master.cf"] and option in new.files["/etc/postfix/master.cf"]
+    for version, level, asks in (("3.9", "3.6", False), ("3.10", "3.6", True), ("3.11", "3.11", True)):
+        text = configure("smarthost", "postfix", version=version).files["/etc/postfix/main.cf"]
+        assert text.startswith(f"# Postfix {version}, ") and f"\ncompatibility_level = {level}\n" in text
+        assert ("\ntls_required_enable = no\n" in text) is asks
     for version in ("3.6", "3.12", "4.96", "x", "3.7\n"):
         with pytest.raises(ValueError, match=r"3\.7 to 3\.11"):
             configure("submission", "postfix", version=version)

@@ -63,6 +63,18 @@ def test_a_postfix_log_becomes_rows_by_queue_id(tmp_path: Path) -> None:
     assert "lines say nothing" in rows.caption
 
 
+@pytest.mark.parametrize(
+    "tls", ["", "tls=secure, ", "tls=may:none, ", "tls=!secure, ", "tls=may/requiretls:nocertmatch, "]
+)
+def test_postfix_3_11_says_in_between_how_tls_went(tmp_path: Path, tls: str) -> None:
+    line = (
+        "Nov 27 10:44:34 mail postfix/smtp[210]: 7FA0434: to=<taro@other.example>, relay=mx[198.51.100.5]:587, "
+        f"delay=0.1, delays=0.05/0.09/0.01/0, {tls}dsn=2.0.0, status=sent (250 2.0.0 taken)\n"
+    )
+    (row,) = read(tmp_path, line)
+    assert (row.fate, row.recipient, row.reply) == (Fate.SENT, "taro@other.example", "250 2.0.0 taken")
+
+
 def test_an_exim_log_becomes_rows_by_message_id(tmp_path: Path) -> None:
     rows = read(tmp_path, EXIM)
     assert told(rows) == [

@@ -6,7 +6,7 @@ from mailkit.mta.description import Description
 from mailkit.mta.exim_acl import acls
 from mailkit.mta.exim_delivery import RETRY, authenticators, routers, transports
 from mailkit.mta.exim_lines import ACCOUNTS, FILE, PASSWORDS, at
-from mailkit.mta.settings import ConfigLine, Configuration, Probe, render
+from mailkit.mta.settings import SUFFIXES, ConfigLine, Configuration, Probe, render
 
 __all__ = ["exim"]
 
@@ -25,14 +25,17 @@ def exim(wanted: Description) -> Configuration:
         secret = (PASSWORDS,)
         notes.append(f"{PASSWORDS} belongs to root:Debian-exim, mode 0640.")
     if wanted.job == "receiving":
-        notes.append("SPF takes a build with libspf2: Debian's exim4-daemon-heavy has it, exim4-daemon-light has not, "
-                     "and then no SPF result is recorded.")  # fmt: skip
-        notes.append("DMARC is not written: no Debian build of 4.96 has it, so it could not be tried. With Postfix, "
-                     "OpenDMARC does it.")  # fmt: skip
+        notes += [
+            "SPF takes a build with libspf2: Debian's exim4-daemon-heavy has it; exim4-daemon-light and Ubuntu's heavy "
+            "one have not, and then no SPF result is recorded (exim -bV lists what a build supports).",
+            "DMARC takes a build with SUPPORT_DMARC, which the packages of Debian and Ubuntu have not: then no DMARC "
+            "result is recorded. With it, a failure under p=none is written dmarc=none. With Postfix, OpenDMARC does "
+            "it.",
+        ]
     if wanted.keys:
         notes.append("The keys must be readable for Debian-exim: root:Debian-exim, mode 0640.")
-    if wanted.numbers == (4, 100):
-        notes.append("Run 4.100.1 or a patched package: 4.100 can be smuggled to after a refusal in the data phase.")
+    notes.append("Run 4.100.1 or a package with its fixes: every Exim before can be smuggled to after a refusal in the "
+                 "data phase (EXIM-Security-2026-09-12.4).")  # fmt: skip
     return Configuration(wanted, tuple(notes), secret, files, tuple(lines))
 
 
@@ -85,6 +88,11 @@ def _main(wanted: Description) -> list[ConfigLine]:
         at(".endif"),
     ]
     if wanted.job == "receiving":
+        lines += [
+            at(".ifdef _OPT_MAIN_DMARC_TLD_FILE", "Only a build with DMARC by libopendmarc knows this setting."),
+            at(f"dmarc_tld_file = {SUFFIXES}"),
+            at(".endif"),
+        ]
         return [
             *lines,
             at("daemon_smtp_ports = 25"),

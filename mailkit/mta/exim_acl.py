@@ -50,9 +50,13 @@ def acls(wanted: Description) -> list[ConfigLine]:
     lines += [at("  accept"), at("acl_check_data:")]
     if wanted.job == "receiving":
         lines += [
+            at(".ifdef _HAVE_DMARC", "A build without DMARC skips this and records no DMARC result."),
+            at("  warn dmarc_status = *", "Every status matches: recorded, not refused. It wants SPF asked first.",
+               "dmarc= in Authentication-Results, where the build has DMARC", Probe.MESSAGE),
+            at(".endif"),
             at("  warn remove_header = Authentication-Results\n"
-                "       add_header = :at_start:${authresults{$primary_hostname}}",
-                "Results that a stranger wrote are taken out (RFC 8601 section 5), ours stand on top.",
-                "Authentication-Results with spf= and dkim=", Probe.MESSAGE),
+               "       add_header = :at_start:${authresults{$primary_hostname}}",
+               "Results that a stranger wrote are taken out (RFC 8601 section 5), ours stand on top.",
+               "Authentication-Results with spf= and dkim=", Probe.MESSAGE),
         ]  # fmt: skip
     return [*lines, at("  accept")]

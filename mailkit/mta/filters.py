@@ -6,7 +6,7 @@ They listen on loopback ports, so that no socket's folder, group or chroot stand
 from __future__ import annotations
 
 from mailkit.mta.description import Description
-from mailkit.mta.settings import ConfigLine, Probe
+from mailkit.mta.settings import SUFFIXES, ConfigLine, Probe
 
 __all__ = ["SIGNER_PORTS", "opendkim_signing", "receiving_filters"]
 
@@ -99,7 +99,7 @@ def receiving_filters(wanted: Description) -> tuple[dict[str, list[ConfigLine]],
             ("IgnoreAuthenticatedClients", "true", "", ""),
             ("SPFIgnoreResults", "false", "", ""),
             ("SPFSelfValidate", "false", "policyd-spf has asked; Received-SPF is read.", ""),
-            ("PublicSuffixList", "/usr/share/publicsuffix/public_suffix_list.dat", "", ""),
+            ("PublicSuffixList", SUFFIXES, "", ""),
             ("UserID", "opendmarc", "", ""),
             ("Syslog", "true", "", ""),
         ], Probe.MESSAGE),

@@ -17,9 +17,10 @@ _ID = re.compile(r"(?P<id>[0-9A-F]{5,20}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,
 _CLIENT = re.compile(r"client=(?P<client>[^,]{1,300})")
 _USER = re.compile(r", sasl_username=(?P<user>[^,]{0,300})")
 _FROM = re.compile(r"(?:uid=\d{1,10} )?from=<(?P<sender>.{0,400}?)>(?:, (?P<more>.*))?$")
+# tls= is new in 3.11: which TLS was wanted, and what came of it (postconf(5), smtp_log_tls_feature_status).
 _TO = re.compile(
     r"to=<(?P<to>.{0,400}?)>, (?:orig_to=<.{0,400}?>, )?relay=(?P<relay>[^ ,]{1,400}), "
-    r"(?:conn_use=\d{1,6}, )?delay=[\d./]{1,40}, delays=[\d./]{1,80}, dsn=[\d.]{1,12}, "
+    r"(?:conn_use=\d{1,6}, )?delay=[\d./]{1,40}, delays=[\d./]{1,80}, (?:tls=[^ ,]{1,120}, )?dsn=[\d.]{1,12}, "
     r"status=(?P<status>[a-z-]{1,20})(?: \((?P<reply>.*)\))?$"
 )
 _REJECT = re.compile(r"(?:milter-)?reject: [A-Z-]{2,24}(?: from (?P<client>\S{1,400}))?: (?P<reply>.*)")

@@ -19,8 +19,11 @@ def _set(name: str, value: str, why: str = "", sees: str = "", probe: Probe = Pr
 
 def common(wanted: Description) -> list[ConfigLine]:
     """Return what every job has: names, who may relay, what is refused at the door."""
+    # 3.11 says at each start that a lower level is in use, and older ones do not know it.
+    level = "3.11" if wanted.numbers >= (3, 11) else "3.6"
     lines = [
-        _set("compatibility_level", "3.6", "Defaults of Postfix 3.6; what has changed since is written out here."),
+        _set("compatibility_level", level, f"The defaults of Postfix {level}; what has changed since, or matters, is "
+             "written out here."),
         _set("myhostname", wanted.hostname, "The name in the greeting and in EHLO; reverse DNS should give it.",
              f"the greeting says 220 {wanted.hostname}", Probe.SCAN),
         _set("mydomain", wanted.domain),
@@ -102,6 +105,11 @@ def smarthost(wanted: Description) -> list[ConfigLine]:
         _set("smtp_tls_mandatory_protocols", ">=TLSv1.2"),
         _set("smtp_tls_loglevel", "1"),
     ]  # fmt: skip
+    if wanted.numbers >= (3, 10):
+        lines.append(_set("tls_required_enable", "no",
+                          "From 3.10 on a message may ask for less: with the field TLS-Required: no (RFC 8689) no "
+                          "certificate is verified, and whoever stands in between gets the password.",
+                          "a message with TLS-Required: no waits like every other", Probe.LOG))  # fmt: skip
     if at_once:
         lines.append(_set("smtp_tls_wrappermode", "yes", "Port 465 speaks TLS from its first octet."))
     return lines

@@ -11,7 +11,10 @@ from pathlib import Path, PurePosixPath
 from mailkit.mta.description import Description
 from mailkit.results import Record, Rows, Sentence
 
-__all__ = ["ConfigLine", "Configuration", "Probe", "render"]
+__all__ = ["SUFFIXES", "ConfigLine", "Configuration", "Probe", "render"]
+
+SUFFIXES = "/usr/share/publicsuffix/public_suffix_list.dat"
+"""Where Debian's package publicsuffix lays the Public Suffix List."""
 
 
 class Probe(StrEnum):
