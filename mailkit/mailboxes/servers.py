@@ -7,23 +7,25 @@ looked at too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mailkit.conversation import MailboxOffer
 from mailkit.mailboxes.capabilities import MAILBOX_PORTS, MailboxCapabilities, capabilities
 from mailkit.network import Network
 from mailkit.network.endpoints import Discovered, Endpoint, Found, Purpose, discover, inside
 from mailkit.network.parallel import each
-from mailkit.results import Outcome, Record, Rows, Sentence, Stage, hidden
+from mailkit.results import Outcome, Rows, Sentence, Stage, hidden
+from mailkit.smtp_auth.login_servers import NEITHER, LoginServer, beside, each_once, in_sentences, where_tls_begins
 
 __all__ = ["PURPOSES", "MailboxServer", "in_words", "look", "mailbox_servers"]
 
 PURPOSES = (Purpose.IMAP, Purpose.POP3)
-_MOST_HOSTS = 3  # whose usual ports are tried
+_PURPOSE = {"imap": Purpose.IMAP, "pop3": Purpose.POP3}
+_PORTS = {port: (_PURPOSE[protocol], implicit) for port, (protocol, implicit) in MAILBOX_PORTS.items()}
 
 
 @dataclass(frozen=True)
-class MailboxServer(Record):
+class MailboxServer(LoginServer):
     """One port of one mailbox server: how it was found, and which logins it takes before TLS and inside it.
 
     ``tls`` is "from the start", "STARTTLS" or "none".  ``login_before_tls`` and ``login_inside_tls`` name SASL
@@ -46,14 +48,8 @@ class MailboxServer(Record):
     capabilities: MailboxCapabilities | None = hidden(None)
 
     @property
-    def name(self) -> str:
-        """The door as ``host:port``."""
-        return f"{self.host}:{self.port}"
-
-    @property
-    def answerable(self) -> bool:
-        """True when the domain has to answer for it: the host is its own, and it announces it."""
-        return self.own and self.found is Found.ANNOUNCED
+    def logins(self) -> tuple[str, str]:
+        return self.login_before_tls, self.login_inside_tls
 
 
 def mailbox_servers(domain: str, *, net: Network) -> Rows[MailboxServer]:
@@ -68,42 +64,17 @@ def mailbox_servers(domain: str, *, net: Network) -> Rows[MailboxServer]:
 def look(domain: str, discovered: Discovered, *, net: Network) -> Rows[MailboxServer]:
     """Return :func:`mailbox_servers` of what was *discovered* about *domain*."""
     named = [endpoint for endpoint in discovered.endpoints if endpoint.purpose in PURPOSES]
-    every: dict[tuple[str, int], Endpoint] = {}
-    for endpoint in (*named, *_beside(named, domain)):
-        every.setdefault((endpoint.host, endpoint.port), endpoint)
-    return Rows(
-        MailboxServer, each(lambda endpoint: _look(endpoint, domain, net), list(every.values())), caption=net.caption
-    )
-
-
-def _beside(named: list[Endpoint], domain: str) -> list[Endpoint]:
-    """Return the usual ports of the domain's own hosts that it announces."""
+    # A host of its own that the domain announces may have the other ports too.
     announced = [e for e in named if e.found is Found.ANNOUNCED and inside(e.host, domain)]
-    hosts = list({endpoint.host: endpoint for endpoint in announced}.values())[:_MOST_HOSTS]
-    return [
-        replace(
-            host,
-            port=port,
-            purpose=Purpose.IMAP if protocol == "imap" else Purpose.POP3,
-            implicit_tls=implicit,
-            found=Found.GUESSED,
-            source="usual port",
-        )
-        for host in hosts
-        for port, (protocol, implicit) in MAILBOX_PORTS.items()
-    ]
+    every = each_once((*named, *beside(announced, _PORTS, "usual port")))
+    return Rows(MailboxServer, each(lambda endpoint: _look(endpoint, domain, net), every), caption=net.caption)
 
 
 def _look(endpoint: Endpoint, domain: str, net: Network) -> MailboxServer:
     protocol = "imap" if endpoint.purpose is Purpose.IMAP else "pop3"
     seen = capabilities(endpoint.host, endpoint.port, net=net, protocol=protocol, implicit_tls=endpoint.implicit_tls)
     before, after = seen.before_tls, seen.after_tls
-    if before is None and after is None:
-        tls = ""
-    elif endpoint.implicit_tls:
-        tls = "from the start"
-    else:
-        tls = "STARTTLS" if before is not None and before.starttls else "none"
+    tls = where_tls_begins(before, after, implicit_tls=endpoint.implicit_tls)
     broken = tls == "STARTTLS" and after is None  # offered, but it did not come about
     return MailboxServer(
         endpoint.host,
@@ -124,7 +95,7 @@ def _look(endpoint: Endpoint, domain: str, net: Network) -> MailboxServer:
 
 def _logins(offer: MailboxOffer | None, seen: MailboxCapabilities) -> str:
     if offer is None:
-        return "–"
+        return NEITHER
     command = "USER" if seen.protocol == "pop3" else "LOGIN command"
     words = [*offer.mechanisms, *([command] if offer.password_command else []), *(["APOP"] if seen.apop else [])]
     return ", ".join(words) or "none"
@@ -132,19 +103,5 @@ def _logins(offer: MailboxOffer | None, seen: MailboxCapabilities) -> str:
 
 def in_words(rows: Rows[MailboxServer]) -> Sentence:
     """Return what *rows* show in a few sentences."""
-    if not rows:
-        return Sentence("No door was found from here: the DNS names no SRV record and no usual name.")
-    seen = [door for door in rows if door.tls]
-    said = [f"{len(seen)} of {len(rows)} doors could be looked at from here."]
-    if not seen:
-        return Sentence(said[0])
-    inside_tls = [door for door in seen if door.login_inside_tls not in ("", "–", "none")]
-    clear = [door for door in seen if door.login_before_tls not in ("–", "none")]
-    said.append(f"Logging in is possible inside TLS at {_names(inside_tls)}, and before TLS at {_names(clear)}.")
-    if clear:
-        said.append("Whoever logs in before TLS says the password to everybody on the way.")
-    return Sentence(" ".join(said))
-
-
-def _names(some: list[MailboxServer]) -> str:
-    return ", ".join(door.name for door in some) or "none of them"
+    nothing = "No door was found from here: the DNS names no SRV record and no usual name."
+    return in_sentences(rows, nothing=nothing, verb="possible")

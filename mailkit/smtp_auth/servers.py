@@ -7,27 +7,27 @@ its mail; ports 587 (RFC 6409) and 465 (RFC 8314 section 3.3), and 2525, which n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from mailkit.network import Network
 from mailkit.network.endpoints import Discovered, Endpoint, Found, Purpose, discover, inside
 from mailkit.network.health import answers_for_everyone
 from mailkit.network.parallel import each, meanwhile
-from mailkit.results import Outcome, Record, Rows, Sentence, Stage, hidden
+from mailkit.results import Outcome, Rows, Sentence, Stage, hidden
 from mailkit.smtp_auth.ehlo import Offer, SmtpCapabilities, capabilities
+from mailkit.smtp_auth.login_servers import NEITHER, LoginServer, beside, each_once, in_sentences, where_tls_begins
 
 __all__ = ["USUAL_PORTS", "SmtpServer", "in_words", "look", "smtp_servers"]
 
 # The ports of submission, and whether TLS begins with the first octet there.
 USUAL_PORTS = {587: False, 465: True, 2525: False}
 
-_MOST_HOSTS = 3  # whose usual ports are tried: enough to see, few enough to be polite
+_SUBMISSION = {port: (Purpose.SUBMISSION, implicit) for port, implicit in USUAL_PORTS.items()}
 _MOST_PORTS = 12  # of submission
 
 
 @dataclass(frozen=True)
-class SmtpServer(Record):
+class SmtpServer(LoginServer):
     """One port of one host: its ``part`` (relay or submission), how it was found, and what it offers.
 
     ``tls`` is "from the start", "STARTTLS" or "none".  ``auth_before_tls`` and ``auth_after_tls`` are the mechanisms
@@ -51,14 +51,8 @@ class SmtpServer(Record):
     capabilities: SmtpCapabilities | None = hidden(None)
 
     @property
-    def name(self) -> str:
-        """The door as ``host:port``."""
-        return f"{self.host}:{self.port}"
-
-    @property
-    def answerable(self) -> bool:
-        """True when the domain has to answer for it: the host is its own, and it announces the door."""
-        return self.own and self.found is Found.ANNOUNCED
+    def logins(self) -> tuple[str, str]:
+        return self.auth_before_tls, self.auth_after_tls
 
 
 def smtp_servers(domain: str, *, net: Network) -> Rows[SmtpServer]:
@@ -87,36 +81,19 @@ def _submission(domain: str, relay: list[Endpoint], discovered: Discovered) -> l
     named = [endpoint for endpoint in discovered.endpoints if endpoint.purpose is Purpose.SUBMISSION]
     if named:
         source = "usual port" if named[0].found is Found.ANNOUNCED else "usual name"
-        more = _usual_ports((endpoint for endpoint in named if inside(endpoint.host, domain)), source)
+        more = beside((endpoint for endpoint in named if inside(endpoint.host, domain)), _SUBMISSION, source)
     elif any(left.purpose is Purpose.SUBMISSION for left in discovered.left_out):
         more = []  # the domain says where its users go, or that they go nowhere
     else:
         # A small company runs everything on one host.
-        more = _usual_ports((endpoint for endpoint in relay if inside(endpoint.host, domain)), "MX host")
-    every: dict[tuple[str, int], Endpoint] = {}
-    for endpoint in (*named, *more):
-        every.setdefault((endpoint.host, endpoint.port), endpoint)
-    return list(every.values())[:_MOST_PORTS]
-
-
-def _usual_ports(known: Iterable[Endpoint], source: str) -> list[Endpoint]:
-    hosts = list({endpoint.host: endpoint for endpoint in known}.values())[:_MOST_HOSTS]
-    return [
-        replace(host, port=port, purpose=Purpose.SUBMISSION, implicit_tls=implicit, found=Found.GUESSED, source=source)
-        for host in hosts
-        for port, implicit in USUAL_PORTS.items()
-    ]
+        more = beside((endpoint for endpoint in relay if inside(endpoint.host, domain)), _SUBMISSION, "MX host")
+    return each_once((*named, *more))[:_MOST_PORTS]
 
 
 def _look(endpoint: Endpoint, domain: str, net: Network) -> SmtpServer:
     seen = capabilities(endpoint.host, endpoint.port, net=net, implicit_tls=endpoint.implicit_tls)
     before, after = seen.before_tls, seen.after_tls
-    if before is None and after is None:
-        tls = ""
-    elif endpoint.implicit_tls:
-        tls = "from the start"
-    else:
-        tls = "STARTTLS" if before is not None and before.starttls else "none"
+    tls = where_tls_begins(before, after, implicit_tls=endpoint.implicit_tls)
     broken = tls == "STARTTLS" and after is None  # offered, but it did not come about: what is inside, nobody saw
     return SmtpServer(
         endpoint.host,
@@ -136,7 +113,7 @@ def _look(endpoint: Endpoint, domain: str, net: Network) -> SmtpServer:
 
 
 def _mechanisms(offer: Offer | None) -> str:
-    return "–" if offer is None else " ".join(offer.mechanisms) or "none"
+    return NEITHER if offer is None else " ".join(offer.mechanisms) or "none"
 
 
 def _unmask(door: SmtpServer) -> SmtpServer:
@@ -148,19 +125,5 @@ def _unmask(door: SmtpServer) -> SmtpServer:
 
 def in_words(rows: Rows[SmtpServer]) -> Sentence:
     """Return what *rows* show in a few sentences."""
-    if not rows:
-        return Sentence("No door was found from here: the DNS gave no MX, no SRV record and no usual name.")
-    seen = [door for door in rows if door.tls]
-    said = [f"{len(seen)} of {len(rows)} doors could be looked at from here."]
-    if not seen:
-        return Sentence(said[0])
-    inside_tls = [door for door in seen if door.auth_after_tls not in ("", "–", "none")]
-    clear = [door for door in seen if door.auth_before_tls not in ("–", "none")]
-    said.append(f"Logging in is offered inside TLS at {_names(inside_tls)}, and before TLS at {_names(clear)}.")
-    if clear:
-        said.append("Whoever logs in before TLS says the password to everybody on the way.")
-    return Sentence(" ".join(said))
-
-
-def _names(some: list[SmtpServer]) -> str:
-    return ", ".join(door.name for door in some) or "none of them"
+    nothing = "No door was found from here: the DNS gave no MX, no SRV record and no usual name."
+    return in_sentences(rows, nothing=nothing, verb="offered")
