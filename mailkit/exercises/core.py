@@ -19,9 +19,11 @@ from mailkit.exercises.feedback import Feedback, FeedbackKind
 from mailkit.exercises.words import meant, word_of
 from mailkit.results import visible
 
-__all__ = ["CannotCheck", "Checker", "Prediction", "Question"]
+__all__ = ["YES_NO", "CannotCheck", "Checker", "Prediction", "Question"]
 
 Checker = Callable[[Any], str | None]
+
+YES_NO = ("yes", "no")  # the choices of many predictions
 
 
 class CannotCheck(Exception):

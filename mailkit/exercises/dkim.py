@@ -6,30 +6,11 @@ from typing import Any
 
 from mailkit.dkim.records import KeyRecordProblem, parse_record
 from mailkit.exercises.checkers import choice, number, results_of, text
-from mailkit.exercises.core import Prediction, Question
+from mailkit.exercises.core import YES_NO, Prediction, Question
 
-__all__ = [
-    "p1",
-    "p2",
-    "p3",
-    "p4",
-    "p5",
-    "p6",
-    "p7",
-    "p8",
-    "p9",
-    "p10",
-    "p11",
-    "p12",
-    "q1",
-    "q2",
-    "q3",
-    "q4",
-    "q5",
-    "q6",
-]
+__all__ = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12"]
+__all__ += ["q1", "q2", "q3", "q4", "q5", "q6"]
 
-_YES_NO = ("yes", "no")
 _RESULTS = ("pass", "fail", "none")
 _EDITS = tuple(str(number) for number in range(5))
 _FIELDS = tuple(str(number) for number in range(7))
@@ -49,9 +30,9 @@ p5 = Prediction(
 )
 p6 = Prediction("Signed with the key of 2020: which result does the receiver reach?", choices=_RESULTS)
 p7 = Prediction("Which is the shortest of the keys that a verifier may accept?", choices=("512", "1024", "2048"))
-p8 = Prediction("The key was withdrawn a moment ago. Does the letter still verify?", choices=_YES_NO)
-p9 = Prediction("The new key was published a moment ago. Does a letter signed with it verify?", choices=_YES_NO)
-p10 = Prediction("After the mailing list: does the author's signature still fit?", choices=_YES_NO)
+p8 = Prediction("The key was withdrawn a moment ago. Does the letter still verify?", choices=YES_NO)
+p9 = Prediction("The new key was published a moment ago. Does a letter signed with it verify?", choices=YES_NO)
+p10 = Prediction("After the mailing list: does the author's signature still fit?", choices=YES_NO)
 p11 = Prediction("From: the president; signed by the service. The result?", choices=_RESULTS)
 p12 = Prediction("The copy of a signed message, sent on by a stranger: the result?", choices=_RESULTS)
 

@@ -9,26 +9,8 @@ from mailkit.dmarc.records import is_policy_record, parse_record
 from mailkit.exercises.checkers import choice, names, number, results_of
 from mailkit.exercises.core import Prediction, Question
 
-__all__ = [
-    "p1",
-    "p2",
-    "p3",
-    "p4",
-    "p5",
-    "p6",
-    "p7",
-    "p8",
-    "p9",
-    "p10",
-    "p11",
-    "p12",
-    "q1",
-    "q2",
-    "q3",
-    "q4",
-    "q5",
-    "q6",
-]
+__all__ = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12"]
+__all__ += ["q1", "q2", "q3", "q4", "q5", "q6"]
 
 _COUNTS = tuple(str(count) for count in range(9))
 _FATES = ("inbox", "Junk", "refused")

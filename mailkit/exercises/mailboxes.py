@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from mailkit.exercises.checkers import choice, results_of, text
-from mailkit.exercises.core import Prediction, Question
+from mailkit.exercises.core import YES_NO, Prediction, Question
 
 __all__ = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "q1", "q2", "q3", "q4", "q5"]
 
-_YES_NO = ("yes", "no")
 _DIGITS = ("2", "5")
 
-p1 = Prediction("Hanako has a password for sending. Does it open her mailbox?", choices=_YES_NO)
-p2 = Prediction("Port 143, before TLS: can one log in?", choices=_YES_NO)
-p3 = Prediction("Hanako fetched the text with BODY: is the letter marked as read?", choices=_YES_NO)
-p4 = Prediction("The letter was retrieved with POP3: is it still on the server?", choices=_YES_NO)
+p1 = Prediction("Hanako has a password for sending. Does it open her mailbox?", choices=YES_NO)
+p2 = Prediction("Port 143, before TLS: can one log in?", choices=YES_NO)
+p3 = Prediction("Hanako fetched the text with BODY: is the letter marked as read?", choices=YES_NO)
+p4 = Prediction("The letter was retrieved with POP3: is it still on the server?", choices=YES_NO)
 p5 = Prediction(
     'STARTTLS is hidden from a program set to "STARTTLS, if available": what does he get?',
     choices=("the password", "nothing"),
     also={"the password": ("password", "everything")},
 )
-p6 = Prediction('The same attack, and a program set to "SSL/TLS": can the victim read mail?', choices=_YES_NO)
+p6 = Prediction('The same attack, and a program set to "SSL/TLS": can the victim read mail?', choices=YES_NO)
 p7 = Prediction("Jiro sends without having fetched his mail: which digit does the reply begin with?", choices=_DIGITS)
 p8 = Prediction("Jiro has fetched his mail. A stranger behind the same address sends: which digit?", choices=_DIGITS)
 p9 = Prediction("Twenty minutes later the stranger tries again: which digit?", choices=_DIGITS)
-p10 = Prediction("Does a program that asks autoconfig learn the servers of the domain?", choices=_YES_NO)
+p10 = Prediction("Does a program that asks autoconfig learn the servers of the domain?", choices=YES_NO)
 
 q1 = Question(
     "Which word of an IMAP server forbids LOGIN?",

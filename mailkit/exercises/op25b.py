@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 from mailkit.exercises.checkers import choice, names, results_of, text
-from mailkit.exercises.core import Prediction, Question
+from mailkit.exercises.core import YES_NO, Prediction, Question
 
-__all__ = [
-    "p1",
-    "p2",
-    "p3",
-    "p4",
-    "p5",
-    "p6",
-    "p7",
-    "p8",
-    "p9",
-    "p10",
-    "p11",
-    "p12",
-    "q1",
-    "q2",
-    "q3",
-    "q4",
-    "q5",
-]
+__all__ = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12", "q1", "q2", "q3", "q4", "q5"]
 
 _OUTCOMES = ("open", "refused", "timeout", "unreachable", "intercepted", "rejected")
 _FOUR = ("open", "refused", "timeout", "unreachable")
-_YES_NO = ("yes", "no")
 
 p1 = Prediction("Port 25 of the mail server, from your chair: what comes back?", choices=_OUTCOMES)
 p2 = Prediction("Port 25 of the same server from home: what comes back?", choices=_OUTCOMES)
@@ -50,10 +31,10 @@ p7 = Prediction(
     also={"pass": ("yes", "open"), "fail": ("no",)},
 )
 p8 = Prediction("Port 25 of the provider's own server, from home: what comes back?", choices=_FOUR)
-p9 = Prediction("The home server said 250. Is the message in Bob's mailbox?", choices=_YES_NO)
-p10 = Prediction("The same message by submission on 587, from home: does it arrive?", choices=_YES_NO)
-p11 = Prediction("Port 25 is open now. Does bigmail.example take the message?", choices=_YES_NO)
-p12 = Prediction("The address has a name of its own. Does bigmail.example take the message?", choices=_YES_NO)
+p9 = Prediction("The home server said 250. Is the message in Bob's mailbox?", choices=YES_NO)
+p10 = Prediction("The same message by submission on 587, from home: does it arrive?", choices=YES_NO)
+p11 = Prediction("Port 25 is open now. Does bigmail.example take the message?", choices=YES_NO)
+p12 = Prediction("The address has a name of its own. Does bigmail.example take the message?", choices=YES_NO)
 
 q1 = Question(
     "Which packets does OP25B stop? Choose A, B or C.",

@@ -5,29 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailkit.exercises.checkers import choice, number, results_of, text
-from mailkit.exercises.core import Prediction, Question
+from mailkit.exercises.core import YES_NO, Prediction, Question
 
-__all__ = [
-    "p1",
-    "p2",
-    "p3",
-    "p4",
-    "p5",
-    "p6",
-    "p7",
-    "p8",
-    "p9",
-    "p10",
-    "p11",
-    "p12",
-    "q1",
-    "q2",
-    "q3",
-    "q4",
-    "q5",
-]
+__all__ = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12", "q1", "q2", "q3", "q4", "q5"]
 
-_YES_NO = ("yes", "no")
 
 p1 = Prediction(
     "Port 25 of a large receiver, from a rented machine with a fixed address: what comes back?",
@@ -41,7 +22,7 @@ p3 = Prediction(
     choices=("inbox", "Junk", "refused"),
     also={"Junk": ("spam", "junk folder"), "inbox": ("the inbox",)},
 )
-p4 = Prediction("Does port 587 get through in every network of the table?", choices=_YES_NO)
+p4 = Prediction("Does port 587 get through in every network of the table?", choices=YES_NO)
 p5 = Prediction(
     "Port 587 of the service, from your chair: what comes back?", choices=("open", "refused", "timeout", "unreachable")
 )
@@ -57,8 +38,8 @@ p9 = Prediction(
     choices=("Hanako", "the service"),
     also={"Hanako": ("hanako@kaisha.example", "we", "the author"), "the service": ("service", "sender.example")},
 )
-p10 = Prediction("Does the reader's program offer one-click unsubscribe?", choices=_YES_NO)
-p11 = Prediction("After the set-up: does every service put your name into the return path?", choices=_YES_NO)
+p10 = Prediction("Does the reader's program offer one-click unsubscribe?", choices=YES_NO)
+p11 = Prediction("After the set-up: does every service put your name into the return path?", choices=YES_NO)
 p12 = Prediction(
     "To how many of the services known here do the records of the domain lead?",
     choices=("none", "one", "several"),

@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 from mailkit.exercises.checkers import choice, results_of, text
-from mailkit.exercises.core import Prediction, Question
+from mailkit.exercises.core import YES_NO, Prediction, Question
 
-__all__ = [
-    "p1",
-    "p2",
-    "p3",
-    "p4",
-    "p5",
-    "p6",
-    "p7",
-    "p8",
-    "p9",
-    "p10",
-    "p11",
-    "p12",
-    "q1",
-    "q2",
-    "q3",
-    "q4",
-    "q5",
-    "q6",
-]
+__all__ = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12"]
+__all__ += ["q1", "q2", "q3", "q4", "q5", "q6"]
 
 _CODES = ("250", "530", "535", "550")
-_YES_NO = ("yes", "no")
 
 p1 = Prediction(
     "A stranger asks an MX to carry a message to somebody at another domain: which digit does the reply begin with?",
     choices=("2", "4", "5"),
 )
-p2 = Prediction("Port 587, before TLS: is AUTH in the list?", choices=_YES_NO)
-p3 = Prediction("Does port 25 of the MX offer AUTH at all?", choices=_YES_NO)
+p2 = Prediction("Port 587, before TLS: is AUTH in the list?", choices=YES_NO)
+p3 = Prediction("Does port 25 of the MX offer AUTH at all?", choices=YES_NO)
 p4 = Prediction(
     "What does one need to read the password in that line?",
     choices=("nothing", "the server's key"),
@@ -48,10 +29,10 @@ p8 = Prediction(
     choices=("the password", "the addresses", "neither"),
     also={"neither": ("nothing", "none", "neither of them")},
 )
-p9 = Prediction("Hanako logs in and writes as Taro: does the message arrive?", choices=_YES_NO)
-p10 = Prediction("Alice tries the same at the other company: does it arrive?", choices=_YES_NO)
-p11 = Prediction("A letter was sent without a Date: does the copy that arrives have one?", choices=_YES_NO)
-p12 = Prediction("Can a server that does not know the password pass for the real one?", choices=_YES_NO)
+p9 = Prediction("Hanako logs in and writes as Taro: does the message arrive?", choices=YES_NO)
+p10 = Prediction("Alice tries the same at the other company: does it arrive?", choices=YES_NO)
+p11 = Prediction("A letter was sent without a Date: does the copy that arrives have one?", choices=YES_NO)
+p12 = Prediction("Can a server that does not know the password pass for the real one?", choices=YES_NO)
 
 q1 = Question(
     "A capture holds `AUTH PLAIN AHRhbmFrYUBrYWlzaGEuZXhhbXBsZQBuZWtvLTIy`. What is the password?",

@@ -21,29 +21,8 @@ from mailkit.spf.full_walk import walk_fully
 from mailkit.spf.resolver import Resolver
 from mailkit.spf.tried_terms import TriedTerm
 
-__all__ = [
-    "SENDERS",
-    "p1",
-    "p2",
-    "p3",
-    "p4",
-    "p5",
-    "p6",
-    "p7",
-    "p8",
-    "p9",
-    "p10",
-    "p11",
-    "p12",
-    "p13",
-    "p14",
-    "p15",
-    "q1",
-    "q2",
-    "q3",
-    "q4",
-    "q5",
-]
+__all__ = ["SENDERS", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12", "p13", "p14", "p15"]
+__all__ += ["q1", "q2", "q3", "q4", "q5"]
 
 _RESULTS = ("none", "neutral", "pass", "fail", "softfail", "temperror", "permerror")
 _LONGEST = 2_000  # characters of a record that is tried

@@ -7,14 +7,13 @@ from typing import Any
 
 from mailkit import lab
 from mailkit.exercises.checkers import choice, results_of, text
-from mailkit.exercises.core import CannotCheck, Prediction, Question
+from mailkit.exercises.core import YES_NO, CannotCheck, Prediction, Question
 from mailkit.results import Outcome
 from mailkit.start_here import dialogue
 
 __all__ = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "q1", "q2", "q3", "q4"]
 
 _CLASSES = ("2xx", "4xx", "5xx")
-_YES_NO = ("yes", "no")
 
 p1 = Prediction(
     "You connect to port 25. Who speaks first?", choices=("server", "client"), also={"client": ("me", "you", "i")}
@@ -25,10 +24,10 @@ p3 = Prediction(
     choices=("envelope", "header"),
     also={"envelope": ("mail from", "taro"), "header": ("from", "president")},
 )
-p4 = Prediction("Can Hanako see in her message that Taro got a copy?", choices=_YES_NO)
+p4 = Prediction("Can Hanako see in her message that Taro got a copy?", choices=YES_NO)
 p5 = Prediction("MAIL FROM on port 587, right after EHLO: how does the reply begin?", choices=_CLASSES)
 p6 = Prediction("How many Received fields has the message in Jiro's mailbox?", choices=("0", "1", "2", "3"))
-p7 = Prediction("Is the host that takes the domain's mail called just like the domain?", choices=_YES_NO)
+p7 = Prediction("Is the host that takes the domain's mail called just like the domain?", choices=YES_NO)
 p8 = Prediction(
     "The MX of the recipient is switched off. What does the message do?", choices=("arrive", "wait", "bounce")
 )

@@ -5,39 +5,18 @@ from __future__ import annotations
 from fnmatch import fnmatch
 
 from mailkit.exercises.checkers import choice, names, number, results_of, text
-from mailkit.exercises.core import Prediction, Question
+from mailkit.exercises.core import YES_NO, Prediction, Question
 from mailkit.tls import covers
 
-__all__ = [
-    "p1",
-    "p2",
-    "p3",
-    "p4",
-    "p5",
-    "p6",
-    "p7",
-    "p8",
-    "p9",
-    "p10",
-    "p11",
-    "p12",
-    "p13",
-    "p14",
-    "q1",
-    "q2",
-    "q3",
-    "q4",
-    "q5",
-    "q6",
-    "q7",
-]
+__all__ = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12", "p13", "p14"]
+__all__ += ["q1", "q2", "q3", "q4", "q5", "q6", "q7"]
 
 _VERSIONS = ("TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3")
 
-p1 = Prediction("Port 465: can a listener read the server's greeting?", choices=("yes", "no"))
-p2 = Prediction("Port 587 with STARTTLS: can a listener read the server's greeting?", choices=("yes", "no"))
+p1 = Prediction("Port 465: can a listener read the server's greeting?", choices=YES_NO)
+p2 = Prediction("Port 587 with STARTTLS: can a listener read the server's greeting?", choices=YES_NO)
 p3 = Prediction("Which is the newest version that the domain's mail server speaks?", choices=_VERSIONS)
-p4 = Prediction("Does any door of the domain still speak TLS 1.0 or 1.1?", choices=("yes", "no"))
+p4 = Prediction("Does any door of the domain still speak TLS 1.0 or 1.1?", choices=YES_NO)
 p5 = Prediction("For whom is the certificate of a mail server issued?", choices=("the domain", "the host", "both"))
 p6 = Prediction(
     "How many days at most is a public certificate valid that is issued today?", choices=("47", "100", "200", "398")
@@ -57,10 +36,10 @@ p9 = Prediction(
 p10 = Prediction(
     "Which word of the server's did the man in the middle take out?", choices=("SIZE", "STARTTLS", "PIPELINING")
 )
-p11 = Prediction("Does the man in the middle get the password?", choices=("yes", "no"))
+p11 = Prediction("Does the man in the middle get the password?", choices=YES_NO)
 p12 = Prediction("How many of the four settings leaked to nobody?", choices=("0", "1", "2", "3", "4"))
-p13 = Prediction("A command said before TLS: does the careless server answer it inside?", choices=("yes", "no"))
-p14 = Prediction("A reply that was said before TLS: does the careless client believe it?", choices=("yes", "no"))
+p13 = Prediction("A command said before TLS: does the careless server answer it inside?", choices=YES_NO)
+p14 = Prediction("A reply that was said before TLS: does the careless client believe it?", choices=YES_NO)
 
 q1 = Question(
     'A mail program offers "SSL/TLS" and "STARTTLS" for outgoing mail. Which port belongs to "SSL/TLS"?',
