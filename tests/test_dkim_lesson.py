@@ -15,7 +15,8 @@ from mailkit import clients, dkim, report, workbook
 from mailkit.figures import dkim as figures
 from mailkit.lab import Lab
 from mailkit.lab.mail.signing import signatures
-from mailkit.lab.world import PRACTICE, load
+from mailkit.lab.world import PRACTICE
+from mailkit.lab.world_file import load
 from mailkit.network import Network, parse_paste
 from mailkit.results import AuthResult, Finding, Outcome, Verdict
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from support_worlds import OTHER_WORLD, ROOT
 
-from mailkit.lab import world
+from mailkit.lab import world_file
 
 Peer = Callable[[str, str], str]
 
-ACCOUNT = world.load().mailboxes["hanako@kaisha.example"]
+ACCOUNT = world_file.load().mailboxes["hanako@kaisha.example"]
 # curl's exit codes: could not connect; the operation timed out; the proxy's handshake failed.
 CONNECTED, CANNOT_CONNECT, TIMED_OUT, PROXY_SAID_NO = 0, 7, 28, 97
 

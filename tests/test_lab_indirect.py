@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from support_worlds import OTHER_WORLD
 
 from mailkit.clients import Sent, send
-from mailkit.lab import Lab, world
+from mailkit.lab import Lab, world_file
 from mailkit.lab.mail import lists, srs
 from mailkit.lab.mail.mailboxes import Mail
 from mailkit.lab.world import MailingList
@@ -252,7 +252,7 @@ def test_a_list_that_is_not_understood(tmp_path: Path, text: str, words: str) ->
     lines = [text, *(f"{key} = {value}" for key, value in rest.items() if f"{key} =" not in text)]
     file.write_text(file.read_text("utf-8") + "\n[[mailing_list]]\n" + "\n".join(lines) + "\n", "utf-8")
     with pytest.raises(ValueError, match=words):
-        world.load(file.parent)
+        world_file.load(file.parent)
 
 
 # Forwarders.

@@ -19,13 +19,13 @@ import pytest
 from support_worlds import OTHER_WORLD
 
 from mailkit.clients import Sent, send
-from mailkit.lab import Lab, world
+from mailkit.lab import Lab, world_file
 from mailkit.lab.clock import Clock
 from mailkit.lab.dns.resolver import CachingResolver
 from mailkit.lab.listening import listening
 from mailkit.lab.mail import auth, checks, servers, services
 from mailkit.lab.mail.checks import CHECKS, Checked, Evidence, Incoming
-from mailkit.lab.mail.delivery import Item
+from mailkit.lab.mail.items import Item
 from mailkit.lab.mail.mailboxes import Mailboxes, header_of
 from mailkit.lab.mail.routing import judge
 from mailkit.message import received
@@ -622,7 +622,7 @@ def test_nonsense_is_not_taken_for_a_fault_of_the_lab(lab: Lab) -> None:
 
 
 def test_mailboxes_have_folders_uids_and_flags() -> None:
-    boxes = Mailboxes(Clock(world.load().now))
+    boxes = Mailboxes(Clock(world_file.load().now))
     for number in range(3):
         boxes.put(TARO, HANAKO, LETTER.replace(b"greetings", b"number %d" % number))
     boxes.put(TARO, HANAKO, LETTER, "Junk")

@@ -18,7 +18,8 @@ from mailkit.lab.attacks.senders import post, try_senders
 from mailkit.lab.core import Lab
 from mailkit.lab.router import Decision
 from mailkit.lab.web.pages import Page, Pages
-from mailkit.lab.world import Action, load
+from mailkit.lab.world import Action
+from mailkit.lab.world_file import load
 
 DOMAIN, MX = "kaisha.example", "mx.kaisha.example"
 OPPORTUNISTIC = ("jiro@isp.example", "smtp.isp.example")

@@ -17,7 +17,7 @@ from support_worlds import ServedWorld, served_world
 import mailkit
 from mailkit import report
 from mailkit.lab import ca
-from mailkit.lab.world import load
+from mailkit.lab.world_file import load
 from mailkit.network import Network
 from mailkit.network.records import parse_paste
 from mailkit.results import Finding, Rows, Verdict

@@ -7,7 +7,7 @@ import pytest
 from mailkit.clients import Line
 from mailkit.figures.smtp_auth import ladder
 from mailkit.figures.start_here import practice_internet, way_of_a_mail
-from mailkit.lab.world import load
+from mailkit.lab.world_file import load
 from mailkit.start_here.reading import as_shown
 
 

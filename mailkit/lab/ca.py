@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from mailkit.lab.world import CERTIFICATES, World, load
+from mailkit.lab.world import CERTIFICATES, World
+from mailkit.lab.world_file import load
 
 __all__ = ["issue", "make"]
 

@@ -34,7 +34,8 @@ from mailkit.lab.pace import LabPace
 from mailkit.lab.router import Router
 from mailkit.lab.web.pages import Pages
 from mailkit.lab.workers import Workers
-from mailkit.lab.world import Action, load
+from mailkit.lab.world import Action
+from mailkit.lab.world_file import load
 from mailkit.network import Network, Slots
 from mailkit.network.dns_lookup import read
 from mailkit.network.exchange import Nameserver

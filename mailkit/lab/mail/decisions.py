@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from mailkit.lab.mail import auth, for_customers, local
 from mailkit.lab.mail.checks import Incoming
-from mailkit.lab.mail.delivery import Item
+from mailkit.lab.mail.items import Item
 from mailkit.lab.mail.receiving import Judgement, handover, receive
 from mailkit.lab.mail.services import Services
 from mailkit.lab.world import Host

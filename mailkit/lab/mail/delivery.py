@@ -10,52 +10,28 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from email.utils import format_datetime
 
 from mailkit.lab.clock import Clock
 from mailkit.lab.faults import Faults
-from mailkit.lab.mail import lists, local, srs
 from mailkit.lab.mail.dsn import Failure, bounce
+from mailkit.lab.mail.items import Handover, Item
 from mailkit.lab.mail.log import Log
-from mailkit.lab.mail.mailboxes import INBOX, Mailboxes
+from mailkit.lab.mail.mailboxes import Mailboxes
+from mailkit.lab.mail.own_host import OwnHost
 from mailkit.lab.mail.routing import Delivery
 from mailkit.lab.mail.transport import Transport
-from mailkit.lab.world import MailingList, World
-from mailkit.message import received
+from mailkit.lab.world import World
 from mailkit.network import Network
 
-__all__ = ["MOST_HOPS", "Item", "Queue"]
-
-MOST_HOPS = 100  # servers that a message may pass; more are a loop (RFC 5321 section 6.3)
+__all__ = ["Queue"]
 
 _WORKERS = 24
 _FIRST_RETRY = timedelta(minutes=15)
 _GIVE_UP = timedelta(days=5)  # RFC 5321 section 4.5.4.1: "at least 4-5 days"
 _GLANCE = 0.5  # seconds after which a waiting thread looks up, so that Ctrl-C is heard on every system
 _MOST_REMEMBERED = 10_000  # messages that were taken
-
-Handover = tuple[str, str, tuple[str, ...]]  # the server before, its queue identifier, and for whom
-
-
-@dataclass
-class Item:
-    """A message that *host* has promised to deliver, and to whom it still must.
-
-    ``era`` is the :attr:`Queue.era` in which it was handed in, ``folder`` the one for recipients on this host.
-    """
-
-    queue_id: str
-    host: str
-    sender: str
-    recipients: list[str]
-    content: bytes
-    arrived: datetime
-    era: int
-    folder: str = INBOX
-    next_try: datetime | None = None
-    tries: int = 0
 
 
 class Queue:
@@ -81,6 +57,7 @@ class Queue:
         self._clock, self._log, self._mailboxes, self._faults = clock, log, mailboxes, faults
         self._network_of, self._towards, self._is_local, self._world = network_of, towards, is_local, world
         self._transport = transport
+        self._own_host = OwnHost(world, clock, originate=self.originate, put=self._put)
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="lab-delivery")
         self._changed = threading.Condition(threading.RLock())
         self._running = 0
@@ -222,7 +199,7 @@ class Queue:
     def _to(self, item: Item, recipient: str) -> Delivery:
         domain = recipient.rpartition("@")[2].lower()
         if self._is_local(item.host, domain):
-            return self._locally(item, recipient)
+            return self._own_host.deliver(item, recipient)
         net = self._network_of(item.host).remembering()
         try:
             targets, problem = self._transport.exchangers(item.host, domain, net)
@@ -238,56 +215,10 @@ class Queue:
                 break
         return result
 
-    def _locally(self, item: Item, recipient: str) -> Delivery:
-        """Deliver *item* to a *recipient* of its own host: a mailbox, a list, or somewhere that it goes on from."""
-        address, world = recipient.lower(), self._world
-        if mailing_list := world.lists.get(address):
-            return self._distribute(item, mailing_list)
-        if srs.is_rewritten(address):
-            try:
-                target = srs.reverse(recipient, secret=local.secret(address), now=self._clock.now())
-            except ValueError as error:
-                return Delivery("5.1.1", f"this address leads nowhere: {error}")
-            return self._forward(item, target, item.sender)
-        if target := world.forwards.get(address, ""):
-            sender, domain = item.sender, address.rpartition("@")[2]
-            if address in world.rewriting:
-                sender = srs.rewrite(sender, domain, secret=local.secret(address), now=self._clock.now())
-            return self._forward(item, target, sender)
-        return self._into_mailbox(item, local.owner(address, world) or address)
-
-    def _into_mailbox(self, item: Item, address: str) -> Delivery:
+    def _put(self, item: Item, address: str) -> None:
         with self._changed:
             if item.era == self.era:
                 self._mailboxes.put(address, item.sender, item.content, item.folder)
-        where = "" if item.folder == INBOX else f", folder {item.folder}"
-        return Delivery("2.0.0", f"delivered to mailbox{where}")
-
-    def _distribute(self, item: Item, mailing_list: MailingList) -> Delivery:
-        """Send *item* to the members of *mailing_list*, under the list's own sender (RFC 5321 section 3.9.2)."""
-        from mailkit.lab.mail.signing import signatures
-
-        if not item.sender:
-            return Delivery("5.7.1", "a mailing list takes no bounces: they go to the sender on its envelope")
-        if lists.has_passed(item.content, mailing_list) or received.count(item.content) >= MOST_HOPS:
-            return Delivery("5.4.6", "mail loop: this message has been through the list already")
-        try:
-            content = lists.rewritten(item.content, mailing_list)
-        except ValueError as error:
-            return Delivery("5.6.0", f"this message cannot be distributed: {error}")
-        keys, now = self._world.folder / "keys", self._clock.now()
-        signed = signatures(content, self._world.hosts[item.host].signs, keys=keys, now=now) + content
-        members = list(mailing_list.members)
-        queue_id = self.originate(item.host, mailing_list.bounces, members, signed, item.era)
-        return Delivery("2.0.0", f"distributed to {len(members)} members from <{mailing_list.bounces}> as {queue_id}")
-
-    def _forward(self, item: Item, target: str, sender: str) -> Delivery:
-        """Send *item* on to *target* under *sender*, which is most often the one it came with (RFC 5321 3.9.1)."""
-        if received.count(item.content) >= MOST_HOPS:
-            return Delivery("5.4.6", f"mail forwarding loop: this message has passed {MOST_HOPS} servers")
-        queue_id = self.originate(item.host, sender, [target], item.content, item.era)
-        anew = "" if sender == item.sender else f" from <{sender}>"
-        return Delivery("2.0.0", f"forwarded to <{target}>{anew} as {queue_id}")
 
     def _bounce(self, item: Item, failures: list[Failure]) -> None:
         if not item.sender:

@@ -9,9 +9,10 @@ from email.utils import format_datetime, getaddresses
 
 from mailkit.lab.mail import auth, checks, for_customers
 from mailkit.lab.mail.checks import Incoming
-from mailkit.lab.mail.delivery import MOST_HOPS, Handover
 from mailkit.lab.mail.dmarc_reports import Observed
+from mailkit.lab.mail.items import Handover
 from mailkit.lab.mail.mailboxes import INBOX, header_of
+from mailkit.lab.mail.own_host import MOST_HOPS
 from mailkit.lab.mail.services import Services
 from mailkit.lab.mail.signing import signatures
 from mailkit.lab.world import World
