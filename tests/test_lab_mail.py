@@ -19,7 +19,7 @@ import pytest
 from support_worlds import OTHER_WORLD
 
 from mailkit.clients import Sent, send
-from mailkit.lab import Lab, world_file
+from mailkit.lab import Lab, world, world_file
 from mailkit.lab.clock import Clock
 from mailkit.lab.dns.resolver import CachingResolver
 from mailkit.lab.listening import listening

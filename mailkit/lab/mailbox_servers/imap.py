@@ -10,32 +10,24 @@ import re
 from collections.abc import Awaitable, Callable
 
 from mailkit.lab.mail import auth
-from mailkit.lab.mail.mailboxes import INBOX
-from mailkit.lab.mailbox_servers.selected import MOST_HELD, Selected, ViewLost, flags_of
+from mailkit.lab.mailbox_servers.folders import MOST_OCTETS, CannotDo, Folders
+from mailkit.lab.mailbox_servers.selected import Selected, ViewLost
 from mailkit.lab.mailbox_servers.session import Closed, Session, TooLong
 from mailkit.lab.mailbox_servers.syntax import (
     Item,
     Misspelt,
     literal_at_end,
-    moment,
     parse,
-    quoted,
     text,
 )
 
 __all__ = ["IMAP"]
 
-_MOST_OCTETS = 64 * 1024 * 1024  # of a message that is laid into a folder (RFC 7889)
 _LONGEST_ARGUMENT = 64 * 1024  # octets of the literals of any other command
 _MOST_LITERALS = 20  # of one command
-_LONGEST_NAME = 200  # characters of a folder
 _TAG = re.compile(r"[!#$&',\-./0-9:;<=>?@A-Z^_`a-z|}~\[]{1,80}\Z")
 
 Run = Callable[[list[Item]], Awaitable[str]]
-
-
-class Answer(Exception):
-    """A command cannot be carried out; the text is the answer behind its tag."""
 
 
 class IMAP(Session):
@@ -49,6 +41,7 @@ class IMAP(Session):
         """Greet, and answer command after command."""
         self.write(f"* OK [CAPABILITY {self.offered}] {self.host.name} is ready\r\n".encode())
         self._left = False
+        self.folders = Folders(self)
         while not self._left:
             try:
                 await self._command()
@@ -64,7 +57,7 @@ class IMAP(Session):
         """The capabilities as they are now (RFC 9051 section 7.2.2)."""
         words = ["IMAP4rev1", "LITERAL+", "SASL-IR"]
         if self.account:
-            words += ["UIDPLUS", "UNSELECT", f"APPENDLIMIT={_MOST_OCTETS}"]
+            words += ["UIDPLUS", "UNSELECT", f"APPENDLIMIT={MOST_OCTETS}"]
         else:
             words += [] if self.encrypted else ["STARTTLS"]
             words += [f"AUTH={name}" for name in self.host.mechanisms] if self.may_log_in else ["LOGINDISABLED"]
@@ -83,8 +76,8 @@ class IMAP(Session):
         try:
             items = await self._arguments(line[len(tag) + 1 :], word)
             answer = await self._run(word, items)
-        except (Misspelt, Answer) as problem:
-            answer = str(problem) if isinstance(problem, Answer) else f"BAD {problem}"
+        except (Misspelt, CannotDo) as problem:
+            answer = str(problem) if isinstance(problem, CannotDo) else f"BAD {problem}"
             if answer.startswith("BAD"):
                 self.mistaken()
         await self.send(f"{tag} {answer}\r\n".encode())
@@ -100,12 +93,12 @@ class IMAP(Session):
         while found := literal_at_end(lines[-1]):
             size, waits = found
             octets += size
-            most = _MOST_OCTETS if self.account and word == "APPEND" else _LONGEST_ARGUMENT
+            most = MOST_OCTETS if self.account and word == "APPEND" else _LONGEST_ARGUMENT
             if octets > most or len(literals) >= _MOST_LITERALS:
                 if not waits:  # it is on its way already, and too much to read
                     self.write(b"* BYE That is more than is taken here\r\n")
                     raise Closed
-                raise Answer("NO [TOOBIG] That is more than is taken here")
+                raise CannotDo("NO [TOOBIG] That is more than is taken here")
             if waits:
                 self.write(b"+ Go ahead\r\n")
             literals.append(await self.read_octets(size))
@@ -122,14 +115,6 @@ class IMAP(Session):
         after: dict[str, Run] = {
             "SELECT": self._select,
             "EXAMINE": self._select_to_read,
-            "LIST": self._list,
-            "LSUB": self._lsub,
-            "STATUS": self._status,
-            "CREATE": self._create,
-            "DELETE": self._delete,
-            "RENAME": self._no_rename,
-            "SUBSCRIBE": self._subscribe,
-            "UNSUBSCRIBE": self._subscribe,
             "APPEND": self._append,
         }
         inside = {"CHECK", "CLOSE", "UNSELECT", "EXPUNGE", "SEARCH", "FETCH", "STORE", "COPY", "UID"}
@@ -137,16 +122,18 @@ class IMAP(Session):
             return await anytime[word](items)
         if word in before:
             if self.account:
-                raise Answer("BAD You have logged in already")
+                raise CannotDo("BAD You have logged in already")
             return await before[word](items)
-        if word not in after and word not in inside:
-            raise Answer(f"BAD There is no command {ascii(word[:40])[1:-1]}")
+        if word not in after and word not in inside and word not in self.folders.words:
+            raise CannotDo(f"BAD There is no command {ascii(word[:40])[1:-1]}")
         if not self.account:
-            raise Answer("BAD Log in first")
+            raise CannotDo("BAD Log in first")
         if word in after:
             return await after[word](items)
+        if word in self.folders.words:
+            return self.folders.run(word, items)
         if self.selected is None:
-            raise Answer("BAD Select a folder first")
+            raise CannotDo("BAD Select a folder first")
         answer = await self.selected.run(word, items)
         if word in ("CLOSE", "UNSELECT"):
             self.selected = None
@@ -201,9 +188,11 @@ class IMAP(Session):
 
     def _may_try(self) -> None:
         if not self.may_log_in:
-            raise Answer("NO [PRIVACYREQUIRED] Logins are disabled before TLS: the password is as good as read by now")
+            raise CannotDo(
+                "NO [PRIVACYREQUIRED] Logins are disabled before TLS: the password is as good as read by now"
+            )
         if self.host.accounts_down:
-            raise Answer("NO [UNAVAILABLE] The list of accounts cannot be read just now")
+            raise CannotDo("NO [UNAVAILABLE] The list of accounts cannot be read just now")
 
     def _welcome(self, good: bool) -> str:
         if not good:
@@ -211,11 +200,11 @@ class IMAP(Session):
             return "NO [AUTHENTICATIONFAILED] Wrong user name or password"
         return f"OK [CAPABILITY {self.offered}] Logged in"
 
-    # Folders ---------------------------------------------------------------------------------------------------------
+    # Folders ----------------------------------------------------------------------------------------------------------
 
     async def _select(self, items: list[Item], *, read_only: bool = False) -> str:
         self.selected = None
-        folder = self._folder(items)
+        folder = self.folders.existing(items)
         self.selected = Selected(self, folder, read_only=read_only)
         await self.selected.describe()
         return f"OK [READ-{'ONLY' if read_only else 'WRITE'}] {'Examined' if read_only else 'Selected'}"
@@ -223,97 +212,8 @@ class IMAP(Session):
     async def _select_to_read(self, items: list[Item]) -> str:
         return await self._select(items, read_only=True)
 
-    def named(self, item: Item) -> str:
-        """Return the folder that *item* names, whether it is there or not."""
-        name = text(item)
-        if not 0 < len(name) <= _LONGEST_NAME or any(ord(char) < 32 for char in name):
-            raise Answer("NO [CANNOT] That is no name for a folder")
-        return INBOX if name.upper() == INBOX else name
-
-    def _folder(self, items: list[Item]) -> str:
-        if not items:
-            raise Misspelt("which folder?")
-        name = self.named(items[0])
-        if name not in self.services.mailboxes.folders(self.account):
-            raise Answer("NO [NONEXISTENT] There is no such folder")
-        return name
-
-    async def _list(self, items: list[Item], *, command: str = "LIST") -> str:
-        if len(items) != 2:
-            return f"BAD {command} takes a reference and a pattern"
-        pattern = text(items[0]) + text(items[1])
-        if not text(items[1]):  # a question for the delimiter
-            self.write(f'* {command} (\\Noselect) "/" ""\r\n'.encode())
-            return "OK That is it"
-        for folder in self.services.mailboxes.folders(self.account):
-            if _fits(folder, pattern[:_LONGEST_NAME]):
-                self.write(b'* %s (\\HasNoChildren) "/" %s\r\n' % (command.encode(), quoted(folder)))
-        return "OK That is it"
-
-    async def _lsub(self, items: list[Item]) -> str:
-        return await self._list(items, command="LSUB")  # every folder is subscribed to
-
-    async def _status(self, items: list[Item]) -> str:
-        folder = self._folder(items)
-        if len(items) != 2 or not isinstance(items[1], list):
-            return "BAD STATUS takes a folder and a list of items"
-        mail = self.services.mailboxes.mail(self.account, folder)
-        known = {
-            "MESSAGES": len(mail),
-            "RECENT": 0,
-            "UIDNEXT": self.services.mailboxes.uid_next(self.account, folder),
-            "UIDVALIDITY": self.services.mailboxes.uid_validity,
-            "UNSEEN": sum("\\Seen" not in one.flags for one in mail),
-        }
-        asked = [text(item).upper() for item in items[1]]
-        if unknown := [word for word in asked if word not in known]:
-            return f"BAD STATUS knows no {ascii(unknown[0][:40])[1:-1]}"
-        values = " ".join(f"{word} {known[word]}" for word in dict.fromkeys(asked))
-        self.write(b"* STATUS %s (%s)\r\n" % (quoted(folder), values.encode()))
-        return "OK That is it"
-
-    async def _create(self, items: list[Item]) -> str:
-        if len(items) != 1:
-            return "BAD CREATE takes a name"
-        made = self.services.mailboxes.create(self.account, self.named(items[0]).rstrip("/") or "/")
-        return "OK Made" if made else "NO [ALREADYEXISTS] It is there already, or there are too many"
-
-    async def _delete(self, items: list[Item]) -> str:
-        folder = self._folder(items)
-        gone = self.services.mailboxes.delete(self.account, folder)
-        return "OK It is gone" if gone else "NO [CANNOT] INBOX and Junk stay"
-
-    async def _no_rename(self, items: list[Item]) -> str:
-        return "NO [CANNOT] Folders keep their names here"
-
-    async def _subscribe(self, items: list[Item]) -> str:
-        return "OK Every folder is subscribed to here"
-
     async def _append(self, items: list[Item]) -> str:
-        if len(items) < 2 or not isinstance(items[-1], bytes):
-            return "BAD APPEND takes a folder, perhaps flags and a time, and a message"
-        try:
-            folder = self._folder(items)
-        except Answer:
-            return "NO [TRYCREATE] There is no such folder"
-        flags: frozenset[str] = frozenset()
-        received = None
-        for item in items[1:-1]:
-            if isinstance(item, list):
-                flags = flags_of(item)
-            else:
-                received = moment(text(item))
-        boxes = self.services.mailboxes
-        if boxes.size(self.account) + len(items[-1]) > MOST_HELD:
-            return "NO [OVERQUOTA] The mailbox is full"
-        mail = boxes.put(self.account, self.account, items[-1], folder, flags=flags, received=received)
-        if self.selected:
+        answer = self.folders.run("APPEND", items)
+        if self.selected and answer.startswith("OK"):
             await self.selected.catch_up()
-        return f"OK [APPENDUID {boxes.uid_validity} {mail.uid}] It is there"
-
-
-def _fits(folder: str, pattern: str) -> bool:
-    """Return whether *folder* fits a *pattern* with * and % (RFC 9051 section 6.3.9)."""
-    spelt = re.sub(r"[*%]+", lambda found: "*" if "*" in found[0] else "%", pattern)
-    parts = [".*" if char == "*" else "[^/]*" if char == "%" else re.escape(char) for char in spelt]
-    return spelt.count("*") + spelt.count("%") <= 4 and re.fullmatch("".join(parts), folder) is not None
+        return answer
