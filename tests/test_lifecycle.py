@@ -178,8 +178,8 @@ def test_an_interrupt_returns_at_once_and_leaves_the_lab_usable(call: str) -> No
         import mailkit
         from mailkit import op25b, lab as labs
         from mailkit.clients import greet, send
-        from mailkit.lab import running
-        running._SILENCE = 300.0  # nothing here ends by itself, however late the interrupt comes
+        from mailkit.lab import reaching
+        reaching._SILENCE = 300.0  # nothing here ends by itself, however late the interrupt comes
         lab = labs.start()
         lab.resolver.fault("silent.kaisha.example", "silence")
         lab.publish("slow.kaisha.example", "MX", *(f"{{n}} down.mistakes.example." for n in range(9)))

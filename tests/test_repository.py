@@ -54,6 +54,7 @@ LESSONS = [
     "services",
 ]
 FLOORS |= dict.fromkeys(LESSONS, 2)
+MOST_LINES = 300  # of a module
 # A command line chooses its network by name; mailkit.connect is what turns the name into a network.
 EXCEPTIONS = {("report", "connect")}
 
@@ -174,6 +175,11 @@ def test_imports_form_no_circle() -> None:
 
 def test_a_circle_is_found() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [["b", "c", "b"]]
+
+
+def test_modules_are_short_enough_to_hold_in_mind() -> None:
+    lengths = {module_name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert {module: length for module, length in lengths.items() if length > MOST_LINES} == {}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=module_name)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["Deadline"]
+__all__ = ["Deadline", "time_left"]
 
 
 class Deadline:
@@ -47,3 +47,10 @@ class Deadline:
             yield
         finally:
             self._end += time.monotonic() - begun
+
+
+def time_left(deadline: Deadline | None, seconds: float) -> float:
+    """Return *seconds*, or what is left of *deadline* when that is less; 0 when it is over."""
+    if deadline is None:
+        return seconds
+    return 0.0 if deadline.over else deadline.at_most(seconds)
