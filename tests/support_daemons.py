@@ -18,22 +18,10 @@ from pathlib import Path
 
 import pytest
 
+from mailkit.lab.daemons import packages
+
 __all__ = ["DAEMONS", "running", "unpacked"]
 
-FETCHED = Path(__file__).resolve().parent.parent / "build" / "debian"
-"""Where .ci/run puts the packages; a test itself fetches nothing."""
-
-PACKAGES = {
-    "postfix": ("postfix",),
-    "exim": ("exim4-base", "exim4-daemon-light", "libidn12"),
-    "dovecot": ("dovecot-core", "dovecot-imapd", "dovecot-pop3d"),
-    # What the tests of lesson 09 take besides.
-    "exim-heavy": ("exim4-base", "exim4-daemon-heavy", "libidn12", "libspf2-2", "libmariadb3", "libpq5", "libperl5.36",
-                   "libldap-2.5-0"),
-    "filters": ("postfix-policyd-spf-python", "python3-spf-engine", "python3-spf", "python3-authres",
-                "python3-dnspython", "opendmarc", "libopendmarc2", "libmilter1.0.1", "libbsd0",
-                "libmariadb3", "publicsuffix"),
-}  # fmt: skip
 # Daemon -> its listeners: the port that the real world uses for it -> protocol of STARTTLS, "" for TLS at once.
 DAEMONS: dict[str, dict[int, str]] = {
     "postfix": {25: "smtp", 587: "smtp", 465: ""},
@@ -143,20 +131,10 @@ _COMMANDS = {
 
 def unpacked(daemon: str) -> Path:
     """The folder with the packages of *daemon*, unpacked once; skips where they were not fetched."""
-    target = FETCHED / "unpacked" / daemon
-    if not target.exists():
-        if not shutil.which("dpkg"):
-            pytest.skip(f"no dpkg here to unpack {daemon} with")
-        loading = target.with_suffix(".loading")
-        shutil.rmtree(loading, ignore_errors=True)
-        loading.mkdir(parents=True)
-        for package in PACKAGES[daemon]:
-            found = sorted(FETCHED.glob(f"{package}_*.deb"))
-            if not found:
-                pytest.skip(f"the Debian package {package} is not in build/debian: .ci/run fetches it")
-            subprocess.run(["dpkg", "-x", found[-1], loading], check=True)
-        loading.rename(target)
-    return target
+    try:
+        return packages.unpacked(daemon)
+    except packages.Missing as error:
+        pytest.skip(str(error))
 
 
 def _free_ports(count: int) -> list[int]:

@@ -18,8 +18,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from support_daemons import PACKAGES
 
+from mailkit.lab.daemons.packages import PACKAGES
 from mailkit.workbook import lessons
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -132,6 +132,15 @@ class Router:
             self._tasks.discard(task)
             writer.close()
 
+    async def carry(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, who: str, address: str, port: int
+    ) -> None:
+        """Carry a connection of *who* to *address*:*port* that came by another way than SOCKS, as a daemon's do.
+
+        It is open already on the near side: where it may not go on, it is cut.
+        """
+        await self._route(_Open(reader, writer), who, address, port)
+
     async def _route(self, talk: _Talk, who: str, target: str, port: int) -> None:
         source = self.source_of(who)
         address = await self._address(target)
@@ -262,6 +271,14 @@ class _Http(_Talk):
         await self.writer.drain()
         # s_client throws away what it read together with this reply, so a greeting had better come a moment later.
         await asyncio.sleep(_PAUSE)
+
+
+class _Open(_Talk):
+    """A connection that somebody else has accepted."""
+
+    async def answer(self, code: int) -> None:
+        if code != _OK:
+            self.writer.transport.abort()
 
 
 # By the first octet of what a client says: SOCKS version 5, or the C of CONNECT.  Whatever else there is, such as the

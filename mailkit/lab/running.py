@@ -80,6 +80,7 @@ class Running(Reachable):
         )
         self._observations = dmarc_reports.Observations()
         self._verification = Workers(_VERIFIERS, "lab-verification")
+        self.at_work: set[Callable[[], bool]] = set()  # whether servers outside this process owe somebody an answer
         self._servers: list[asyncio.Server] = []
         self._dns: dns_server.DnsServer | None = None
         self._silent: socket.socket | None = None
@@ -194,4 +195,5 @@ class Running(Reachable):
                 turns = 0
                 while turns < _TURNS:
                     await asyncio.sleep(_TURN)
-                    turns = 0 if self._verification.at_work else turns + 1
+                    busy = self._verification.at_work or any(owes() for owes in self.at_work)
+                    turns = 0 if busy else turns + 1

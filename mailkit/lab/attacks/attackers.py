@@ -158,6 +158,7 @@ class _Talk:
     # Towards the client -------------------------------------------------------------------------------------------
 
     async def _from_client(self) -> None:
+        verb = b""
         while line := await self.near[0].readline():
             verb = line.strip().upper()
             self.attacker.hear("C", self._overheard(line), self.encrypted)
@@ -170,6 +171,8 @@ class _Talk:
             if self.awaits_go_ahead:
                 await self.go_on.wait()  # if the server says yes, what follows is TLS and none of ours
                 self.go_on.clear()
+        if verb == b"QUIT":  # it may have closed its side at once, as Exim does, and the answers are on their way
+            await asyncio.sleep(_PATIENCE)
 
     async def _answers_starttls(self) -> bool:
         """Answer STARTTLS in the server's place; False where he lets the server answer."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from typing import cast
 
@@ -55,6 +56,13 @@ class DnsServer:
                 continue
             self._tcp, self._udp, self.port = tcp, udp, number
             return
+
+    async def adopt(self, tcp: socket.socket, udp: socket.socket) -> None:
+        """Serve on two sockets that are bound to the same port already."""
+        loop = asyncio.get_running_loop()
+        self.port = udp.getsockname()[1]
+        self._tcp = await asyncio.start_server(self._connected, sock=tcp, limit=2**16)
+        self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=udp)
 
     async def close(self) -> None:
         """Stop listening and end the connections there are."""

@@ -1,0 +1,186 @@
+"""A real Postfix or Exim, running behind the practice internet."""
+
+from __future__ import annotations
+
+import atexit
+import smtplib
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from mailkit.clients import Credentials
+from mailkit.lab.core import Lab
+from mailkit.lab.daemons.machine import Machine
+from mailkit.lab.daemons.setting_up import DOORS, LOGS, roots, set_up, start_daemons
+from mailkit.lab.daemons.wires import Wires, addresses
+from mailkit.mta import Configuration, Delivery, Fate, read_log
+from mailkit.results import Record, Rows, Sentence
+
+__all__ = ["Handed", "LiveServer"]
+
+_SECONDS = 60  # for a reply of the daemon's on this machine
+
+
+@dataclass(frozen=True)
+class Handed(Record):
+    """Whether the daemon has ``taken`` a message that its own machine handed in, and its last words."""
+
+    taken: bool
+    reply: str
+
+
+class _Local(smtplib.SMTP):
+    """A conversation with the daemon from its own machine."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        super().__init__("127.0.0.1", 25, local_hostname="localhost", timeout=_SECONDS)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        sock = self._machine.near.socket("tcp")
+        sock.settimeout(timeout)
+        sock.connect((host, port))
+        return sock
+
+
+class LiveServer:
+    """A daemon on a machine at *place* in *lab*; :func:`mailkit.lab.daemons.start` makes one."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        place: str,
+        configuration: Configuration,
+        breaks: Sequence[tuple[str, str, str]] = (),
+        *,
+        signer: bool = True,
+    ) -> None:
+        self.configuration = configuration
+        wanted = configuration.description
+        self.software, self.job, self.host = wanted.software, wanted.job, wanted.hostname
+        self.address = lab.router.source_of(place) or ""
+        self._lab = lab
+        self._taken = 0
+        at = roots(self.software, self.job)
+        others = [one for one in addresses(lab) if one != self.address]
+        self.machine = Machine(self.host, self.address, others, at)
+        self._wires = Wires(lab, self.machine, place)
+        atexit.register(self.stop)
+        try:
+            self._wires.open()
+            set_up(self.machine, configuration, lab, at)
+            for path, old, new in breaks:
+                _break(self.machine.folder / path.lstrip("/"), old, new)
+            start_daemons(self.machine, configuration, signer=signer)
+            self._since = len(self._whole_log())
+            self._wires.publish(DOORS[self.job])
+        except BaseException:
+            self.stop()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def version(self) -> str:
+        """What runs, such as "Postfix 3.7.11"."""
+        if self.software == "postfix":
+            return f"Postfix {self.machine.run('postconf', '-d', '-h', 'mail_version').strip()}"
+        return f"Exim {self.machine.run('exim4', '-bV', check=False).split()[2]}"
+
+    @property
+    def label(self) -> Sentence:
+        """What the reader sees: a daemon that runs here."""
+        return Sentence(f"live: {self.version} runs on this machine, behind the practice internet.")
+
+    @property
+    def account(self) -> Credentials:
+        """A login for the ports 587 and 465."""
+        return self._lab.account(f"hanako@{self.configuration.description.domain}")
+
+    def submit(self, message: bytes, *, sender: str, recipients: Sequence[str]) -> Handed:
+        """Hand *message* in on the machine itself, as its own programs do, and return what the daemon said."""
+        return self.submit_all([message], sender=sender, recipients=recipients)[0]
+
+    def submit_all(self, messages: Sequence[bytes], *, sender: str, recipients: Sequence[str]) -> list[Handed]:
+        """Hand *messages* in one after the other over one connection."""
+        replies: list[Handed] = []
+        try:
+            with _Local(self.machine) as smtp:
+                for message in messages:
+                    replies.append(_hand_in(smtp, message, sender, recipients))
+        except (smtplib.SMTPException, OSError) as error:
+            words = getattr(error, "smtp_error", b"")
+            said = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
+            code = getattr(error, "smtp_code", "")
+            replies += [Handed(False, f"{code} {said}".strip())] * (len(messages) - len(replies))
+        self._taken += sum(one.taken for one in replies) * len(recipients)
+        return replies
+
+    @property
+    def log_file(self) -> Path:
+        """Where the daemon writes its log, as this process reaches it; a few lines about its start come first."""
+        return self.machine.folder / LOGS[self.software]
+
+    @property
+    def log(self) -> str:
+        """The daemon's log since it listens."""
+        return self._whole_log()[self._since :]
+
+    def _whole_log(self) -> str:
+        return self.log_file.read_text(encoding="utf-8", errors="replace") if self.log_file.exists() else ""
+
+    def deliveries(self) -> Rows[Delivery]:
+        """What the log says, one row for each recipient of each message, once all has been tried that was taken."""
+        self.settle()
+        rows = self._rows()
+        return Rows(Delivery, list(rows), caption=f"the log of {self.host}, {self._lab.clock.now():%Y-%m-%d}")
+
+    def _rows(self) -> Rows[Delivery]:
+        part = self.machine.folder / "log"
+        part.write_text(self.log, encoding="utf-8")
+        return read_log(part)
+
+    def settle(self) -> None:
+        """Wait until each message that the daemon took has been tried, and what left it has arrived.
+
+        Raises RuntimeError when a message is never tried.
+        """
+
+        def tried() -> bool:
+            rows = self._rows()
+            waiting = any(row.fate is Fate.QUEUED for row in rows)
+            return not waiting and sum(row.tries > 0 for row in rows) >= self._taken
+
+        self.machine.until(tried, "a line of the log about each message")
+        self._lab.settle()
+
+    def stop(self) -> None:
+        """End the daemon and its machine; the practice internet goes on."""
+        atexit.unregister(self.stop)
+        self._wires.close()
+        self.machine.stop()
+
+
+def _hand_in(smtp: smtplib.SMTP, message: bytes, sender: str, recipients: Sequence[str]) -> Handed:
+    smtp.ehlo_or_helo_if_needed()
+    for verb, argument in [("MAIL", f"FROM:<{sender}>"), *[("RCPT", f"TO:<{one}>") for one in recipients]]:
+        code, said = smtp.docmd(verb, argument)
+        if code != 250:
+            smtp.rset()
+            return Handed(False, f"{code} {said.decode('utf-8', 'replace')}")
+    code, said = smtp.data(message)
+    return Handed(code == 250, f"{code} {said.decode('utf-8', 'replace')}")
+
+
+def _break(file: Path, old: str, new: str) -> None:
+    """Put *new* in the place of *old* in *file*.  Raises ValueError where *old* does not stand there once."""
+    text = file.read_text(encoding="utf-8")
+    if text.count(old) != 1:
+        raise ValueError(f"{old!r} does not stand once in {file.name}")
+    file.write_text(text.replace(old, new), encoding="utf-8")
