@@ -18,11 +18,11 @@ RELAY = "relayhost = [smtp.relay.example]:587\nsmtp_sasl_auth_enable = yes\n"
 MASTER = "smtp inet n - {chroot} - - smtpd\n"
 
 
-def lint(folder: Path, text: str, name: str = "main.cf", master: str = "") -> Rows[Finding]:
+def lint(folder: Path, text: str, name: str = "main.cf", master: str = "", version: str = "") -> Rows[Finding]:
     (folder / name).write_text(text)
     if master:
         (folder / "master.cf").write_text(master)
-    return mta.lint(folder if master else folder / name)
+    return mta.lint(folder if master else folder / name, version=version)
 
 
 @pytest.fixture(autouse=True)
@@ -76,12 +76,63 @@ def without_postconf(monkeypatch: pytest.MonkeyPatch) -> None:
         ("relayhost = [smtp.relay.example]", "OP25B", "warn"),
         ("relayhost = smtp.relay.example:25", "OP25B", "warn"),
         ("smtpd_use_tls = yes", "a deprecated name", "warn"),
+        ("smtpd_recipient_restrictions = check_relay_domains", "a setting that is gone", "warn"),
+        ("smtpd_relay_restrictions = permit_mynetworks, check_relay_domains", "open relay", "pass"),
+        ("", "commands sent ahead", "unknown"),
+        ("smtpd_forbid_unauth_pipelining = no", "commands sent ahead", "warn"),
+        ("smtpd_forbid_unauth_pipelining = yes", "commands sent ahead", "pass"),
+        ("smtpd_forbid_unauth_pipelining = maybe", "commands sent ahead", "unknown"),
+        (RELAY + "smtp_tls_security_level = secure", "TLS given up on request", "unknown"),
+        (RELAY + "smtp_tls_security_level = secure\ntls_required_enable = no", "TLS given up on request", "pass"),
+        (RELAY + "smtp_tls_security_level = secure\ntls_required_enable = $x", "TLS given up on request", "unknown"),
         ("mynetworks = 127.0.0.1\nmynetworks = 127.0.0.2", "set twice", "warn"),
     ],
 )  # fmt: skip
 def test_what_main_cf_means(tmp_path: Path, text: str, check: str, verdict: str) -> None:
     rows = lint(tmp_path, "myhostname = mail.kaisha.example\n" + text)
     assert {row.verdict for row in rows.where(check=check)} == {Verdict(verdict)}
+
+
+@pytest.mark.parametrize(
+    ("version", "text", "check", "verdict"),
+    [
+        ("3.8.4", "", "SMTP smuggling", "fail"),
+        ("3.9", "", "SMTP smuggling", "pass"),
+        ("3.8", "", "commands sent ahead", "warn"),
+        ("3.9", "", "commands sent ahead", "pass"),
+        ("3.9", RELAY + "smtp_tls_security_level = secure", "TLS given up on request", "pass"),
+        ("3.10", RELAY + "smtp_tls_security_level = secure", "TLS given up on request", "warn"),
+        (
+            "3.11",
+            RELAY + "smtp_tls_security_level = secure\ntls_required_enable = yes",
+            "TLS given up on request",
+            "warn",
+        ),
+        ("3.8", "smtp_use_tls = yes", "a deprecated name", "info"),
+        ("3.9", "smtp_use_tls = yes", "a deprecated name", "warn"),
+        ("3.10", "smtp_tls_enforce_peername = yes", "a deprecated name", "info"),
+        ("3.11", "smtp_tls_enforce_peername = yes", "a deprecated name", "warn"),
+        ("3.8", "smtpd_recipient_restrictions = reject_maps_rbl", "a setting that is gone", "warn"),
+        ("3.9", "smtpd_recipient_restrictions = reject_maps_rbl", "a setting that is gone", "fail"),
+        ("3.11", "compatibility_level = 3.6", "an old compatibility level", "info"),
+        ("3.11", "", "an old compatibility level", "info"),
+    ],
+)
+def test_what_hangs_on_the_version_of_postfix(
+    tmp_path: Path, version: str, text: str, check: str, verdict: str
+) -> None:
+    rows = lint(tmp_path, "myhostname = mail.kaisha.example\n" + text, version=version)
+    assert {row.verdict for row in rows.where(check=check)} == {Verdict(verdict)}
+    assert rows.caption.startswith("judged as version " + version[:3])
+
+
+def test_a_version_has_nothing_to_say_of_the_next_one(tmp_path: Path) -> None:
+    for version, text in (("3.10", "compatibility_level = 3.6"), ("3.11", "compatibility_level = 3.11")):
+        assert not lint(tmp_path, text, version=version).where(check="an old compatibility level")
+    with pytest.raises(ValueError, match="two or three numbers"):
+        lint(tmp_path, GUARD, version="newest")
+    with pytest.raises(TypeError, match="text"):
+        mta.lint(tmp_path / "main.cf", version=3.9)  # type: ignore[arg-type]
 
 
 def test_a_service_sees_its_own_options(tmp_path: Path) -> None:
@@ -105,9 +156,12 @@ def test_a_socket_outside_the_chroot_is_pointed_at(tmp_path: Path, chroot: str, 
     assert len(rows.where(check="a socket and the chroot", verdict=Verdict.WARN)) == count
 
 
-@pytest.mark.parametrize("software", ["postfix", "exim"])
+@pytest.mark.parametrize(
+    ("software", "version"),
+    [*(("postfix", f"3.{n}") for n in range(7, 12)), *(("exim", f"4.{n}") for n in range(96, 101))],
+)
 @pytest.mark.parametrize("job", ["submission", "smarthost", "receiving"])
-def test_what_configure_writes_has_nothing_to_mend(tmp_path: Path, job: str, software: str) -> None:
+def test_what_configure_writes_has_nothing_to_mend(tmp_path: Path, job: str, software: str, version: str) -> None:
     paths = {"certificate": "/etc/ssl/mail.pem", "certificate_key": "/etc/ssl/mail.key"}
     signing = {"selector": "a", "key": "/k/a", "ed25519_selector": "b", "ed25519_key": "/k/b"}
     words = {
@@ -115,9 +169,9 @@ def test_what_configure_writes_has_nothing_to_mend(tmp_path: Path, job: str, sof
         "smarthost": signing | {"relay": "smtp.relay.example", "user": "hanako", "password": "practice-only"},
         "receiving": paths | {"postmaster": "hanako"},
     }[job]
-    written = mta.configure(job, software=software, domain="kaisha.example", hostname="mail.kaisha.example", **words)
-    written.write(tmp_path)
-    rows = mta.lint(tmp_path / ("etc/postfix" if software == "postfix" else "etc/exim4/exim4.conf"))
+    words |= {"software": software, "version": version, "domain": "kaisha.example", "hostname": "mail.kaisha.example"}
+    mta.configure(job, **words).write(tmp_path)
+    rows = mta.lint(tmp_path / ("etc/postfix" if software == "postfix" else "etc/exim4/exim4.conf"), version=version)
     assert {row.verdict for row in rows} == {Verdict.PASS}
     assert rows.where(check="open relay")
     if (tmp_path / "etc/postfix-policyd-spf-python").exists():
@@ -177,13 +231,44 @@ ALL = "hosts_require_tls = *\n  tls_verify_hosts = *\n  hosts_require_auth = *"
         ({"transport": ALL + "\n  hosts_avoid_tls = *"}, "password to the smarthost", "unknown"),
         ({"transport": ALL.replace("*", "+some")}, "password to the smarthost", "unknown"),
         ({"transport": "dkim_domain = x\ndkim_private_key = /k"}, "a key that cannot be read", "warn"),
-        ({"main": "allow_insecure_tainted_data = yes"}, "a setting that is gone", "fail"),
+        ({"main": "allow_insecure_tainted_data = yes"}, "a setting that is gone", "warn"),
+        ({}, "SMTP smuggling", "unknown"),
+        ({"main": "chunking_advertise_hosts ="}, "SMTP smuggling", "pass"),
+        ({"main": "pipelining_advertise_hosts ="}, "SMTP smuggling", "pass"),
+        ({"main": "chunking_advertise_hosts = 192.0.2.0/24"}, "SMTP smuggling", "unknown"),
     ],
 )  # fmt: skip
 def test_what_exims_file_means(tmp_path: Path, fields: dict[str, str], check: str, verdict: str) -> None:
     text = EXIM.format(**({"main": "", "front": "", "transport": "", "side": "client_send = x"} | fields))
     rows = lint(tmp_path, text, "exim4.conf")
     assert [row.verdict for row in rows.where(check=check)] == [Verdict(verdict)]
+
+
+@pytest.mark.parametrize(
+    ("version", "main", "check", "verdict"),
+    [
+        ("4.95", "allow_insecure_tainted_data = yes", "a setting that is gone", "warn"),
+        ("4.96", "allow_insecure_tainted_data = yes", "a setting that is gone", "fail"),
+        ("4.97", "", "SMTP smuggling", "unknown"),
+        ("4.98", "", "SMTP smuggling", "pass"),
+        ("4.100.1", "", "SMTP smuggling", "pass"),
+    ],
+)
+def test_what_hangs_on_the_version_of_exim(tmp_path: Path, version: str, main: str, check: str, verdict: str) -> None:
+    text = EXIM.format(main=main, front="", transport="", side="client_send = x")
+    rows = lint(tmp_path, text, "exim4.conf", version=version)
+    assert [row.verdict for row in rows.where(check=check)] == [Verdict(verdict)]
+
+
+def test_exim_tells_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "exim").write_text("#!/bin/sh\necho 'Exim version 4.99.1 #2 built 06-Jan-2026'\n")
+    (tmp_path / "exim").chmod(0o755)
+    text = EXIM.format(main="", front="", transport="", side="client_send = x")
+    assert lint(tmp_path, text, "exim4.conf").caption.startswith("the version is not known")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert lint(tmp_path, text, "exim4.conf").caption.startswith("judged as version 4.99")
+    (tmp_path / "exim").write_text("#!/bin/sh\nexit 1\n")
+    assert lint(tmp_path, text, "exim4.conf").caption.startswith("the version is not known")
 
 
 def test_the_output_of_exim_bp_is_read_without_a_verdict_on_what_it_does_not_show(tmp_path: Path) -> None:

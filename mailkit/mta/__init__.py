@@ -4,8 +4,20 @@ from mailkit.mta.configuration import configure
 from mailkit.mta.linting import lint
 from mailkit.mta.logs import Delivery, Fate, read_log
 from mailkit.mta.settings import ConfigLine, Configuration, Probe
+from mailkit.mta.versions import VersionChange, version_changes
 
-__all__ = ["ConfigLine", "Configuration", "Delivery", "Fate", "Probe", "configure", "lint", "read_log"]
+__all__ = [
+    "ConfigLine",
+    "Configuration",
+    "Delivery",
+    "Fate",
+    "Probe",
+    "VersionChange",
+    "configure",
+    "lint",
+    "read_log",
+    "version_changes",
+]
 
 
 def __dir__() -> list[str]:

@@ -10,17 +10,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from mailkit.mta.versions import SOFTWARE, numbers
 from mailkit.network.names import is_host_name, to_ascii
 from mailkit.results import Record
 
-__all__ = ["JOBS", "SOFTWARE", "Description", "describe"]
+__all__ = ["JOBS", "Description", "describe"]
 
 JOBS = ("submission", "smarthost", "receiving")
-SOFTWARE = {
-    "postfix": ((3, 7), (3, 11)),
-    "exim": ((4, 96), (4, 100)),
-}
-"""Software -> the first and the last version whose settings are known."""
 
 _PATH = re.compile(r"(?:/[A-Za-z0-9_@+=-][A-Za-z0-9._@+=-]*)+")
 _SELECTOR = re.compile(
@@ -28,7 +24,6 @@ _SELECTOR = re.compile(
 )
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _USER = re.compile(r"[A-Za-z0-9._%+=@/!-]{1,254}")
-_VERSION = re.compile(r"(\d)\.(\d{1,3})(?:\.\d{1,3})?")
 _MOST_PASSWORD = 512  # characters: far above what providers give out, far below what a line of a file may have
 
 _NEEDED = {
@@ -171,12 +166,15 @@ def _port(value: Any) -> int:
 
 
 def _version(value: str, software: str) -> str:
-    found = _VERSION.fullmatch(value)
     first, last = SOFTWARE[software]
-    if not found or not first <= (int(found[1]), int(found[2])) <= last:
+    try:
+        given = numbers(value)[:2]
+    except ValueError:
+        given = (0, 0)
+    if not first <= given <= last:
         known = "{}.{} to {}.{}".format(*first, *last)
         raise ValueError(f"the settings of {software} are known for version {known}, not for {value[:20]!r}")
-    return f"{found[1]}.{found[2]}"
+    return "{}.{}".format(*given)
 
 
 def _password(value: str, software: str) -> str:

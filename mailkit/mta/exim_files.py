@@ -16,7 +16,10 @@ _ENDS = re.compile(r"[a-z0-9_]{1,60}:")
 
 @dataclass(frozen=True)
 class Exim:
-    """Options of the main part, ACL text, and the options of each transport and authenticator by its name."""
+    """Options of the main part, ACL text, and the options of each transport and authenticator by its name.
+
+    ``version`` is (4, 96) and the like where it is known.
+    """
 
     main: dict[str, str] = field(default_factory=dict)
     macros: dict[str, str] = field(default_factory=dict)
@@ -26,10 +29,11 @@ class Exim:
     whole: bool = False  # has sections: not merely the output of exim -bP
     conditional: bool = False  # has .ifdef: both branches are read
     includes: bool = False  # has .include: what stands there is not read
+    version: tuple[int, int] | None = None
 
 
-def read_exim(text: str) -> Exim:
-    """Return what *text*, a configuration file or the output of ``exim -bP``, sets."""
+def read_exim(text: str, version: tuple[int, int] | None = None) -> Exim:
+    """Return what *text*, a configuration file or the output of ``exim -bP`` of Exim *version*, sets."""
     exim: dict[str, dict[str, str]] = {"main": {}, "macros": {}}
     groups: dict[str, dict[str, dict[str, str]]] = {"transports": {}, "authenticators": {}}
     acl: list[str] = []
@@ -63,6 +67,7 @@ def read_exim(text: str) -> Exim:
         whole,
         conditional,
         includes,
+        version,
     )
 
 

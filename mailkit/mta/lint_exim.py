@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from mailkit.mta.exim_files import Exim
 from mailkit.mta.judgement import judged
+from mailkit.mta.lint_versions import exim_versions
 from mailkit.results import Finding, Verdict, visible
 
 __all__ = ["judge_exim"]
@@ -32,17 +33,7 @@ def judge_exim(exim: Exim, subject: str) -> list[Finding]:
     for name, options in exim.transports.items():
         if options.get("driver") == "smtp":
             found += _transport(name, options, f"{subject}, transport {visible(name, 80)}")
-    if "allow_insecure_tainted_data" in exim.main:
-        found.append(
-            judged(
-                "a setting that is gone",
-                subject,
-                Verdict.FAIL,
-                "allow_insecure_tainted_data",
-                "Exim 4.96 and later do not start with it: use the data of a look-up, such as $local_part_data.",
-                reference="Exim's ChangeLog, 4.96",
-            )
-        )
+    found += exim_versions(exim, subject)
     if exim.main.get("smtp_enforce_sync") == "false":
         found.append(
             judged(

@@ -7,19 +7,12 @@ from collections.abc import Iterator
 from mailkit.mta.judgement import judged
 from mailkit.mta.lint_postfix_client import smarthost
 from mailkit.mta.lint_postfix_relaying import networks, relaying
-from mailkit.mta.lint_postfix_server import chroot, logins, milters, smuggling
+from mailkit.mta.lint_postfix_server import chroot, logins, milters, pipelining, smuggling
+from mailkit.mta.lint_versions import postfix_versions
 from mailkit.mta.postfix_files import Postfix, Service
 from mailkit.results import Finding, Verdict, visible
 
 __all__ = ["judge_postfix"]
-
-_OLD = {
-    "smtpd_use_tls": "smtpd_tls_security_level = may",
-    "smtpd_enforce_tls": "smtpd_tls_security_level = encrypt",
-    "smtp_use_tls": "smtp_tls_security_level = may",
-    "smtp_enforce_tls": "smtp_tls_security_level = encrypt",
-    "smtp_tls_per_site": "smtp_tls_policy_maps",
-}
 
 
 def judge_postfix(postfix: Postfix, subject: str) -> list[Finding]:
@@ -28,7 +21,8 @@ def judge_postfix(postfix: Postfix, subject: str) -> list[Finding]:
     listed = [one for one in postfix.services if one.command == "smtpd" and one.kind in ("inet", "pass")]
     servers: list[Service | None] = [*listed] or [None]
     found = [finding for server in servers for finding in _server(postfix, server, subject)]
-    found += [*networks(postfix, subject), *smarthost(postfix, subject), *_names(postfix, subject)]
+    found += [*networks(postfix, subject), *smarthost(postfix, subject), *postfix_versions(postfix, subject)]
+    found += [*_twice(postfix, subject)]
     return list(dict.fromkeys(found))
 
 
@@ -38,20 +32,11 @@ def _server(postfix: Postfix, server: Service | None, subject: str) -> Iterator[
     yield from logins(postfix, server, name)
     yield from milters(postfix, server, name)
     yield smuggling(postfix, server, name)
+    yield pipelining(postfix, server, name)
     yield from chroot(postfix, server, name)
 
 
-def _names(postfix: Postfix, subject: str) -> Iterator[Finding]:
-    for old, new in _OLD.items():
-        if old in postfix.main or any(old in service.options for service in postfix.services):
-            yield judged(
-                "a deprecated name",
-                subject,
-                Verdict.WARN,
-                old,
-                f"Postfix 3.11 warns of it: write {new}.",
-                reference="RELEASE_NOTES-3.11",
-            )
+def _twice(postfix: Postfix, subject: str) -> Iterator[Finding]:
     for name in postfix.twice:
         yield judged(
             "set twice",

@@ -14,6 +14,7 @@ _VERIFIED = ("verify", "secure", "fingerprint", "dane-only")
 
 
 def smarthost(postfix: Postfix, subject: str) -> Iterator[Finding]:
+    """Yield who gets the password, and whether OP25B stands in the way."""
     relay = postfix.value("relayhost")
     if not relay:
         return
@@ -59,6 +60,7 @@ def smarthost(postfix: Postfix, subject: str) -> Iterator[Finding]:
         )
     elif level in _VERIFIED:
         yield judged(check, subject, Verdict.PASS, shown, reference=reference)
+        yield from _on_request(postfix, subject)
     elif level in ("encrypt", "dane"):
         yield judged(
             check,
@@ -81,3 +83,28 @@ def smarthost(postfix: Postfix, subject: str) -> Iterator[Finding]:
         )
     else:
         yield judged(check, subject, Verdict.UNKNOWN, f"{shown}: not understood here", reference=reference)
+
+
+def _on_request(postfix: Postfix, subject: str) -> Iterator[Finding]:
+    """Yield whether a message itself can ask for less (TLS-Required: no, RFC 8689 section 5)."""
+    value = postfix.value("tls_required_enable")
+    check, reference = "TLS given up on request", "RFC 8689 section 5; postconf(5), tls_required_enable"
+    shown, fix = f"tls_required_enable = {value or '(default)'}", "tls_required_enable = no"
+    if value == "no" or (postfix.version is not None and postfix.version < (3, 10)):
+        evidence = shown if value else "before 3.10 no message can ask for it"
+        yield judged(check, subject, Verdict.PASS, evidence, reference=reference)
+    elif value not in ("", "yes"):
+        yield judged(check, subject, Verdict.UNKNOWN, f"{shown}: not understood here", reference=reference)
+    elif postfix.version is None:
+        evidence = f"{shown}: yes since 3.10, not known before; the version is not known"
+        yield judged(check, subject, Verdict.UNKNOWN, evidence, "From 3.10 on, write it out.", fix, reference)
+    else:
+        yield judged(
+            check,
+            subject,
+            Verdict.WARN,
+            shown,
+            "A message with the field TLS-Required: no is sent without verifying the certificate, after the password.",
+            fix,
+            reference,
+        )

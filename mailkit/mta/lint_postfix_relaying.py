@@ -14,7 +14,8 @@ from mailkit.results import Finding, Verdict
 
 __all__ = ["networks", "relaying"]
 
-_GUARDS = {"reject_unauth_destination", "defer_unauth_destination", "reject", "defer"}
+# The last one is gone since 3.9, and since then whatever names it refuses everything.
+_GUARDS = {"reject_unauth_destination", "defer_unauth_destination", "reject", "defer", "check_relay_domains"}
 # Conditions that let nobody through whom the guard would stop, or that only refuse.
 _HARMLESS = {
     "permit_mynetworks",
@@ -42,6 +43,7 @@ _RELAY_DEFAULT = "permit_mynetworks, permit_sasl_authenticated, defer_unauth_des
 
 
 def relaying(postfix: Postfix, server: Service | None, name: str) -> Finding:
+    """Return whether strangers may send to anywhere."""
     lists = {
         setting: postfix.words(setting, server, default)
         for setting, default in (("smtpd_relay_restrictions", _RELAY_DEFAULT), ("smtpd_recipient_restrictions", ""))
@@ -113,6 +115,7 @@ def _guarded(words: list[str]) -> str:
 
 
 def networks(postfix: Postfix, subject: str) -> Iterator[Finding]:
+    """Yield what mynetworks lets in."""
     words = postfix.words("mynetworks")
     check, reference = "mynetworks", "postconf(5), mynetworks"
     for word in words:

@@ -8,10 +8,11 @@ from mailkit.mta.judgement import judged
 from mailkit.mta.postfix_files import Postfix, Service
 from mailkit.results import Finding, Verdict, visible
 
-__all__ = ["chroot", "logins", "milters", "smuggling"]
+__all__ = ["chroot", "logins", "milters", "pipelining", "smuggling"]
 
 
 def logins(postfix: Postfix, server: Service | None, name: str) -> Iterator[Finding]:
+    """Yield whether a password can be said in clear text."""
     if postfix.value("smtpd_sasl_auth_enable", server, "no") != "yes":
         return
     level = postfix.value("smtpd_tls_security_level", server)
@@ -45,6 +46,7 @@ def logins(postfix: Postfix, server: Service | None, name: str) -> Iterator[Find
 
 
 def milters(postfix: Postfix, server: Service | None, name: str) -> Iterator[Finding]:
+    """Yield what happens while a milter is down."""
     if not postfix.words("smtpd_milters", server):
         return
     action = postfix.value("milter_default_action", server)
@@ -71,7 +73,7 @@ def milters(postfix: Postfix, server: Service | None, name: str) -> Iterator[Fin
             "a milter that is down",
             name,
             Verdict.PASS,
-            f"{shown}: tempfail before 3.11, shutdown since",
+            f"{shown}: tempfail before 3.11, shutdown since and in late patches of 3.10",
             reference=reference,
         )
     else:
@@ -81,6 +83,7 @@ def milters(postfix: Postfix, server: Service | None, name: str) -> Iterator[Fin
 
 
 def smuggling(postfix: Postfix, server: Service | None, name: str) -> Finding:
+    """Return whether a second message can be hidden in the first."""
     value = postfix.value("smtpd_forbid_bare_newline", server)
     check, reference = "SMTP smuggling", "CVE-2023-51764; postconf(5), smtpd_forbid_bare_newline"
     fix = "smtpd_forbid_bare_newline = normalize"
@@ -116,7 +119,32 @@ def smuggling(postfix: Postfix, server: Service | None, name: str) -> Finding:
     )
 
 
+def pipelining(postfix: Postfix, server: Service | None, name: str) -> Finding:
+    """Return whether commands may be sent ahead of the answers."""
+    value = postfix.value("smtpd_forbid_unauth_pipelining", server)
+    check, reference = "commands sent ahead", "RFC 2920 section 3.1; postconf(5), smtpd_forbid_unauth_pipelining"
+    shown = f"smtpd_forbid_unauth_pipelining = {value or '(default)'}"
+    fix = "smtpd_forbid_unauth_pipelining = yes"
+    if value not in ("", "yes", "no"):
+        return judged(check, name, Verdict.UNKNOWN, f"{shown}: not understood here", reference=reference)
+    if not value and postfix.version is None:
+        evidence = f"{shown}: yes since 3.9, no before; the version is not known"
+        return judged(check, name, Verdict.UNKNOWN, evidence, "Write it out.", fix, reference)
+    if value == "yes" or (not value and postfix.version and postfix.version >= (3, 9)):
+        return judged(check, name, Verdict.PASS, shown if value else f"{shown}: yes since 3.9", reference=reference)
+    return judged(
+        check,
+        name,
+        Verdict.WARN,
+        shown if value else f"{shown}: no before 3.9",
+        "Clients may talk before they are answered, which is what smugglers and bots do.",
+        fix,
+        reference,
+    )
+
+
 def chroot(postfix: Postfix, server: Service | None, name: str) -> Iterator[Finding]:
+    """Yield the sockets that a chroot hides."""
     if server is None or server.chroot != "y":
         return
     queue = postfix.value("queue_directory", server, "/var/spool/postfix")

@@ -29,7 +29,7 @@ class Service:
 class Postfix:
     """The settings of main.cf, as written, and the services of master.cf; ``twice`` names what main.cf sets again.
 
-    ``version`` is (3, 7) and the like where ``postconf`` could be asked, None otherwise.
+    ``version`` is (3, 7) and the like where it is known, None otherwise.
     """
 
     main: Mapping[str, str] = field(default_factory=dict)
