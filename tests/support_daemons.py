@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support_neighbours import NEIGHBOURS
 
 from mailkit.lab.daemons import packages
 
@@ -132,7 +133,7 @@ _COMMANDS = {
 def unpacked(daemon: str) -> Path:
     """The folder with the packages of *daemon*, unpacked once; skips where they were not fetched."""
     try:
-        return packages.unpacked(daemon)
+        return packages.unpacked(daemon, parts=NEIGHBOURS[daemon].packages if daemon in NEIGHBOURS else ())
     except packages.Missing as error:
         pytest.skip(str(error))
 
@@ -155,11 +156,13 @@ def running(
     """
     if os.geteuid() != 0 or not shutil.which("unshare"):
         pytest.skip("laying a folder over /usr takes root and unshare (apt-get install util-linux)")
-    ports = dict(zip(DAEMONS[daemon], _free_ports(len(DAEMONS[daemon]))))
+    protocols = NEIGHBOURS[daemon].ports if daemon in NEIGHBOURS else DAEMONS[daemon]
+    ports = dict(zip(protocols, _free_ports(len(protocols))))
     _write(daemon, folder, pem, host, ports, settings)
+    command = _filled(NEIGHBOURS[daemon].command if daemon in NEIGHBOURS else _COMMANDS[daemon], folder, host, ports)
     script = (
         f"mount -t overlay overlay -o lowerdir={root}/usr:/usr /usr && mount --bind passwd /etc/passwd"
-        f" && mount --bind group /etc/group && {_COMMANDS[daemon].format(folder=folder)}"
+        f" && mount --bind group /etc/group && {command}"
     )
     with open(folder / "said", "wb") as said:
         process = subprocess.Popen(
@@ -190,14 +193,17 @@ def _write(daemon: str, folder: Path, pem: bytes, host: str, ports: Mapping[int,
     (folder / "server.pem").write_bytes(pem)
     for name, users in _USERS.items():
         (folder / name).write_text(Path("/etc", name).read_text() + users)
-    facts = {"folder": folder, "host": host}
 
     def fill(text: str) -> str:
-        for port, here in ports.items():
-            text = text.replace(f"{{{port}}}", str(here))
-        return text.format(**facts)
+        return _filled(text, folder, host, ports)
 
-    if daemon == "postfix":
+    if daemon in NEIGHBOURS:
+        for name, text in NEIGHBOURS[daemon].files.items():
+            (folder / name).write_text(fill(text))
+        for path in (folder, *folder.iterdir()):
+            shutil.chown(path, NEIGHBOURS[daemon].owner)
+        (folder / "server.pem").chmod(0o600)
+    elif daemon == "postfix":
         (folder / "main.cf").write_text(fill(_POSTFIX))
         (folder / "master.cf").write_text(fill(_POSTFIX_MASTER))
         for name in ("active", "incoming", "maildrop", "private", "public", "pid"):
@@ -213,6 +219,12 @@ def _write(daemon: str, folder: Path, pem: bytes, host: str, ports: Mapping[int,
         (folder / "server.pem").chmod(0o640)
     else:
         (folder / "dovecot.conf").write_text(fill(_DOVECOT) + settings)
+
+
+def _filled(text: str, folder: Path, host: str, ports: Mapping[int, int]) -> str:
+    for port, here in ports.items():
+        text = text.replace(f"{{{port}}}", str(here))
+    return text.format(folder=folder, host=host)
 
 
 def _wait_for(process: subprocess.Popen[bytes], ports: Iterable[int], folder: Path, daemon: str) -> None:

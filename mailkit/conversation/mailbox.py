@@ -25,7 +25,7 @@ _FAREWELL = 1.0  # seconds to wait for the reply to a goodbye, at most
 
 
 class Refused(Exception):
-    """An IMAP or POP3 server answered, and the answer was no; the text is what it said."""
+    """A server of another protocol than SMTP answered, and the answer was no; the text is what it said."""
 
 
 @dataclass(frozen=True)

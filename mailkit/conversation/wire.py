@@ -182,6 +182,18 @@ class Wire:
         came, self.incoming.octets = self.incoming.octets[:most], self.incoming.octets[most:]
         return came
 
+    def read_through(self, mark: bytes, longest: int) -> bytes:
+        """Return what comes up to *mark* and with it, without noting it: for what is no line.
+
+        Raises ReplyError where *mark* is not among *longest* octets, EOFError when the server hung up, and OSError.
+        """
+        while (end := self.incoming.octets.find(mark, 0, longest)) < 0:
+            if len(self.incoming.octets) >= longest:
+                raise ReplyError(f"a part of the reply is too long: more than {longest:,} octets")
+            if not self.incoming.add((self._inside or self.plain).receive()):
+                raise EOFError("the server closed the connection")
+        return self.receive(end + len(mark))
+
     def _note_reply(self, line: bytes) -> None:
         self._note("S", visible(line.decode("utf-8", "replace")))
 

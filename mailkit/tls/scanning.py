@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from mailkit.conversation import FAILURES, Attempt, HandshakeFailed, NotOffered, explain
+from mailkit.conversation import FAILURES, Attempt, HandshakeFailed, explain
 from mailkit.conversation.alerts import distrust
 from mailkit.network import Network
 from mailkit.results import Outcome, Record, Rows, Stage, hidden
@@ -36,9 +36,9 @@ class Scan(Record):
     whether the certificate is for this host, ``trusted`` whether an authority that the network trusts vouches for it
     today; both are None where no certificate was seen or nothing can be told.  ``days_left`` counts from ``net.now()``
     to ``not_after``.  ``chain`` holds all certificates, the server's own first.  ``offered`` says whether STARTTLS is
-    on offer, where it was asked for.  ``finished`` says whether a client with today's usual settings got through a
-    handshake, whatever it thought of the certificate; None where that was not seen.  ``unasked`` says why older
-    versions could not be asked for, ``reason`` what is wrong.
+    on offer, where it was asked for and the answer tells.  ``finished`` says whether a client with today's usual
+    settings got through a handshake, whatever it thought of the certificate; None where that was not seen.
+    ``unasked`` says why older versions could not be asked for, ``reason`` what is wrong.
     """
 
     host: str
@@ -67,9 +67,9 @@ class Scan(Record):
 def scan(host: str, port: int, *, starttls: str | None = None, net: Network, timeout: float | None = None) -> Scan:
     """Return what the TLS of *host*:*port* is like, one record whatever happens.
 
-    *starttls* is the protocol to ask for TLS in ("smtp", "imap", "pop3"), "none" for TLS from the first octet, None
-    to go by the port.  *timeout* is the deadline of all connections together, in seconds (default: eight times the
-    network's).  Raises ValueError for arguments that make no sense.
+    *starttls* is the protocol to ask for TLS in ("smtp", "imap", "pop3", "ftp", "nntp", "ldap", "sieve", "xmpp"),
+    "none" for TLS from the first octet, None to go by the port.  *timeout* is the deadline of all connections
+    together, in seconds (default: eight times the network's).  Raises ValueError for arguments that make no sense.
     """
     if not isinstance(port, int) or not 0 < port < 65536:
         raise ValueError(f"a port is a number from 1 to 65535, not {port!r}")
@@ -107,12 +107,11 @@ class _Examination:
             ended = _ended(error, connection)
             second = self._read_only(ended) if ended.outcome is Outcome.TLS_FAILURE else None
             if second is None:
-                offered = None if ended.stage not in (Stage.STARTTLS, Stage.TLS) else not isinstance(error, NotOffered)
                 return replace(
                     blank,
                     outcome=ended.outcome,
                     stage=ended.stage,
-                    offered=offered if self.protocol else None,
+                    offered=connection.offered(error),
                     reason="; ".join([ended.reason, *self.notes]),
                     detail=ended.detail,
                 )
@@ -148,7 +147,7 @@ class _Examination:
             wire = connection.open()
             seen = shake(wire, context)
             try:
-                farewell(wire, spoken_at(self.port, self.protocol), greets=not self.protocol)
+                farewell(wire, spoken_at(self.port, self.protocol), implicit=not self.protocol)
             except HandshakeFailed as error:
                 self._broke_off(error.reason)
             return seen

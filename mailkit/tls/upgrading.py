@@ -1,24 +1,68 @@
 """A connection on its way into TLS: dialled, and with STARTTLS talked up to the point where TLS may begin.
 
 Implicit TLS begins with the first octet (RFC 8314 section 3).  STARTTLS begins in the clear and asks for TLS with a
-command: RFC 3207 for SMTP, RFC 9051 section 6.2.1 for IMAP, RFC 2595 section 4 for POP3.
+command: RFC 3207 for SMTP, RFC 9051 section 6.2.1 for IMAP, RFC 2595 section 4 for POP3, RFC 4217 for FTP, RFC 4642
+for NNTP, RFC 4511 section 4.14 for LDAP, RFC 5804 section 2.2 for ManageSieve, RFC 6120 section 5 for XMPP.
 """
 
 from __future__ import annotations
 
-from mailkit.conversation import IMAP, POP3, SMTP, HandshakeFailed, Refused, ReplyError, Wire
+from dataclasses import dataclass
+
+from mailkit.conversation import (
+    FTP,
+    IMAP,
+    LDAP,
+    NNTP,
+    POP3,
+    SMTP,
+    XMPP,
+    HandshakeFailed,
+    ManageSieve,
+    NotOffered,
+    Refused,
+    ReplyError,
+    Upgrade,
+    Wire,
+)
+from mailkit.conversation.ldap import UNBIND
+from mailkit.conversation.xmpp import STREAM_END, stream_header
 from mailkit.network import Network
 from mailkit.results import Stage
 
 __all__ = ["PROTOCOLS", "Connection", "Refused", "farewell", "protocol_of", "spoken_at"]
 
-PROTOCOLS = ("smtp", "imap", "pop3")
+_LONGEST = 8192  # octets read of what is said inside TLS
 
-_STARTTLS_PORTS = {25: "smtp", 587: "smtp", 2525: "smtp", 143: "imap", 110: "pop3"}
-_IMPLICIT_PORTS = {465: "smtp", 993: "imap", 995: "pop3"}
-_LONGEST = 8192  # octets of a line; one with IMAP's capabilities may be long
-_CONVERSATIONS: dict[str, type[SMTP | IMAP | POP3]] = {"smtp": SMTP, "imap": IMAP, "pop3": POP3}
-_GOODBYES = {"smtp": b"QUIT\r\n", "imap": b"a3 LOGOUT\r\n", "pop3": b"QUIT\r\n"}
+
+@dataclass(frozen=True)
+class _Protocol:
+    """How a protocol comes to TLS: its conversation, its ports of STARTTLS and of implicit TLS, and its goodbye.
+
+    ``speaks_first`` and ``greets_again`` say whether the server begins inside implicit TLS, and after STARTTLS.
+    ``announced`` says whether a server that offers TLS says so before it is asked.
+    """
+
+    conversation: type[SMTP | IMAP | POP3 | Upgrade]
+    ports: tuple[int, ...]
+    implicit: int | None
+    goodbye: bytes
+    speaks_first: bool = True
+    greets_again: bool = False
+    announced: bool = True
+
+
+PROTOCOLS = {
+    "smtp": _Protocol(SMTP, (25, 587, 2525), 465, b"QUIT\r\n"),
+    "imap": _Protocol(IMAP, (143,), 993, b"a3 LOGOUT\r\n"),
+    "pop3": _Protocol(POP3, (110,), 995, b"QUIT\r\n"),
+    "ftp": _Protocol(FTP, (21,), 990, b"QUIT\r\n", announced=False),
+    "nntp": _Protocol(NNTP, (119,), 563, b"QUIT\r\n"),
+    "ldap": _Protocol(LDAP, (389,), 636, UNBIND, speaks_first=False, announced=False),
+    "sieve": _Protocol(ManageSieve, (4190,), None, b"LOGOUT\r\n", greets_again=True),
+    "xmpp": _Protocol(XMPP, (5222,), 5223, STREAM_END, speaks_first=False),
+}
+"""The protocols in which STARTTLS can be said, by the word for it."""
 
 
 def protocol_of(port: int, starttls: str | None) -> str:
@@ -27,16 +71,17 @@ def protocol_of(port: int, starttls: str | None) -> str:
     Raises ValueError for another word than those of :data:`PROTOCOLS`, "" and "none".
     """
     if starttls is None:
-        return _STARTTLS_PORTS.get(port, "")
+        return next((name for name, protocol in PROTOCOLS.items() if port in protocol.ports), "")
     word = starttls.lower()
     if word not in (*PROTOCOLS, "", "none"):
-        raise ValueError('starttls is "smtp", "imap" or "pop3"; "none" for TLS from the start, None to go by the port')
+        known = ", ".join(f'"{name}"' for name in PROTOCOLS)
+        raise ValueError(f'starttls is one of {known}; "none" for TLS from the start, None to go by the port')
     return "" if word == "none" else word
 
 
 def spoken_at(port: int, protocol: str) -> str:
     """Return what is spoken inside TLS: the *protocol* of STARTTLS, else what the port is for, "" if nobody knows."""
-    return protocol or _IMPLICIT_PORTS.get(port, "")
+    return protocol or next((name for name, known in PROTOCOLS.items() if port == known.implicit), "")
 
 
 class Connection:
@@ -47,7 +92,8 @@ class Connection:
     """
 
     def __init__(self, net: Network, host: str, port: int, protocol: str, seconds: float) -> None:
-        kind = _CONVERSATIONS.get(protocol)
+        self._protocol = PROTOCOLS.get(protocol)
+        kind = self._protocol.conversation if self._protocol else None
         self._conversation = kind(net, host, port, timeout=seconds) if kind else None
         self.wire = self._conversation.wire if self._conversation else Wire(net, host, port, timeout=seconds)
 
@@ -69,25 +115,36 @@ class Connection:
         self.wire.stage = Stage.TLS
         return self.wire
 
+    def offered(self, error: BaseException) -> bool | None:
+        """Return whether STARTTLS is on offer, after *error* ended the way into TLS; None where nobody can tell."""
+        if self._protocol is None or self.wire.stage not in (Stage.STARTTLS, Stage.TLS):
+            return None
+        if isinstance(error, NotOffered):
+            return False
+        return True if self._protocol.announced or self.wire.stage is Stage.TLS else None
+
     def close(self) -> None:
         """Close the connection."""
         self.wire.close()
 
 
-def farewell(wire: Wire, protocol: str, *, greets: bool) -> None:
-    """Say goodbye inside TLS and read what the server says: its greeting if it *greets* there, else its reply.
+def farewell(wire: Wire, protocol: str, *, implicit: bool) -> None:
+    """Say goodbye inside TLS, *implicit* or after STARTTLS, and read what the server says there.
 
     In TLS 1.3 a server that wants a certificate of the client says so only then (RFC 8446 section 4.4.2.4), and
     HandshakeFailed is raised.  What else goes wrong does not matter any more.
     """
     if not protocol:
         return  # nobody knows what to say there
+    known = PROTOCOLS[protocol]
+    goodbye = stream_header(wire.host) + known.goodbye if protocol == "xmpp" else known.goodbye
+    greets = known.speaks_first if implicit else known.greets_again
     try:
         if not greets:
-            wire.send(_GOODBYES[protocol])
-        wire.read_line(_LONGEST)
+            wire.send(goodbye, shown="(goodbye)")
+        wire.receive(_LONGEST)
         if greets:
-            wire.send(_GOODBYES[protocol])
+            wire.send(goodbye, shown="(goodbye)")
     except HandshakeFailed:
         raise
     except (OSError, EOFError, ReplyError):

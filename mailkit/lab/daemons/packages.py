@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from mailkit.datasets import DATA
@@ -42,15 +43,19 @@ class Missing(Exception):
     """What is needed to run a daemon is not on this machine, or may not be used; the sentence says what it is."""
 
 
-def unpacked(name: str, fetched: Path = FETCHED) -> Path:
-    """Return the folder with the packages of *name*, a key of :data:`PACKAGES`, unpacked once; raise Missing."""
+def unpacked(name: str, fetched: Path = FETCHED, *, parts: Sequence[str] = ()) -> Path:
+    """Return the folder with the packages of *name*, unpacked once; raise Missing.
+
+    *name* is a key of :data:`PACKAGES`, or anything where *parts* says of which packages it is made.
+    """
+    parts = parts or PACKAGES[name]
     target = fetched / "unpacked" / name
     if target.exists():
         return target
     if not shutil.which("dpkg"):
         raise Missing(f"no dpkg here to unpack {name} with")
-    found = [sorted(fetched.glob(f"{package}_*.deb")) for package in PACKAGES[name]]
-    for package, files in zip(PACKAGES[name], found):
+    found = [sorted(fetched.glob(f"{package}_*.deb")) for package in parts]
+    for package, files in zip(parts, found):
         if not files:
             raise Missing(f"the Debian package {package} is not in build/debian: make mta fetches it")
     target.parent.mkdir(exist_ok=True)
