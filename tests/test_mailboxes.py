@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterator
 
 import pytest
+from support_dns import dns_world
 from support_servers import HOST, Behaviour, closed_port, loopback_network, tcp_server
 
 from mailkit import mailboxes
@@ -381,6 +382,40 @@ def test_settings(net: Network) -> None:
 
 def test_settings_that_cannot_be_seen(lab: Lab) -> None:
     assert [way.found for way in mailboxes.settings("kaisha.example", net=lab.network("offline"))] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("records", "found", "place", "reason"),
+    [
+        ({"autodiscover.a.example": {"A": ["127.0.0.9"]}}, True, "autodiscover.a.example", "in the DNS"),
+        ({"*.a.example": {"A": ["127.0.0.9"]}}, None, "autodiscover.a.example", "only a guess: a made-up name"),
+        ({"*.a.example": {"CNAME": ["web.a.example."]}, "web.a.example": {"A": ["127.0.0.9"]}},
+         None, "autodiscover.a.example", "only a guess"),
+        ({"*.a.example": {"A": ["127.0.0.9"]}, "autodiscover.a.example": {"A": ["127.0.0.10"]}},
+         True, "autodiscover.a.example", "in the DNS"),
+        ({"*.a.example": {"A": ["127.0.0.9"]}, "_autodiscover._tcp.a.example": {"SRV": ["0 0 443 web.a.example."]}},
+         True, "_autodiscover._tcp.a.example", "in the DNS"),
+        ({}, False, "autodiscover.a.example", "no such host"),
+    ],
+    ids=["itself", "wildcard", "wildcard alias", "beside a wildcard", "SRV", "nothing"],
+)  # fmt: skip
+def test_autodiscover_under_a_wildcard_is_a_guess(
+    records: dict[str, dict[str, list[str]]], found: bool | None, place: str, reason: str
+) -> None:
+    with dns_world({"a.example": {"MX": ["0 ."]}} | records, zones=["a.example"]) as net:
+        way = mailboxes.settings("a.example", net=net)[-1]
+    assert (way.way, way.found) == ("autodiscover", found) and place in way.place and way.reason.startswith(reason)
+
+
+def test_what_programs_go_by_is_said_with_its_doubts(lab: Lab) -> None:
+    def ways(domain: str, net: Network) -> Finding:
+        return next(f for f in mailboxes.findings(domain, net=net) if f.check == "settings for mail programs")
+
+    with dns_world({"a.example": {"MX": ["0 ."]}, "*.a.example": {"A": ["127.0.0.9"]}}, zones=["a.example"]) as net:
+        guess = ways("a.example", net)
+    assert guess.verdict is Verdict.INFO and "autodiscover.a.example: only a guess" in guess.evidence
+    assert ways("kaisha.example", lab.network("offline")).verdict is Verdict.UNKNOWN
+    assert ways("bigmail.example", lab.network("office")).evidence == "neither autoconfig nor autodiscover was found"
 
 
 SERVER = (

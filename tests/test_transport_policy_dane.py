@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_dns import World, dns_parts, serving
+from support_signed import signed
 from support_tls import DAY, NOW, Authority, Pair
 
 from mailkit.network import Security
@@ -102,7 +103,11 @@ def changed(world: World, rdtype: str, **change: Any) -> Iterator[World]:
             return None
         response = world.resolver.answer(query, transport)
         response = dns.message.from_wire(response.to_wire())
-        if change.get("forged"):
+        if "octets" in change:
+            name = response.answer[0].name
+            parts = [dns.rdata.GenericRdata("IN", "TLSA", octets) for octets in change["octets"]]
+            response.answer = signed(dns.rrset.from_rdata_list(name, 60, parts), "kaisha.example.")
+        elif change.get("forged"):
             response.answer[0] = dns.rrset.from_text(response.answer[0].name, 60, "IN", "TLSA", f"3 1 1 {'cd' * 32}")
         else:
             response.answer, response.authority = [], []
@@ -117,6 +122,34 @@ def test_a_forged_or_hidden_record_delays_the_mail(world):
         with changed(world, "TLSA", **change) as attacked:
             found = dane("mx.kaisha.example", net=attacked.net)
         assert (found.usable, found.dnssec, found.means, found.records) == (False, "bogus", "delay", ())
+
+
+ODD, SOUND = b"\x03\x01\x01\xab\xcd", b"\x03\x01\x01" + b"\xab" * 32
+
+
+@pytest.mark.parametrize(
+    ("octets", "means", "reason"),
+    [
+        ([ODD, SOUND], Means.AUTHENTICATE, "1 of 2 records count: DANE-EE"),
+        ([ODD], Means.ENCRYPT, "no record counts: its digest has 2 octets, not 32"),
+        ([b"\x03\x01\x02" + b"\xab" * 32], Means.ENCRYPT, "its digest has 32 octets, not 64"),
+        ([b"\x03\x01\x01", SOUND], Means.AUTHENTICATE, "1 of 2 records count"),
+        ([b"\x03\x01\x01" + b"\xab" * 3000, SOUND], Means.AUTHENTICATE, "1 of 2 records count"),  # over TCP
+    ],
+    ids=["short", "short alone", "another length", "empty", "long"],
+)
+def test_a_digest_of_the_wrong_length_makes_that_one_record_unusable(world, octets, means, reason):
+    """RFC 6698 section 2.1.3; the signature covers the odd record too."""
+    with changed(world, "TLSA", octets=octets) as odd:
+        found = dane("mx.kaisha.example", net=odd.net)
+    assert (found.dnssec, found.means, len(found.records)) == ("secure", means, len(octets))
+    assert reason in found.reason
+
+
+def test_a_record_without_its_fields_is_no_answer(world):
+    with changed(world, "TLSA", octets=[b"\x03\x01", SOUND]) as odd:
+        found = dane("mx.kaisha.example", net=odd.net)
+    assert (found.usable, found.means) == (None, Means.DELAY) and "malformed" in found.reason
 
 
 def test_a_lookup_that_fails_delays_the_mail(world):

@@ -186,9 +186,14 @@ def _ways(domain: str, ways: Rows[SettingsSource]) -> Iterator[Finding]:
         evidence = "; ".join(f"{way.way} at {way.place}: {way.reason}" for way in found)
         yield _finding(check, domain, Verdict.INFO, evidence, reference=reference)
     else:
-        evidence = "neither autoconfig nor autodiscover was found"
+        asked = [way for way in ways if way.way != "SRV records"]
+        doubts = [f"{way.place}: {way.reason}" for way in asked if way.found is None]
+        evidence = "; ".join(["neither autoconfig nor autodiscover was found", *doubts])
         advice = "Users type their servers in. An autoconfig file saves them that, and wrong guesses about TLS."
-        yield _finding(check, domain, Verdict.INFO, evidence, advice, reference=reference)
+        if len(doubts) == len(asked):
+            yield _finding(check, domain, Verdict.UNKNOWN, "; ".join(doubts), reference=reference)
+        else:
+            yield _finding(check, domain, Verdict.INFO, evidence, advice, reference=reference)
     for way in ways:
         for server in way.servers:
             if server.tls == "none":

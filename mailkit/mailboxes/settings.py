@@ -24,6 +24,7 @@ _MOST_SERVERS = 20
 _DEEPEST = 20
 _SECONDS = 4  # times the network's timeout for one file
 _SERVERS = {"incomingServer": True, "outgoingServer": False}
+_MADE_UP = "mailkit-made-up-host-4711"
 _WANTED = ("hostname", "port", "socketType", "authentication")
 
 
@@ -115,11 +116,23 @@ def _autodiscover(domain: str, net: Network) -> SettingsSource:
     answers = {service: net.lookup(service, "SRV"), host: net.lookup(host, "A")}
     there = [name for name, answer in answers.items() if answer]
     unseen = _unseen(answers.values())
+    if there == [host] and (doubt := _meant_for_all(domain, answers[host], net)):
+        return Way("autodiscover", host, None, doubt)
     if there:
         return SettingsSource(
             "autodiscover", ", ".join(there), True, "in the DNS; it is not asked, since it wants an address"
         )
     return SettingsSource("autodiscover", host, None if unseen else False, unseen or "no such host")
+
+
+def _meant_for_all(domain: str, found: Answer, net: Network) -> str:
+    """Return why the address *found* may be one that every name of *domain* has (RFC 4592), "" where it is not."""
+    beside = net.lookup(f"{_MADE_UP}.{domain}", "A")
+    if unseen := _unseen([beside]):
+        return f"in the DNS; whether every other name is too cannot be seen: {unseen}"
+    if (beside.records, beside.chain) == (found.records, found.chain):
+        return "only a guess: a made-up name leads to the same place (a wildcard in the DNS)"
+    return ""
 
 
 def read_autoconfig(document: bytes) -> Rows[ClientSettings]:

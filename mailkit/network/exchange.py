@@ -8,15 +8,16 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+import struct
 from collections.abc import Sequence
 
 import dns.exception
 import dns.flags
 import dns.message
-import dns.query
 import dns.rcode
 
 from mailkit.network.deadline import Deadline
+from mailkit.network.messages import read_message
 
 __all__ = ["BadResponse", "Nameserver", "ask"]
 
@@ -78,14 +79,13 @@ def _exchange(
     response = _over_udp(query, server, Deadline(deadline.at_most(wait)))
     if not response.flags & dns.flags.TC:
         return response
-    host, port = server
     try:
-        return dns.query.tcp(query, host, deadline.left(), port)
+        return _over_tcp(query, server, deadline)
     except ConnectionRefusedError:
         why = "it refuses TCP"
-    except (TimeoutError, dns.exception.Timeout):
+    except TimeoutError:
         why = "it did not answer over TCP in time"
-    except (OSError, EOFError, dns.exception.DNSException):
+    except (OSError, EOFError, BadResponse):
         why = "it gave none over TCP that can be read"
     raise BadResponse(f"the name server's answer does not fit into UDP, and {why} (RFC 7766 section 5)")
 
@@ -119,11 +119,32 @@ def _over_udp(query: dns.message.QueryMessage, server: Nameserver, deadline: Dea
             strange = True
 
 
+def _over_tcp(query: dns.message.QueryMessage, server: Nameserver, deadline: Deadline) -> dns.message.Message:
+    """Return the response to *query*, which TCP carries with its length in front (RFC 1035 section 4.2.2)."""
+    wire = query.to_wire()
+    with socket.create_connection(server, deadline.left()) as sock:
+        sock.settimeout(deadline.left())
+        sock.sendall(struct.pack("!H", len(wire)) + wire)
+        (length,) = struct.unpack("!H", _octets(sock, 2, deadline))
+        response = _read(_octets(sock, length, deadline))
+    if not query.is_response(response):
+        raise BadResponse("the name server answered another question than was asked")
+    return response
+
+
+def _octets(sock: socket.socket, count: int, deadline: Deadline) -> bytes:
+    came = b""
+    while len(came) < count:
+        sock.settimeout(deadline.left())
+        piece = sock.recv(count - len(came))
+        if not piece:
+            raise EOFError("the name server hung up")
+        came += piece
+    return came
+
+
 def _read(received: bytes) -> dns.message.Message:
     try:
-        return dns.message.from_wire(received, raise_on_truncation=True)
-    except dns.message.Truncated as error:
-        cut: dns.message.Message = error.message()  # type: ignore[no-untyped-call]
-        return cut
+        return read_message(received)
     except Exception as error:  # whatever a mangled message makes the parser raise
         raise BadResponse("the name server's answer is malformed: it cannot be read") from error

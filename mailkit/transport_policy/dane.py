@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from dns.rdtypes.ANY.TLSA import TLSA
-
 from mailkit.network import Answer, Network, Security, Status, check_port
 from mailkit.network.names import to_ascii
 from mailkit.results import Record, hidden
@@ -79,7 +77,7 @@ def dane(host: str, port: int = 25, *, net: Network) -> Dane:
         answer = net.lookup(f"_{port}._tcp.{name}", "TLSA", dnssec=True)
         found = replace(
             nothing, host=name, name=f"_{port}._tcp.{name}", secure=answer.secure, dnssec=_state(answer),
-            records=answer.records[:_MOST_RECORDS],
+            records=tuple(record.text for record in _read(answer)),
         )  # fmt: skip
         if answer.status in _FAILED or found.dnssec in (Security.BOGUS, Security.UNKNOWN):
             return _delayed(found, answer, "the TLSA record")
@@ -126,8 +124,12 @@ def _delayed(found: Dane, answer: Answer, what: str) -> Dane:
     return replace(found, usable=None, secure=None, means=Means.UNKNOWN, reason=reason)
 
 
+def _read(answer: Answer) -> tuple[Tlsa, ...]:
+    return tuple(Tlsa.of(record) for record in answer.rdata[:_MOST_RECORDS])
+
+
 def _with_records(found: Dane, answer: Answer) -> Dane:
-    records = tuple(Tlsa.of(record) for record in answer.rdata[:_MOST_RECORDS] if isinstance(record, TLSA))
+    records = _read(answer)
     counting = [record for record in records if record.counts]
     if not counting:
         reason = f"no record counts: {records[0].unusable}; senders use TLS, with any certificate"

@@ -13,7 +13,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from dns.rdtypes.ANY.TLSA import TLSA
+from dns.rdata import Rdata
 
 from mailkit.results import Record, hidden
 from mailkit.tls import covers, read_certificate
@@ -43,9 +43,11 @@ class Tlsa(Record):
     text: str = ""
 
     @classmethod
-    def of(cls, record: TLSA) -> Tlsa:
-        """Return the record as dnspython has it."""
-        return cls(record.usage, record.selector, record.mtype, bytes(record.cert), record.to_text())
+    def of(cls, record: Rdata) -> Tlsa:
+        """Return the record as dnspython has it: a TLSA record, or its octets where the digest's length is wrong."""
+        octets = record.to_wire() or b""
+        usage, selector, matching, data = octets[0], octets[1], octets[2], octets[3:]
+        return cls(usage, selector, matching, data, f"{usage} {selector} {matching} {data.hex()}")
 
     @property
     def unusable(self) -> str:
