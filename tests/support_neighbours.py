@@ -152,7 +152,7 @@ NEIGHBOURS = {
         owner="nobody",
     ),
     "slapd": Neighbour(
-        ("slapd", "libltdl7", "libodbc2", "libwrap0", "libargon2-1", "libsasl2-2", "libldap-2.5-0", "libperl5.36"),
+        ("slapd", "libltdl7", "libodbc2", "libwrap0", "libargon2-1", "libldap-2.5-0", "libperl5.36"),
         {389: "ldap", 636: ""},
         {"slapd.conf": _SLAPD},
         "exec /usr/sbin/slapd -d 0 -f {folder}/slapd.conf -h 'ldap://127.0.0.1:{389} ldaps://127.0.0.1:{636}'",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from support_worlds import OTHER_WORLD
 
+from mailkit import transport_policy
 from mailkit.exercises.transport_policy import solution_q3
 from mailkit.lab import Lab
 from mailkit.lab.attacks.senders import SENDERS, post
+from mailkit.results import Verdict
 from mailkit.transport_policy import MtaSts, plan
 
 HANAKO = "hanako@kaisha.example"
@@ -50,3 +53,16 @@ def test_a_mail_server_that_the_known_policy_does_not_name_gets_no_mail(lab: Lab
     lab.publish("mx2.kaisha.example", "A", "192.0.2.25")
     lab.publish("kaisha.example", "MX", "10 mx2.kaisha.example.")
     assert "the policy does not name mx2.kaisha.example" in post(lab, known, HANAKO)
+
+
+def test_the_other_world_has_policies_too() -> None:
+    """So that rerunning the lesson there is a proof."""
+    with Lab(OTHER_WORLD) as lab:
+        net = lab.network("desk")
+        sts = transport_policy.mta_sts("firma.example", net=net)
+        assert (sts.valid, sts.mode) == (True, "testing") and sts.matches("mx1.firma.example")
+        assert transport_policy.tls_rpt("firma.example", net=net).valid
+        found = transport_policy.findings("firma.example", net=net)
+        assert {f.check for f in found if f.verdict is Verdict.PASS} >= {"TLS-RPT", "DANE"}
+        assert [f for f in found if f.verdict in (Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN)] == []
+        assert lab.errors == []

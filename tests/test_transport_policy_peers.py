@@ -1,4 +1,7 @@
-"""Postfix with ``smtp_tls_security_level = dane`` decides as the lab's sender does, for the same DNS and server."""
+"""Postfix with DANE, or with a policy map made of an MTA-STS policy, decides as the lab's sender does.
+
+Both see the same DNS and the same server.  The map is what programs such as postfix-mta-sts-resolver tell Postfix.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,16 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from support_daemons import FETCHED, unpacked
 from support_dns import World, dns_parts
+from support_policy import HOST, redirected, response, site
 from support_servers import closed_port, tcp_server
 from support_tls import Authority, Pair
 
 from mailkit.clients import send
 from mailkit.conversation.demands import TlsDemand
 from mailkit.conversation.encryption import unverified_context
+from mailkit.network import Network
 from mailkit.results import Outcome
-from mailkit.transport_policy import Means, dane, value_for
+from mailkit.transport_policy import Means, MtaSts, dane, decide, mta_sts, value_for
 
 MX = "mx.kaisha.example"
 RESOLVER = "127.0.11.53"  # of loopback; resolv.conf knows no other port than 53
@@ -49,12 +54,12 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 alias_maps =
 smtpd_relay_restrictions = permit_mynetworks, reject
-smtp_dns_support_level = dnssec
-smtp_tls_security_level = dane
 smtp_tls_loglevel = 1
 smtp_host_lookup = dns
 transport_maps = inline:{{kaisha.example=smtp:[mx.kaisha.example]:{server}}}
+{settings}
 """
+_DANE = "smtp_dns_support_level = dnssec\nsmtp_tls_security_level = dane"
 _MASTER = """
 127.0.0.1:{port} inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
@@ -140,7 +145,7 @@ def mail_server(pair: Pair | None, folder: Path, taken: list[bytes]):  # type: i
 
 
 @contextmanager
-def postfix(folder: Path, server: int) -> Iterator[int]:
+def postfix(folder: Path, server: int, settings: str) -> Iterator[int]:
     """Postfix as a sender, whose mail for kaisha.example goes to *server*; yields the port that takes mail."""
     root = unpacked("postfix")
     if os.geteuid() != 0 or not shutil.which("unshare"):
@@ -148,7 +153,7 @@ def postfix(folder: Path, server: int) -> Iterator[int]:
     port = closed_port()
     for parent in (folder, *folder.parents[:3]):
         parent.chmod(0o755)
-    (folder / "main.cf").write_text(_MAIN.format(folder=folder, server=server))
+    (folder / "main.cf").write_text(_MAIN.format(folder=folder, server=server, settings=settings))
     (folder / "master.cf").write_text(_MASTER.format(port=port))
     (folder / "resolv").write_text(f"nameserver {RESOLVER}\noptions trust-ad timeout:30 attempts:2\n")
     (folder / "passwd").write_text(Path("/etc/passwd").read_text() + "postfix:x:990:990::/:/bin/false\n")
@@ -205,7 +210,7 @@ def postfix_says(folder: Path, port: int) -> tuple[str, str]:
     raise AssertionError((folder / "log").read_text(errors="replace"))
 
 
-def ours(world: World, port: int) -> tuple[bool, str]:
+def ours_by_dane(world: World, port: int) -> tuple[bool, str]:
     """Return whether a sender made of the same parts as the lab's delivers, and why."""
     net = replace(world.net, timeout=20.0)
     found = dane(MX, port, net=net)
@@ -249,7 +254,7 @@ def value(pair: Pair, usage: int = 3) -> str:
         ("no record", [], OTHER, True),
     ],
 )
-def test_postfix_decides_as_we_do(tmp_path, case, records, pair, delivered):
+def test_postfix_with_dane_decides_as_we_do(tmp_path, case, records, pair, delivered):
     if not FETCHED.exists():
         pytest.skip("the Debian packages are not in build/debian: .ci/run fetches them")
     taken: list[bytes] = []
@@ -258,11 +263,100 @@ def test_postfix_decides_as_we_do(tmp_path, case, records, pair, delivered):
         if records:
             published[f"_{server}._tcp.{MX}"] = {"TLSA": records}
         with dns_parts(published, zones=["kaisha.example"], timeout=20.0) as world:
-            good, why = ours(world, server)
+            good, why = ours_by_dane(world, server)
             assert good is delivered, why
             assert bool(taken) is delivered
             taken.clear()
-            with resolver_on_53(world.port), postfix(tmp_path, server) as port:
+            with resolver_on_53(world.port), postfix(tmp_path, server, _DANE) as port:
                 status, line = postfix_says(tmp_path, port)
             assert status == ("sent" if delivered else "deferred"), line
             assert bool(taken) is delivered, line
+
+
+# MTA-STS
+
+
+def policy_map(found: MtaSts, nexthop: str) -> str:
+    """The settings that make Postfix keep to the policy *found* for mail to *nexthop*.
+
+    A policy that is not enforced gets no entry, and a wildcard loses its asterisk: so postfix-mta-sts-resolver answers.
+    """
+    patterns = ":".join(pattern.removeprefix("*") for pattern in found.mx)
+    entry = f"{{{nexthop} = secure match={patterns}}}" if found.valid and found.mode == "enforce" else "{x = may}"
+    return (
+        "smtp_tls_security_level = may\n"
+        "smtp_tls_CAfile = $data_directory/../ca.pem\n"
+        f"smtp_tls_policy_maps = inline:{{ {entry} }}"
+    )
+
+
+def ours_by_sts(net: Network, port: int) -> bool:
+    """Return whether a sender made of the same parts as the lab's delivers."""
+    decision = decide("kaisha.example", MX, net=net, honours=["mta_sts"])
+    if decision.enforced and not decision.may_try:
+        return False
+    sent = send(
+        MX, port, b"Subject: hello\r\n\r\nhello\r\n", sender="shop@sender.example",
+        recipients=["hanako@kaisha.example"], net=net, demand=decision.demand(net) if decision.enforced else None,
+    )  # fmt: skip
+    return sent.outcome is Outcome.OPEN
+
+
+STRANGER, WRONG = Authority("Strange Root").issue(MX), AUTHORITY.issue("www.kaisha.example")
+
+
+def policy(mode: str = "enforce", mx: str = MX) -> bytes:
+    lines = ["version: STSv1", f"mode: {mode}", *(f"mx: {name}" for name in mx.split()), "max_age: 604800"]
+    return "\r\n".join(lines).encode()
+
+
+@pytest.mark.parametrize(
+    ("case", "served", "pair", "delivered"),
+    [
+        ("its certificate is right", policy(), OWN, True),
+        ("the policy names it with a wildcard", policy(mx="*.kaisha.example"), OWN, True),
+        ("STARTTLS hidden", policy(), None, False),
+        ("nobody vouches for its certificate", policy(), STRANGER, False),
+        ("its certificate is for another host", policy(), WRONG, False),
+        ("the policy names another server", policy(mx="mx2.kaisha.example"), OWN, False),
+        ("testing, nobody vouches for its certificate", policy("testing"), STRANGER, True),
+        ("testing, STARTTLS hidden", policy("testing"), None, True),
+        ("the policy is withdrawn, STARTTLS hidden", policy("none"), None, True),
+        ("the policy cannot be read, STARTTLS hidden", policy("enforced"), None, True),
+    ],
+)
+def test_postfix_with_a_policy_map_decides_as_we_do(tmp_path, case, served, pair, delivered):
+    assert decisions(tmp_path, served, pair) == (delivered, delivered)
+
+
+def test_postfix_with_a_policy_map_alone_takes_any_server_of_the_policy_for_the_other(tmp_path):
+    """RFC 8461 section 4.2 wants the name of the very host in its certificate; Postfix compares with the whole policy.
+
+    Its setting ``smtp_tls_enforce_sts_mx_patterns``, from 3.10.5 on, is about this.
+    """
+    assert decisions(tmp_path, policy(mx=f"{MX} www.kaisha.example"), WRONG) == (False, True)
+
+
+def decisions(folder: Path, served: bytes, pair: Pair | None) -> tuple[bool, bool]:
+    """Return whether we deliver and whether Postfix does, where *served* is the policy and *pair* is the server's."""
+    if not FETCHED.exists():
+        pytest.skip("the Debian packages are not in build/debian: .ci/run fetches them")
+    taken: list[bytes] = []
+    records = {
+        "kaisha.example": {"MX": [f"10 {MX}."]}, MX: {"A": ["127.0.0.1"]},
+        "_mta-sts.kaisha.example": {"TXT": ["v=STSv1; id=1"]}, HOST: {"A": ["192.0.2.80"]},
+    }  # fmt: skip
+    with (
+        tcp_server(mail_server(pair, folder, taken)) as server,
+        site(folder, response(served), records=records, authority=AUTHORITY) as (net, web),
+    ):
+        net = redirected(net, {**net.ports, ("127.0.0.1", server): server})
+        we = ours_by_sts(net, server)
+        assert bool(taken) is we
+        taken.clear()
+        settings = policy_map(mta_sts("kaisha.example", net=net), f"[{MX}]:{server}")
+        with resolver_on_53(web.world.port), postfix(folder, server, settings) as port:
+            status, line = postfix_says(folder, port)
+        assert bool(taken) is (status == "sent"), line
+        assert status in ("sent", "deferred"), line
+        return we, status == "sent"
