@@ -117,7 +117,7 @@ def _autodiscover(domain: str, net: Network) -> SettingsSource:
     there = [name for name, answer in answers.items() if answer]
     unseen = _unseen(answers.values())
     if there == [host] and (doubt := _meant_for_all(domain, answers[host], net)):
-        return Way("autodiscover", host, None, doubt)
+        return SettingsSource("autodiscover", host, None, doubt)
     if there:
         return SettingsSource(
             "autodiscover", ", ".join(there), True, "in the DNS; it is not asked, since it wants an address"
