@@ -18,6 +18,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from support_neighbours import NEIGHBOURS
 
 from mailkit.lab.daemons.packages import PACKAGES
 from mailkit.workbook import lessons
@@ -354,4 +355,5 @@ def test_tables_name_their_sources(path: Path) -> None:
 def test_ci_fetches_every_package_that_a_test_unpacks() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     (listed,) = re.findall(r"^unpacked=\(([^)]*)\)$", script, re.MULTILINE)
-    assert sorted(listed.split()) == sorted({package for some in PACKAGES.values() for package in some})
+    wanted = [*PACKAGES.values(), *(neighbour.packages for neighbour in NEIGHBOURS.values())]
+    assert sorted(listed.split()) == sorted({package for some in wanted for package in some})

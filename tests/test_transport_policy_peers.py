@@ -23,7 +23,7 @@ import dns.message
 import dns.query
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
-from support_daemons import FETCHED, unpacked
+from support_daemons import unpacked
 from support_dns import World, dns_parts
 from support_policy import HOST, redirected, response, site
 from support_servers import closed_port, tcp_server
@@ -255,8 +255,7 @@ def value(pair: Pair, usage: int = 3) -> str:
     ],
 )
 def test_postfix_with_dane_decides_as_we_do(tmp_path, case, records, pair, delivered):
-    if not FETCHED.exists():
-        pytest.skip("the Debian packages are not in build/debian: .ci/run fetches them")
+    unpacked("postfix")  # skips where it is missing
     taken: list[bytes] = []
     with tcp_server(mail_server(pair, tmp_path, taken)) as server:
         published = {"kaisha.example": {"MX": [f"10 {MX}."]}, MX: {"A": ["127.0.0.1"]}}
@@ -339,8 +338,7 @@ def test_postfix_with_a_policy_map_alone_takes_any_server_of_the_policy_for_the_
 
 def decisions(folder: Path, served: bytes, pair: Pair | None) -> tuple[bool, bool]:
     """Return whether we deliver and whether Postfix does, where *served* is the policy and *pair* is the server's."""
-    if not FETCHED.exists():
-        pytest.skip("the Debian packages are not in build/debian: .ci/run fetches them")
+    unpacked("postfix")  # skips where it is missing
     taken: list[bytes] = []
     records = {
         "kaisha.example": {"MX": [f"10 {MX}."]}, MX: {"A": ["127.0.0.1"]},
