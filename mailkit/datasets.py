@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from mailkit.results import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["DATA", "load", "names", "show"]
 
@@ -21,6 +23,8 @@ def names() -> list[str]:
 
 @cache
 def _read(name: str) -> pd.DataFrame:
+    import pandas as pd  # it is slow to import
+
     return pd.read_csv(DATA / f"{name}.csv", keep_default_na=False, dtype=str, encoding="utf-8")
 
 

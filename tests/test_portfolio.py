@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
-import dns.message
-import dns.rcode
-import dns.rrset
 import pytest
-from support_dns import raw_dns
 
 from mailkit import report
 from mailkit.lab import Lab
@@ -92,80 +81,6 @@ def test_dask_on_two_workers_finds_the_same(net: Network) -> None:
     assert list(there) == list(report.audit(CAST, net=net, dns_only=True, progress=False))
 
 
-# A DNS in trouble: of 100 domains some time out, fail, have broken records, and packets are lost.
-
-SOA = "ns.test. hostmaster.test. 1 2 3 4 60"
-TROUBLED = [f"d{n}.test" for n in range(100)]
-
-
-def kind_of(name: str) -> str:
-    number = int("".join(c for c in name.removesuffix(".test").rpartition(".")[2] if c.isdigit()) or 7)
-    return {0: "silent", 1: "fails", 2: "broken"}.get(number % 20, "well")
-
-
-def troubled(query: bytes) -> list[bytes]:
-    message = dns.message.from_wire(query)
-    (question,) = message.question
-    name, rdtype = question.name.to_text().lower().rstrip("."), question.rdtype.name
-    answer = dns.message.make_response(message, recursion_available=True)
-    kind = kind_of(name) if name.endswith(".test") and name != "ns.test" else "well"
-    if kind == "silent":
-        return []
-    if kind == "fails":
-        answer.set_rcode(dns.rcode.SERVFAIL)
-        return [answer.to_wire()]
-    known = {
-        "TXT": '"v=spf1 ip4:192.0.2.1 ip4:999.1.1.1 -all"' if kind == "broken" else '"v=spf1 ip4:192.0.2.1 -all"',
-        "MX": "10 mx.d3.test.",
-    }
-    values = known.get(rdtype) if name in TROUBLED else "192.0.2.25" if (name, rdtype) == ("mx.d3.test", "A") else None
-    if values:
-        answer.answer.append(dns.rrset.from_text(question.name, 60, "IN", rdtype, values))
-    else:
-        exists = name in TROUBLED or name in ("mx.d3.test", "")
-        answer.set_rcode(dns.rcode.NOERROR if exists else dns.rcode.NXDOMAIN)
-        zone = "test." if name.endswith("test") else "."
-        answer.authority.append(dns.rrset.from_text(zone, 60, "IN", "SOA", SOA))
-    return [answer.to_wire()]
-
-
-class Server:
-    """Answers as :func:`troubled`, loses every third packet, and counts what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: Counter[str] = Counter()
-        self.lock = Lock()
-        self.packets = 0
-
-    def __call__(self, query: bytes) -> list[bytes]:
-        with self.lock:
-            self.packets += 1
-            lost = self.packets % 3 == 0
-            self.asked[dns.message.from_wire(query).question[0].to_text().lower()] += 1
-        return [] if lost else troubled(query)
-
-
-def test_every_domain_has_its_row_and_none_is_wrongly_failed() -> None:
-    with raw_dns(Server()) as port:
-        net = Network("internet", "here", (("127.0.0.1", port),), timeout=6.0)
-        found = report.audit(
-            TROUBLED, net=net, dns_only=True, selectors=["s1"], lessons=["01_op25b", "04_spf"], progress=False
-        )
-    assert list(dict.fromkeys(f.domain for f in found)) == TROUBLED
-    verdicts = {
-        domain: {f.verdict for f in found if f.domain == domain and f.lesson == "04_spf"} for domain in TROUBLED
-    }
-    for domain, seen in verdicts.items():
-        kind = kind_of(domain)
-        if kind in ("silent", "fails"):
-            assert seen == {Verdict.UNKNOWN}, (domain, seen)
-        elif kind == "broken":
-            assert Verdict.FAIL in seen, domain
-        else:
-            assert Verdict.FAIL not in seen and Verdict.PASS in seen, (domain, seen)
-    assert not [f for f in found if f.check == "report"], "no check broke"
-
-
 # The store.
 
 
@@ -215,46 +130,6 @@ def test_what_is_no_store_is_told_so(net: Network, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="there is no store"):
         report.stored(tmp_path / "none.sqlite")
     assert not (tmp_path / "none.sqlite").exists()
-
-
-CHILD = """
-import sys
-from mailkit import report
-from mailkit.network import Network
-net = Network("internet", "here", (("127.0.0.1", int(sys.argv[1])),), timeout=4.0)
-report.collect([f"d{n}.test" for n in range(100)], net=net, store=sys.argv[2], dns_only=True, selectors=["s1"],
-               lessons=["04_spf", "05_dkim"], progress=False)
-"""
-
-
-@pytest.mark.parametrize("rows", [1, 40, 85])
-def test_what_was_killed_is_gone_on_with_and_asks_only_what_is_missing(tmp_path: Path, rows: int) -> None:
-    """However far it was; the domains that time out come last."""
-    server, store = Server(), tmp_path / "findings.sqlite"
-    with raw_dns(server) as port:
-        line = [sys.executable, "-c", CHILD, str(port), str(store)]
-        child = subprocess.Popen(line)
-        deadline = time.monotonic() + 240
-        while time.monotonic() < deadline and child.poll() is None:
-            if store.exists() and sum(run.done for run in report.runs(store)) >= rows:
-                break
-            time.sleep(0.01)
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait(30)
-        (run,) = report.runs(store)
-        done = set(report.stored(store)["domain"])
-        assert len(done) == run.done >= rows
-        with server.lock:
-            server.asked.clear()
-        subprocess.run(line, check=True, timeout=300)
-    (run,) = report.runs(store)
-    assert run.finished and run.domains == 100
-    frame = report.stored(store)
-    assert list(dict.fromkeys(frame["domain"])) == TROUBLED
-    counted = frame.groupby(["domain", "lesson", "check", "subject", "evidence"]).size()
-    assert counted.max() == 1, "nothing is there twice"
-    again = {domain for domain in done for question in server.asked if question.startswith(f"{domain}. ")}
-    assert not again
 
 
 # Portfolios.

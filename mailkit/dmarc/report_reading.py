@@ -7,15 +7,15 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from mailkit.dmarc.report_rows import SHAPE, Header, Shape
 from mailkit.dmarc.report_xml import Batch, Known, read_xml
 from mailkit.message.report_files import XML, Found, ReportProblem, documents, documents_in, report_paths
 from mailkit.results import visible
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["COLUMNS", "read_reports"]
 
@@ -150,6 +150,9 @@ class _Collected:
 
     def frame(self) -> pd.DataFrame:
         """Return the rows as a DataFrame."""
+        import numpy as np
+        import pandas as pd  # both are slow to import
+
         shape_of, header_of = np.asarray(self.shape_of), np.asarray(self.header_of)
         columns: dict[str, Any] = {"source_ip": _texts(list(self.addresses), np.asarray(self.address_of), "source_ip")}
         columns["count"] = np.asarray(self.counts)
@@ -177,6 +180,9 @@ def _identity(header: Header) -> tuple[str, str, str, int, int]:
 
 def _texts(values: Iterable[str], numbers: Any, name: str) -> Any:
     """Return a column that has at each place the one of *values* that *numbers* says."""
+    import numpy as np
+    import pandas as pd
+
     codes, words = pd.factorize(np.array(list(values), dtype=object))
     if name in _CATEGORIES:
         column = pd.Categorical.from_codes(codes[numbers], categories=pd.Index(words, dtype="string"))

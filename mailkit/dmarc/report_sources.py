@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from mailkit.network import Network
 from mailkit.op25b import reverse
 from mailkit.results import Record, Rows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Source", "sources"]
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from mailkit.network import Network
 from mailkit.report.checks import Check, select
-from mailkit.report.many import Found, Numbered, dns_part
+from mailkit.report.many import Found, Numbered
 from mailkit.report.portfolio import PortfolioDomain
 from mailkit.report.progress import Progress
+from mailkit.report.second import in_two
 from mailkit.report.single import one
 from mailkit.report.store import Run, Store
 from mailkit.report.subject import domain_name, named
@@ -155,7 +156,7 @@ def _found(
     if executor is not None:
         yield from _given_to(executor, numbered, net, checks, dns_only)
     elif dns_only:
-        yield from dns_part(numbered, net=net, checks=checks)
+        yield from in_two(numbered, net=net, checks=checks)
     else:
         shared = net.remembering()
         yield from ([(position, one(entry, net=shared, checks=checks))] for position, entry in numbered)

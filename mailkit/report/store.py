@@ -16,13 +16,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from mailkit.network import Network
 from mailkit.report.portfolio import PortfolioDomain
 from mailkit.results import Finding, Record, Rows, Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Run", "Store", "opened_store", "runs", "stored", "stored_findings"]
 

@@ -1,6 +1,7 @@
 """The columns of a DataFrame made of records: one type a field, whatever the values, and whether there are any.
 
-A frame of no rows has the types of a full one, and a value that is missing changes no number into a float.
+A frame of no rows has the types of a full one, and a value that is missing changes no number into a float.  pandas
+takes longer to import than most jobs take, so it is imported when the first frame is made.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import typing
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from mailkit.results.display import plain, visible
 from mailkit.results.records import shown_fields
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["column_types", "frame_of"]
 
@@ -35,6 +37,8 @@ def frame_of(kind: type, records: Sequence[Any]) -> pd.DataFrame:
     Text is ``string``, whole numbers ``Int64``, truth ``boolean``, moments ``datetime64[ns, UTC]``; words of a StrEnum
     are categories with all its members, sequences one text.  What such a column cannot hold: see :func:`_moment`.
     """
+    import pandas as pd
+
     dtypes = column_types(kind)
     columns = {name: _column([getattr(r, name) for r in records], dtype) for name, dtype in dtypes.items()}
     return pd.DataFrame(columns, index=range(len(records)))
@@ -61,6 +65,8 @@ def _annotation(kind: type, field: dataclasses.Field[Any]) -> Any:
 
 def _dtype(annotation: Any) -> Any:
     """Return the pandas type for values of *annotation*, of which one that is missing is no kind of its own."""
+    import pandas as pd
+
     union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
     kinds = [k for k in (typing.get_args(annotation) if union else (annotation,)) if k is not type(None)]
     if kinds and all(isinstance(k, type) and issubclass(k, StrEnum) for k in kinds):
@@ -74,6 +80,8 @@ def _dtype(annotation: Any) -> Any:
 
 
 def _column(values: list[Any], dtype: Any) -> pd.Series[Any]:
+    import pandas as pd
+
     cells = [_safe(plain(value)) for value in values]
     if dtype == _MOMENT:
         cells = [_moment(cell) for cell in cells]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Generic, TypeVar, overload
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from mailkit.results.display import BADGES, Word, cell_text, left_out_line, split_rows, table_html
 from mailkit.results.frames import frame_of
 from mailkit.results.records import shown_fields
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Rows", "Table"]
 
@@ -147,6 +148,8 @@ def _parts(column: Any) -> tuple[Any, ...]:
 
 def _badged(value: Any) -> Any:
     """Return a cell of a frame ready to be shown: in a frame, outcomes and verdicts are mere words."""
+    import pandas as pd
+
     if isinstance(value, str):
         return Word(value) if value in BADGES else value
     if pd.api.types.is_bool(value):

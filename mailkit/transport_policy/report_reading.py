@@ -7,12 +7,13 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from mailkit.message.report_files import JSON, Bounded, Found, ReportProblem, documents, documents_in, report_paths
 from mailkit.results import visible
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["COLUMNS", "read_reports"]
 
@@ -108,6 +109,8 @@ def _new(rows: list[Row], known: set[tuple[str, ...]], so_far: int) -> list[Row]
 
 
 def _frame(rows: list[Row], problems: list[tuple[str, str]]) -> pd.DataFrame:
+    import pandas as pd  # it is slow to import
+
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     for name in COLUMNS:
         if name in ("begin", "end"):
@@ -212,6 +215,8 @@ def _lines(value: Any) -> str:
 
 
 def _moment(dates: Any, name: str) -> pd.Timestamp:
+    import pandas as pd
+
     value = dates.get(name) if isinstance(dates, dict) else None
     try:
         if not isinstance(value, str) or len(value) > 60:

@@ -1,0 +1,167 @@
+"""Two processes for many domains: the same rows in the same order, wherever they are started, and whatever ends."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from support_trouble import TROUBLED, kind_of, served
+
+from mailkit import report
+from mailkit.network import Network
+from mailkit.report import many, second
+from mailkit.results import Finding, Rows
+
+DOMAINS = ["a..b", "none.test", *(domain for domain in TROUBLED if kind_of(domain) in ("well", "broken"))][:400]
+
+
+@pytest.fixture(scope="module")
+def net() -> Iterator[Network]:
+    with served() as servers:
+        yield servers.net(20.0)
+
+
+def audit(net: Network) -> Rows[Finding]:
+    return report.audit(DOMAINS, net=net, dns_only=True, selectors=["s1"], progress=False)
+
+
+@pytest.fixture(scope="module")
+def plain(net: Network) -> Rows[Finding]:
+    """What one process finds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(second, "_processors", lambda: 1)
+        return audit(net)
+
+
+@pytest.fixture
+def by_the_second(monkeypatch: pytest.MonkeyPatch) -> list[many.Found]:
+    """All that the second process finds, on a machine where there is one."""
+    seen: list[many.Found] = []
+    asked = second._Second.round
+
+    def noting(self: Any) -> list[many.Found]:
+        found = asked(self)
+        seen.extend(found)
+        return found
+
+    monkeypatch.setattr(second, "_processors", lambda: 2)
+    monkeypatch.setattr(second._Second, "round", noting)
+    return seen
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process wait for the second, however long that takes to start."""
+    own = second._own
+
+    def waiting(entries: Any, other: Any) -> Iterator[Any]:
+        while len(entries) > 100 and other._said.empty() and not other.given:
+            yield None
+        yield from own(entries, other)
+
+    monkeypatch.setattr(second, "_own", waiting)
+
+
+@pytest.mark.usefixtures("patient")
+def test_two_processes_find_the_same_in_the_same_order(
+    net: Network, plain: Rows[Finding], by_the_second: list[many.Found]
+) -> None:
+    assert audit(net) == plain
+    assert 0 < len(by_the_second) < len(DOMAINS)
+
+
+@pytest.mark.usefixtures("patient")
+def test_what_the_second_leaves_undone_is_done_here(
+    net: Network, plain: Rows[Finding], by_the_second: list[many.Found], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = second._Second._listen
+
+    def killing(self: Any, stream: Any) -> None:
+        with suppress(ValueError):  # communicate() has closed it
+            stream.peek()  # it has begun
+            self._process.kill()
+        heard(self, stream)
+
+    monkeypatch.setattr(second._Second, "_listen", killing)
+    assert audit(net) == plain
+
+
+def test_where_no_other_can_be_started_this_one_does_all(
+    net: Network, plain: Rows[Finding], by_the_second: list[many.Found], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    assert audit(net) == plain and not by_the_second
+
+
+def test_a_network_that_cannot_be_sent_stays_here(
+    net: Network, plain: Rows[Finding], by_the_second: list[many.Found]
+) -> None:
+    class Own(Network):
+        pass
+
+    own = Own(**{name: getattr(net, name) for name in Network.__dataclass_fields__})
+    assert audit(own) == plain and not by_the_second
+
+
+def test_fewer_domains_are_not_worth_another_process(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second, "_Second", None)
+    assert report.audit(DOMAINS[:100], net=net, dns_only=True, lessons=["04_spf"], progress=False)
+
+
+CODE = """
+from mailkit import report
+from mailkit.network import Network
+from mailkit.report import second
+
+own, asked, by_the_second = second._own, second._Second.round, []
+
+def patient(entries, other):
+    while len(entries) > 100 and other._said.empty():
+        yield None
+    yield from own(entries, other)
+
+def noting(other):
+    found = asked(other)
+    by_the_second.extend(found)
+    return found
+
+second._processors, second._own, second._Second.round = lambda: 2, patient, noting
+servers = tuple(("127.0.0.1", port) for port in {ports})
+net = Network("internet", "here", servers, timeout=20.0)
+report.collect([f"d{{n}}.test" for n in range(1, 1000, 2) if n % 20 > 2], net=net, store={store!r}, dns_only=True,
+               selectors=["s1"], lessons=["04_spf"], progress=False)
+assert by_the_second
+"""
+
+
+@pytest.mark.parametrize("where", ["a script", "a notebook"])
+def test_it_works_from_a_script_without_a_guard_and_from_a_notebook(where: str, net: Network, tmp_path: Path) -> None:
+    store = tmp_path / "findings.sqlite"
+    code = CODE.format(ports=[port for _, port in net.nameservers], store=str(store))
+    if where == "a script":
+        script = tmp_path / "script.py"
+        script.write_text(code, encoding="utf-8")
+        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=300)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    else:
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+        NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+        assert not [output for output in notebook.cells[0].outputs if output.output_type != "execute_result"]
+    (run,) = report.runs(store)
+    assert run.finished and run.domains == 450
+
+
+def test_the_date_is_the_same_in_both(net: Network) -> None:
+    moment = datetime(2020, 2, 29, tzinfo=UTC)
+    octets = second._packed(replace(net, clock=lambda: moment), {})
+    assert octets is not None and pickle.loads(octets)[0].now() == moment
