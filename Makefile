@@ -72,10 +72,17 @@ $(WHEELS)/requirements.lock: requirements.lock | $(READY)
 	@mkdir -p build
 	@$(BIN)/python bundle/build.py fetch $(WHEELS) || echo "The tests that need the wheels skip." >&2
 
-lock: ## pin the newest versions that pyproject.toml allows in requirements.lock (needs uv)
+lock: ## pin the newest versions that pyproject.toml allows in the two locks (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
-	@uv pip compile --no-config --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
-	    --custom-compile-command "make lock" --quiet --output-file requirements.lock pyproject.toml
+	@uv $(COMPILE) --upgrade --extra test --output-file requirements.lock pyproject.toml
+	@mkdir -p build
+	@uv $(COMPILE) --upgrade --extra book --constraint requirements.lock --output-file build/book.lock pyproject.toml
+	@awk $(ADDED) requirements.lock build/book.lock >requirements-book.lock
+
+COMPILE := pip compile --no-config --universal --python-version 3.11 --generate-hashes --quiet \
+    --custom-compile-command "make lock"
+# The entries of the second lock that do not stand in the first: what the book needs on top of everything else.
+ADDED := 'FNR == NR { first[$$0]; next } /^[a-z0-9]/ { new = !($$0 in first) } /^\#/ || new'
 
 clean: ## remove what was set up and built; your copies in work/ stay
 	@rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
