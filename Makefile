@@ -9,10 +9,11 @@ READY := $(VENV)/ready
 SUITES := build/sdists
 WHEELS := build/wheels
 BUNDLE := build/bundle
+BOOK := $(VENV)/book
 FIRST_LESSON := $(notdir $(firstword $(sort $(wildcard notebooks/*.ipynb))))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test suites lint bench notebooks fresh report lesson answers bundle lock clean
+.PHONY: help lab test suites lint bench notebooks fresh report lesson answers bundle book lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -23,7 +24,7 @@ lab: $(READY) ## open JupyterLab on your own copies of the lessons (LAB_ARGS=--n
 	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/work/$(FIRST_LESSON) --KernelManager.transport_encryption=auto \
 	    $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)
 
-test: lint suites $(WHEELS)/requirements.lock ## lint, types, unit and protocol tests, every lesson re-executed (TEST_ARGS="-k spf" passes options on)
+test: lint suites $(WHEELS)/requirements.lock $(BOOK) ## lint, types, unit and protocol tests, every lesson re-executed (TEST_ARGS="-k spf" passes options on)
 	@$(BIN)/pytest --numprocesses auto --dist loadscope $(TEST_ARGS)
 
 suites: $(SUITES)/ready ## fetch the test suites that pyspf and dkimpy carry
@@ -72,6 +73,20 @@ $(WHEELS)/requirements.lock: requirements.lock | $(READY)
 	@mkdir -p build
 	@$(BIN)/python bundle/build.py fetch $(WHEELS) || echo "The tests that need the wheels skip." >&2
 
+book: $(BOOK) ## build/book: the lessons as pages to read, with answers folded, indexes and a cheat sheet
+	@test -e $(BOOK) || { echo "The book needs these packages: see the message above." >&2; exit 1; }
+	@$(BIN)/python book/edition.py build/book
+
+# What Sphinx needs is installed when the book is first built, on top of everything else.
+$(BOOK): requirements-book.lock $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $< && touch $@ || \
+	    echo "The packages for the book could not be fetched: the tests that need them skip." >&2
+
+COMPILE := pip compile --no-config --universal --python-version 3.11 --generate-hashes --quiet \
+    --custom-compile-command "make lock"
+# The entries of the second lock that do not stand in the first: what the book needs on top of everything else.
+ADDED := 'FNR == NR { first[$$0]; next } /^[a-z0-9]/ { new = !($$0 in first) } /^\#/ || new'
+
 lock: ## pin the newest versions that pyproject.toml allows in the two locks (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	@uv $(COMPILE) --upgrade --extra test --output-file requirements.lock pyproject.toml
@@ -79,14 +94,9 @@ lock: ## pin the newest versions that pyproject.toml allows in the two locks (ne
 	@uv $(COMPILE) --upgrade --extra book --constraint requirements.lock --output-file build/book.lock pyproject.toml
 	@awk $(ADDED) requirements.lock build/book.lock >requirements-book.lock
 
-COMPILE := pip compile --no-config --universal --python-version 3.11 --generate-hashes --quiet \
-    --custom-compile-command "make lock"
-# The entries of the second lock that do not stand in the first: what the book needs on top of everything else.
-ADDED := 'FNR == NR { first[$$0]; next } /^[a-z0-9]/ { new = !($$0 in first) } /^\#/ || new'
-
 clean: ## remove what was set up and built; your copies in work/ stay
 	@rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find mailkit tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find mailkit tests benchmarks book bundle -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Prints what a compiled package is called that is for this Python on this system.
 WHEELS_FIT := 'import sys; print("numpy-*-cp%d%d-*%s*" % (*sys.version_info[:2], sys.platform.replace("darwin", "macosx")))'

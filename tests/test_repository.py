@@ -253,27 +253,40 @@ def wanted(*extras: str) -> list[Requirement]:
     return [Requirement(text) for text in texts]
 
 
-def locked() -> dict[str, list[str]]:
-    """Package -> the versions that requirements.lock pins (more than one where it depends on the Python)."""
+LOCK, BOOK_LOCK = "requirements.lock", "requirements-book.lock"
+
+
+def locked(*locks: str) -> dict[str, list[str]]:
+    """Package -> the versions that *locks* pin (more than one where it depends on the Python)."""
     pins: dict[str, list[str]] = {}
-    for name, version in re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", (ROOT / "requirements.lock").read_text("utf-8")):
-        pins.setdefault(canonicalize_name(name), []).append(version)
+    for lock in locks:
+        for name, version in re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", (ROOT / lock).read_text("utf-8")):
+            pins.setdefault(canonicalize_name(name), []).append(version)
     return pins
 
 
-def test_lock_pins_what_pyproject_asks_for() -> None:
-    pins = locked()
-    for requirement in wanted(*PROJECT["optional-dependencies"]):
+@pytest.mark.parametrize(("extra", "locks"), [("test", [LOCK]), ("book", [LOCK, BOOK_LOCK])])
+def test_lock_pins_what_pyproject_asks_for(extra: str, locks: list[str]) -> None:
+    assert extra in PROJECT["optional-dependencies"].keys() <= {"test", "book"}
+    pins = locked(*locks)
+    for requirement in wanted(extra):
         versions = pins.get(canonicalize_name(requirement.name))
         assert versions, f"{requirement.name} is not locked: run make lock"
         assert all(requirement.specifier.contains(version) for version in versions), requirement
 
 
-def test_lock_holds_hashes_and_no_addresses() -> None:
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+def test_the_two_locks_agree() -> None:
+    """What the book adds is installed on top of the rest: it changes no version of it."""
+    first, second = locked(LOCK), locked(BOOK_LOCK)
+    assert {name for name in first.keys() & second.keys() if not set(second[name]) <= set(first[name])} == set()
+
+
+@pytest.mark.parametrize(("lock", "least"), [(LOCK, 100), (BOOK_LOCK, 20)])
+def test_lock_holds_hashes_and_no_addresses(lock: str, least: int) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
     assert not re.search(r"://|^\s*-(?!-hash)|find-links|index-url|file:", text, re.MULTILINE)
     entries = [entry for entry in re.split(r"(?m)^(?=[\w])", text) if not entry.startswith("#")]
-    assert len(entries) > 50
+    assert len(entries) >= least
     for entry in entries:
         assert re.match(r"[\w.-]+==\S+", entry) and "--hash=sha256:" in entry, entry
 
@@ -291,7 +304,7 @@ def test_conda_environment_agrees() -> None:
     assert SpecifierSet(PROJECT["requires-python"]).contains(python.removeprefix("python="))
     assert (pip, package_itself) == ("pip", {"pip": ["-e ."]})
 
-    pins = locked()
+    pins = locked(LOCK)
     expected = {}
     for requirement in wanted():
         expected[CONDA_NAMES.get(requirement.name, requirement.name)] = requirement.specifier
