@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support_spf_dns import DnsServer
 from xdist.scheduler import LoadScopeScheduling
+
+from mailkit.lab import Lab
 
 # Files whose tests take long and share little.
 ONE_BY_ONE = {"test_browser", "test_notebooks", "test_other_world"}
@@ -39,6 +42,35 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     The processes that share the tests must call each test alike.
     """
     return argname if isinstance(val, bytes) or (isinstance(val, str) and len(val) > 120) else None
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Lab]:
+    """A practice internet for the tests of one file; most of them want it as it begins: :func:`lab`."""
+    with Lab() as practice:
+        yield practice
+
+
+@pytest.fixture
+def lab(running: Lab) -> Lab:
+    """A practice internet as it begins, which has noted no fault of its own."""
+    running.reset()
+    running._faults._lines.clear()
+    return running
+
+
+@pytest.fixture(scope="module")
+def dns_server() -> Iterator[DnsServer]:
+    """A name server for the tests of one file; most of them want it empty: :func:`dns`."""
+    with DnsServer() as server:
+        yield server
+
+
+@pytest.fixture
+def dns(dns_server: DnsServer) -> DnsServer:
+    """A name server that knows nothing yet."""
+    dns_server.clear()
+    return dns_server
 
 
 @pytest.fixture(scope="session")

@@ -186,3 +186,16 @@ def raw_dns(
             over.set()
             for thread in threads:
                 thread.join(10)
+
+
+class AsOnTheInternet(Network):
+    """A network whose name servers do not give it away as a world of its own."""
+
+    @property
+    def own_world(self) -> bool:
+        return False
+
+
+def on_the_internet(net: Network) -> Network:
+    """Return *net* as if its name servers were those of the internet: private addresses are left out then."""
+    return AsOnTheInternet(**{name: getattr(net, name) for name in net.__dataclass_fields__})

@@ -10,7 +10,7 @@ import ssl
 from mailkit.lab import Lab
 from mailkit.network import Network
 
-__all__ = ["PATIENCE", "imap", "pop3", "raw"]
+__all__ = ["PATIENCE", "imap", "pop3", "raw", "say_and_listen"]
 
 PATIENCE = 300.0  # seconds: how busy this machine is must decide nothing
 
@@ -115,3 +115,15 @@ class raw:
         while lines[-1] and not lines[-1].startswith(tag):
             lines.append(self.line())
         return lines
+
+
+def say_and_listen(lab: Lab, host: str, port: int, said: bytes) -> None:
+    """Say what no client would, and listen until the server hangs up, whatever it answers."""
+    with raw(lab, host, port) as client:
+        try:
+            client.say(said)
+            client.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # it has hung up already
+        while client.line():
+            pass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +26,6 @@ CASES = [
     for scenario in scenarios()
     for name, case in scenario["tests"].items()
 ]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[DnsServer]:
-    with DnsServer() as server:
-        yield server
-
-
-@pytest.fixture
-def dns(running: DnsServer) -> DnsServer:
-    running.clear()
-    return running
 
 
 @pytest.mark.skipif(not CASES, reason="the ARC suite is not at ../shared/conformance/arc")
@@ -102,9 +89,9 @@ def test_a_silent_dns_is_said_to_be_temporary(dns: DnsServer) -> None:
 
 @given(st.binary(max_size=300))
 @settings(deadline=None)
-def test_whatever_a_field_holds_is_a_result(running: DnsServer, noise: bytes) -> None:
+def test_whatever_a_field_holds_is_a_result(dns_server: DnsServer, noise: bytes) -> None:
     for name in (b"ARC-Seal", b"ARC-Message-Signature", b"ARC-Authentication-Results"):
-        found = arc.verify(name + b": i=1; " + noise + b"\r\n" + REST, net=running.net())
+        found = arc.verify(name + b": i=1; " + noise + b"\r\n" + REST, net=dns_server.net())
         assert found.result in ("none", "fail")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,18 +19,12 @@ P_NONE, P_QUARANTINE, P_REJECT = "v=DMARC1; p=none", "v=DMARC1; p=quarantine", "
 LONG = "a.b.c.d.e.f.g.h.i.j.mail.example.com"
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[DnsServer]:
-    with DnsServer() as server:
-        yield server
-
-
 @pytest.fixture
-def dns(running: DnsServer) -> DnsServer:
+def dns(dns_server: DnsServer) -> DnsServer:
     """A server with nothing but a root, as every resolver knows one."""
-    running.clear()
-    running.publish("root.test", "A", "192.0.2.1")
-    return running
+    dns_server.clear()
+    dns_server.publish("root.test", "A", "192.0.2.1")
+    return dns_server
 
 
 def publish(dns: DnsServer, records: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import authres
@@ -163,22 +162,16 @@ def key() -> dkim.KeyPair:
     return dkim.generate()
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[DnsServer]:
-    with DnsServer() as server:
-        yield server
-
-
 @pytest.fixture
-def dns(running: DnsServer, key: dkim.KeyPair) -> DnsServer:
+def dns(dns_server: DnsServer, key: dkim.KeyPair) -> DnsServer:
     """A company with SPF, DKIM and p=reject, and an attacker who has everything in order, too."""
-    running.clear()
+    dns_server.clear()
     for domain in ("kaisha.test", "evil.test", "none.test"):
-        running.publish(domain, "TXT", f"v=spf1 ip4:{GOOD if domain == 'kaisha.test' else BAD} -all")
-        running.publish(f"s._domainkey.{domain}", "TXT", key.record)
-    running.publish("_dmarc.kaisha.test", "TXT", "v=DMARC1; p=reject")
-    running.publish("_dmarc.evil.test", "TXT", "v=DMARC1; p=none")
-    return running
+        dns_server.publish(domain, "TXT", f"v=spf1 ip4:{GOOD if domain == 'kaisha.test' else BAD} -all")
+        dns_server.publish(f"s._domainkey.{domain}", "TXT", key.record)
+    dns_server.publish("_dmarc.kaisha.test", "TXT", "v=DMARC1; p=reject")
+    dns_server.publish("_dmarc.evil.test", "TXT", "v=DMARC1; p=none")
+    return dns_server
 
 
 def mail(value: bytes = b"a@kaisha.test") -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,18 +22,6 @@ from mailkit.network.names import same_name
 from mailkit.results import Rows, Verdict
 
 OURS, REPORTS = "kaisha.example", "dmarc-reports@kaisha.example"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Lab]:
-    with Lab() as practice:
-        yield practice
-
-
-@pytest.fixture
-def lab(running: Lab) -> Lab:
-    running.reset()
-    return running
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,23 +15,17 @@ PASS, WARN, FAIL, INFO, UNKNOWN = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verd
 GOOD = "v=DMARC1; p=quarantine; rua=mailto:d@kaisha.test"
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[DnsServer]:
-    with DnsServer() as server:
-        yield server
-
-
 @pytest.fixture
-def dns(running: DnsServer) -> DnsServer:
+def dns(dns_server: DnsServer) -> DnsServer:
     """A company that takes mail, one that sells reports, and one that has never heard of it."""
-    running.clear()
+    dns_server.clear()
     for domain in ("kaisha.test", "reports.test", "stranger.test"):
-        running.publish(domain, "MX", (10, f"mx.{domain}"))
-        running.publish(f"mx.{domain}", "A", "192.0.2.25")
-    running.publish("kaisha.test", "TXT", "v=spf1 mx ~all")
-    running.publish("_dmarc.kaisha.test", "TXT", GOOD)
-    running.publish("kaisha.test._report._dmarc.reports.test", "TXT", "v=DMARC1")
-    return running
+        dns_server.publish(domain, "MX", (10, f"mx.{domain}"))
+        dns_server.publish(f"mx.{domain}", "A", "192.0.2.25")
+    dns_server.publish("kaisha.test", "TXT", "v=spf1 mx ~all")
+    dns_server.publish("_dmarc.kaisha.test", "TXT", GOOD)
+    dns_server.publish("kaisha.test._report._dmarc.reports.test", "TXT", "v=DMARC1")
+    return dns_server
 
 
 def lint(dns: DnsServer, *records: Any, domain: str = "kaisha.test") -> Rows[Finding]:

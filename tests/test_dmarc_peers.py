@@ -118,13 +118,7 @@ def opendmarc_disagreement(number: int, record: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[DnsServer]:
-    with DnsServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def answers(running: DnsServer) -> dict[int, tuple[str, str]]:
+def answers(dns_server: DnsServer) -> dict[int, tuple[str, str]]:
     """Number of the case -> what OpenDMARC says and what the old way found."""
     try:
         ctypes.CDLL(LIBRARY)
@@ -134,10 +128,10 @@ def answers(running: DnsServer) -> dict[int, tuple[str, str]]:
     for param in CASES:
         (number,) = param.values
         records, domain, spf, signatures, *_ = ALIGNMENT[number]
-        running.clear()
-        running.publish("root.test", "A", "192.0.2.1")
-        publish(running, records)
-        old = dmarc.policy(domain, net=running.net()).old
+        dns_server.clear()
+        dns_server.publish("root.test", "A", "192.0.2.1")
+        publish(dns_server, records)
+        old = dmarc.policy(domain, net=dns_server.net()).old
         if old.status == "found":
             cases[number] = {
                 "domain": domain,
@@ -156,12 +150,12 @@ def answers(running: DnsServer) -> dict[int, tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def mail_dmarc(running: DnsServer) -> Iterator[Popen[str]]:
+def mail_dmarc(dns_server: DnsServer) -> Iterator[Popen[str]]:
     """Mail::DMARC, waiting for cases on its standard input."""
     perl = shutil.which("perl")
     if perl is None or subprocess.run([perl, "-MMail::DMARC::PurePerl", "-e1"], capture_output=True).returncode:
         pytest.skip("Mail::DMARC is missing: apt-get install libmail-dmarc-perl")
-    with Popen([perl, "-e", PERL, running.address.split(":")[1]], stdin=PIPE, stdout=PIPE, text=True) as process:
+    with Popen([perl, "-e", PERL, dns_server.address.split(":")[1]], stdin=PIPE, stdout=PIPE, text=True) as process:
         yield process
         assert process.stdin is not None
         process.stdin.close()
@@ -185,12 +179,12 @@ DISCOVERED = [number for number, case in enumerate(DISCOVERY) if case[1].isascii
 
 
 @pytest.mark.parametrize("number", DISCOVERED)
-def test_the_old_way_of_discovery(running: DnsServer, mail_dmarc: Popen[str], number: int) -> None:
+def test_the_old_way_of_discovery(dns_server: DnsServer, mail_dmarc: Popen[str], number: int) -> None:
     records, domain, *_ = DISCOVERY[number]
-    running.clear()
-    running.publish("root.test", "A", "192.0.2.1")
-    publish(running, records)
-    old = dmarc.policy(domain, net=running.net()).old
+    dns_server.clear()
+    dns_server.publish("root.test", "A", "192.0.2.1")
+    publish(dns_server, records)
+    old = dmarc.policy(domain, net=dns_server.net()).old
     said = answer_of(mail_dmarc, {"domain": domain})["where"]
     otherwise = [record for record in records.values() if isinstance(record, str) and record in READ_OTHERWISE]
     if otherwise:
@@ -200,12 +194,12 @@ def test_the_old_way_of_discovery(running: DnsServer, mail_dmarc: Popen[str], nu
 
 
 @pytest.mark.parametrize("number", CASES)
-def test_mail_dmarc(running: DnsServer, mail_dmarc: Popen[str], number: int) -> None:
+def test_mail_dmarc(dns_server: DnsServer, mail_dmarc: Popen[str], number: int) -> None:
     records, domain, spf, signatures, ours, *_ = ALIGNMENT[number]
-    running.clear()
-    publish(running, records)
+    dns_server.clear()
+    publish(dns_server, records)
     for name in ("", "a.", "x.a.", "news.", "evil."):  # what it does with names that do not exist is another matter
-        running.publish(f"{name}example.com", "A", "192.0.2.1")
+        dns_server.publish(f"{name}example.com", "A", "192.0.2.1")
     said = answer_of(mail_dmarc, {"domain": domain, "spf": spf, "dkim": signatures})["result"]
     if why := mail_dmarc_disagreement(number):
         assert said != ours, f"no longer so: {why}"
@@ -229,11 +223,11 @@ def test_opendmarc(answers: dict[int, tuple[str, str]], number: int) -> None:
 
 
 @pytest.fixture
-def authheaders(running: DnsServer, monkeypatch: pytest.MonkeyPatch) -> Any:
+def authheaders(dns_server: DnsServer, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The package, which asks its questions of the DNS on loopback."""
     package = pytest.importorskip("authheaders", reason="authheaders is missing: pip install authheaders==0.16.3")
     resolver = dns.resolver.Resolver(configure=False)
-    resolver.nameservers, resolver.port, resolver.lifetime = ["127.0.0.1"], int(running.address.split(":")[1]), 60.0
+    resolver.nameservers, resolver.port, resolver.lifetime = ["127.0.0.1"], int(dns_server.address.split(":")[1]), 60.0
     monkeypatch.setattr(dns.resolver, "default_resolver", resolver)
     return package
 
@@ -280,11 +274,11 @@ def aligned_otherwise(number: int) -> str:
 
 
 @pytest.mark.parametrize("number", DISCOVERED)
-def test_the_walk_of_authheaders(running: DnsServer, authheaders: Any, number: int) -> None:
+def test_the_walk_of_authheaders(dns_server: DnsServer, authheaders: Any, number: int) -> None:
     records, domain, _, policy, organizational, *_ = DISCOVERY[number]
-    running.clear()
-    running.publish("root.test", "A", "192.0.2.1")
-    publish(running, records)
+    dns_server.clear()
+    dns_server.publish("root.test", "A", "192.0.2.1")
+    publish(dns_server, records)
     found = authheaders.dmarc_per_from(domain, dmarcbis=True, policy_only=True)
     said = (found[3] or None, found[5])
     if why := walked_otherwise(number):
@@ -294,12 +288,12 @@ def test_the_walk_of_authheaders(running: DnsServer, authheaders: Any, number: i
 
 
 @pytest.mark.parametrize("number", CASES)
-def test_authheaders(running: DnsServer, authheaders: Any, number: int) -> None:
+def test_authheaders(dns_server: DnsServer, authheaders: Any, number: int) -> None:
     """It judges one signature at a time: a message passes when it does with any of its signatures."""
     records, domain, spf, signatures, ours, *_ = ALIGNMENT[number]
-    running.clear()
-    running.publish("root.test", "A", "192.0.2.1")
-    publish(running, records)
+    dns_server.clear()
+    dns_server.publish("root.test", "A", "192.0.2.1")
+    publish(dns_server, records)
     results = set()
     for signature in signatures or [("none", "")]:
         # It changes what it is given.

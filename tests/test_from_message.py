@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,16 +18,10 @@ from mailkit.report.causes import Cause
 from mailkit.results import Rows, Verdict
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[DnsServer]:
-    with DnsServer() as server:
-        yield server
-
-
 @pytest.fixture
-def dns(running: DnsServer) -> DnsServer:
-    publish(running)
-    return running
+def dns(dns_server: DnsServer) -> DnsServer:
+    publish(dns_server)
+    return dns_server
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -33,18 +33,6 @@ def world(request: pytest.FixtureRequest) -> Iterator[Lab]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Lab]:
-    with Lab() as practice:
-        yield practice
-
-
-@pytest.fixture
-def lab(running: Lab) -> Lab:
-    running.reset()
-    return running
-
-
 def patient(net: Network) -> Network:
     """The same network for tests that wait for an answer which will come, however busy this machine is."""
     return replace(net, timeout=30.0)

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from email import message_from_bytes
 from email.policy import compat32
+from functools import partial
 from typing import Any
 
 import pytest
+from support_lab import HANAKO, hand_in
 from support_worlds import OTHER_WORLD
 
 from mailkit import dkim, dmarc
@@ -20,31 +22,12 @@ from mailkit.lab.mail.mailboxes import Mail
 from mailkit.message.authentication_results import Result, parse
 from mailkit.results import Outcome
 
-HANAKO, TARO, ALICE = "hanako@kaisha.example", "taro@kaisha.example", "alice@bigmail.example"
+TARO, ALICE = "taro@kaisha.example", "alice@bigmail.example"
 HONEST = (
     b"From: Hanako <hanako@kaisha.example>\r\nTo: Alice <alice@bigmail.example>\r\nSubject: tea\r\n\r\nAt four?\r\n"
 )
 DAY = 86400
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Lab]:
-    with Lab() as practice:
-        yield practice
-
-
-@pytest.fixture
-def lab(running: Lab) -> Lab:
-    running.reset()
-    running._faults._lines.clear()
-    return running
-
-
-def submit(lab: Lab, *recipients: str, content: bytes = HONEST, sender: str = HANAKO) -> Sent:
-    """Hand *content* in at the server that the account *sender* has."""
-    net = replace(lab.network(), timeout=60.0)
-    server, account = f"smtp.{sender.rpartition('@')[2]}", lab.account(sender)
-    return send(server, 587, content, sender=sender, recipients=recipients, net=net, credentials=account, timeout=120)
+submit = partial(hand_in, content=HONEST)
 
 
 def stranger(lab: Lab, content: bytes, recipient: str = ALICE, *, sender: str = "x@spoof.example") -> Sent:

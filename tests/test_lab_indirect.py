@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage, Message
 from email.policy import SMTP, compat32
 from email.policy import default as modern
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support_lab import HANAKO, hand_in
 from support_worlds import OTHER_WORLD
 
 from mailkit.clients import Sent, send
@@ -27,29 +29,11 @@ from mailkit.lab.world import MailingList
 from mailkit.message.authentication_results import Result, parse
 from mailkit.results import Outcome
 
-HANAKO, ALICE, OWNER = "hanako@kaisha.example", "alice@bigmail.example", "members@list.example"
+ALICE, OWNER = "alice@bigmail.example", "members@list.example"
 LETTER = b"From: Hanako Sato <hanako@kaisha.example>\r\nTo: plain@list.example\r\nSubject: tea\r\n\r\nAt four?\r\n"
 PLAIN = MailingList("plain@list.example", "Plain", OWNER, (ALICE,))
 MUNGED = MailingList("munged@list.example", "Munged", OWNER, (ALICE,), munge_from=True)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Lab]:
-    with Lab() as practice:
-        yield practice
-
-
-@pytest.fixture
-def lab(running: Lab) -> Lab:
-    running.reset()
-    running._faults._lines.clear()
-    return running
-
-
-def submit(lab: Lab, *recipients: str, content: bytes = LETTER, sender: str = HANAKO) -> Sent:
-    net = replace(lab.network(), timeout=60.0)
-    server, account = f"smtp.{sender.rpartition('@')[2]}", lab.account(sender)
-    return send(server, 587, content, sender=sender, recipients=recipients, net=net, credentials=account, timeout=120)
+submit = partial(hand_in, content=LETTER)
 
 
 def bounce_to(lab: Lab, host: str, recipient: str) -> Sent:

@@ -10,12 +10,14 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from email import policy
+from functools import partial
 from pathlib import Path
 
 import pytest
+from support_lab import HANAKO, hand_in
 from support_worlds import OTHER_WORLD
 
 from mailkit.clients import Sent, send
@@ -31,36 +33,11 @@ from mailkit.lab.mail.routing import judge
 from mailkit.message import received
 from mailkit.results import Outcome, Stage
 
-HANAKO, TARO = "hanako@kaisha.example", "taro@kaisha.example"
+TARO = "taro@kaisha.example"
 LETTER = b"From: hanako@kaisha.example\r\nSubject: greetings\r\n\r\nHello.\r\n"
 STRANGERS = LETTER.replace(b"hanako@kaisha.example", b"x@sender.example")  # DMARC has nothing against this one
 DAY = 86400
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Lab]:
-    with Lab() as practice:
-        yield practice
-
-
-@pytest.fixture
-def lab(running: Lab) -> Lab:
-    running.reset()
-    running._faults._lines.clear()
-    return running
-
-
-def submit(lab: Lab, *recipients: str, content: bytes = LETTER) -> Sent:
-    return send(
-        "smtp.kaisha.example",
-        587,
-        content,
-        sender=HANAKO,
-        recipients=recipients,
-        net=replace(lab.network(), timeout=60.0),
-        credentials=lab.account(HANAKO),
-        timeout=120,
-    )
+submit = partial(hand_in, content=LETTER)
 
 
 def deliver(lab: Lab, content: bytes = STRANGERS, recipient: str = TARO, host: str = "mx.kaisha.example") -> Sent:

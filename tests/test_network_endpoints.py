@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support_dns import dns_parts, dns_world
+from support_dns import dns_parts, dns_world, on_the_internet
 
 from mailkit.network import Network, Status
 from mailkit.network.addresses import is_routed
@@ -30,18 +30,6 @@ SUBMISSION = [Purpose.SUBMISSION]
 def world(records: dict[str, dict[str, Sequence[str]]], **options: Any) -> Iterator[Network]:
     with dns_world(records, timeout=20.0, **options) as net:
         yield net
-
-
-class AsOnTheInternet(Network):
-    """A network whose name servers do not give it away as a world of its own."""
-
-    @property
-    def own_world(self) -> bool:
-        return False
-
-
-def on_the_internet(net: Network) -> Network:
-    return AsOnTheInternet(**{name: getattr(net, name) for name in net.__dataclass_fields__})
 
 
 def listed(found: Discovered) -> list[tuple[str, str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 import dns.message
 import dns.rcode
 import pytest
-from support_dns import serving
+from support_dns import on_the_internet, serving
 from support_places import NOBODY, REFUSED, SILENCE, UNREACHABLE, Place, hangs_up, mail_server, place, says
 from support_servers import wait_for_end
 
@@ -33,18 +33,6 @@ WELL_KNOWN = {
     "smtp.bigmail.test": {"A": ["198.51.100.58"], "AAAA": ["2001:db8:b::58"]},
 }
 SUBMISSION = {("198.51.100.58", 587): mail_server, ("198.51.100.58", 465): mail_server}
-
-
-class AsOnTheInternet(Network):
-    """A network whose name servers do not give it away as a world of its own."""
-
-    @property
-    def own_world(self) -> bool:
-        return False
-
-
-def on_the_internet(net: Network) -> Network:
-    return AsOnTheInternet(**{name: getattr(net, name) for name in net.__dataclass_fields__})
 
 
 def only(found: list[Finding], check: str, subject: str = "") -> Finding:

@@ -25,9 +25,22 @@ from mailkit.results import Finding, Rows, Verdict
 NINE = Path(__file__).resolve().parent / "worlds" / "nine"
 
 # verdict | check | subjects | why.  "@" stands for the domain; an indented line goes on from the one above.
+# What several reports share stands here once.
+_SOUND_SPF = """\
+        pass    | SPF record | @ | one record in TXT (RFC 7208 sections 3.1, 3.2)
+        pass    | SPF size | @ | less than 450 octets with the name (RFC 7208 section 3.4)
+        pass    | SPF syntax | @ | RFC 7208 section 12
+        pass    | SPF lookups | @ | at most ten (RFC 7208 section 4.6.4)
+        pass    | SPF void lookups | @ | every name in it exists (RFC 7208 section 4.6.4)
+        pass    | SPF ptr | @ | RFC 7208 section 5.5: do not use it, and it does not"""
+_NOTHING_MORE = """\
+        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
+        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
+        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
+"""
 REPORTS = {
     # Everything at one large provider.
-    "studio.example": """
+    "studio.example": f"""
         pass    | MX | @ | RFC 5321 section 5.1: the DNS names an exchanger
         pass    | MX name | smtp.bigmx.example | RFC 2181 section 10.3: a host with an address, and no alias
         pass    | MX reachable | smtp.bigmx.example | it greets on port 25, over each protocol that it has an address
@@ -40,23 +53,15 @@ REPORTS = {
         pass    | TLS | smtp.bigmx.example:25 | a handshake that came to its end
         pass    | TLS versions | smtp.bigmx.example:25 | TLS 1.2 and 1.3 and nothing older (RFC 9325 section 3.1.1)
         pass    | certificate | smtp.bigmx.example:25 | trusted, for this name, not near its end (RFC 9525 section 6)
-        pass    | SPF record | @ | one record in TXT (RFC 7208 sections 3.1, 3.2)
-        pass    | SPF size | @ | less than 450 octets with the name (RFC 7208 section 3.4)
-        pass    | SPF syntax | @ | RFC 7208 section 12
-        pass    | SPF lookups | @ | at most ten (RFC 7208 section 4.6.4)
-        pass    | SPF void lookups | @ | every name in it exists (RFC 7208 section 4.6.4)
-        pass    | SPF ptr | @ | RFC 7208 section 5.5: do not use it, and it does not
+{_SOUND_SPF}
         pass    | SPF all | @ | ~all under an enforced DMARC policy is good practice
         pass    | SPF who may send | @ | its own hosts and those that it names
         pass    | SPF IPv6 | @ | the exchanger has IPv6, and so has the record
         pass    | DKIM key | google._domainkey.@ | 2048 bits under the provider's usual selector
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
-        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
-        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
-        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
-    """,
+{_NOTHING_MORE}    """,
     # Everything at another, with aliases for keys.
-    "firm.example": """
+    "firm.example": f"""
         pass    | MX | @ | RFC 5321 section 5.1: the DNS names an exchanger
         pass    | MX name | firm-example.mail.protection.cloudmail.example | RFC 2181 section 10.3: a host with an
                 address, and no alias
@@ -70,24 +75,16 @@ REPORTS = {
                 (RFC 9325 section 3.1.1)
         pass    | certificate | firm-example.mail.protection.cloudmail.example:25 | trusted, for this name, not near its
                 end (RFC 9525 section 6)
-        pass    | SPF record | @ | one record in TXT (RFC 7208 sections 3.1, 3.2)
-        pass    | SPF size | @ | less than 450 octets with the name (RFC 7208 section 3.4)
-        pass    | SPF syntax | @ | RFC 7208 section 12
-        pass    | SPF lookups | @ | at most ten (RFC 7208 section 4.6.4)
-        pass    | SPF void lookups | @ | every name in it exists (RFC 7208 section 4.6.4)
-        pass    | SPF ptr | @ | RFC 7208 section 5.5: do not use it, and it does not
+{_SOUND_SPF}
         pass    | SPF all | @ | everybody else fails
         pass    | SPF who may send | @ | its own hosts and those that it names
         pass    | DKIM key | selector1._domainkey.@ | an alias to the service that holds the key
         info    | DKIM key | selector2._domainkey.@ | the service's spare selector waits for the next change of keys:
                 deleting it would break that
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
-        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
-        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
-        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
-    """,
+{_NOTHING_MORE}    """,
     # One rented machine.
-    "solo.example": """
+    "solo.example": f"""
         pass    | MX | @ | RFC 5321 section 5.1: the DNS names an exchanger
         pass    | MX name | mail.@ | RFC 2181 section 10.3: a host with an address, and no alias
         pass    | MX reachable | mail.@ | it greets on port 25, over each protocol that it has an address for
@@ -103,22 +100,14 @@ REPORTS = {
         pass    | certificate | mail.@:25, mail.@:465, mail.@:587 | trusted, for this name, not near its end (RFC 9525
                 section 6)
         info    | TLS | mail.@:993 | guessed, and nobody listens: who reads mail there is not the sender's affair
-        pass    | SPF record | @ | one record in TXT (RFC 7208 sections 3.1, 3.2)
-        pass    | SPF size | @ | less than 450 octets with the name (RFC 7208 section 3.4)
-        pass    | SPF syntax | @ | RFC 7208 section 12
-        pass    | SPF lookups | @ | at most ten (RFC 7208 section 4.6.4)
-        pass    | SPF void lookups | @ | every name in it exists (RFC 7208 section 4.6.4)
-        pass    | SPF ptr | @ | RFC 7208 section 5.5: do not use it, and it does not
+{_SOUND_SPF}
         pass    | SPF all | @ | everybody else fails
         pass    | SPF who may send | @ | its own hosts and those that it names
         pass    | DKIM key | mail._domainkey.@ | RSA of 2048 bits (RFC 8301 section 3.2)
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
-        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
-        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
-        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
-    """,
+{_NOTHING_MORE}    """,
     # Shared hosting.
-    "shop.example": """
+    "shop.example": f"""
         pass    | MX | @ | RFC 5321 section 5.1: the DNS names an exchanger
         pass    | MX name | @ | RFC 2181 section 10.3: a host with an address, and no alias
         pass    | MX reachable | @ | it greets on port 25, over each protocol that it has an address for
@@ -136,41 +125,25 @@ REPORTS = {
         info    | certificate | smtp.@:465, smtp.@:587 | a usual name that was guessed, on the provider's machine:
                 nobody was told to use it
         info    | TLS | imap.@:993, imap.@:143, pop.@:995, pop.@:110 | guessed, and nobody listens
-        pass    | SPF record | @ | one record in TXT (RFC 7208 sections 3.1, 3.2)
-        pass    | SPF size | @ | less than 450 octets with the name (RFC 7208 section 3.4)
-        pass    | SPF syntax | @ | RFC 7208 section 12
-        pass    | SPF lookups | @ | at most ten (RFC 7208 section 4.6.4)
-        pass    | SPF void lookups | @ | every name in it exists (RFC 7208 section 4.6.4)
-        pass    | SPF ptr | @ | RFC 7208 section 5.5: do not use it, and it does not
+{_SOUND_SPF}
         info    | SPF all | @ | ~all without DMARC only marks: a choice, and no fault
         pass    | SPF who may send | @ | its own hosts and those that it names
         pass    | DKIM key | default._domainkey.@ | RSA of 2048 bits (RFC 8301 section 3.2)
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
-        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
-        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
-        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
-    """,
+{_NOTHING_MORE}    """,
     # Parked.
-    "parked.example": """
+    "parked.example": f"""
         pass    | MX | @ | a null MX: it takes no mail (RFC 7505)
         info    | submission | @ | nobody sends from here, so nobody hands in
         info    | TLS | @ | no server, so nothing to encrypt
-        pass    | SPF record | @ | one record in TXT (RFC 7208 sections 3.1, 3.2)
-        pass    | SPF size | @ | less than 450 octets with the name (RFC 7208 section 3.4)
-        pass    | SPF syntax | @ | RFC 7208 section 12
-        pass    | SPF lookups | @ | at most ten (RFC 7208 section 4.6.4)
-        pass    | SPF void lookups | @ | every name in it exists (RFC 7208 section 4.6.4)
-        pass    | SPF ptr | @ | RFC 7208 section 5.5: do not use it, and it does not
+{_SOUND_SPF}
         pass    | SPF all | @ | v=spf1 -all: it sends nothing
         pass    | SPF who may send | @ | nobody
         info    | DKIM selectors | @ | the wildcard revokes every selector that anybody might claim (RFC 6376 section
                 3.6.1)
-        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
-        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
-        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
-    """,
+{_NOTHING_MORE}    """,
     # A sending service with aliased keys.
-    "news.example": """
+    "news.example": f"""
         pass    | MX | @ | RFC 5321 section 5.1: the DNS names an exchanger
         pass    | MX name | mx.mailhost.example | RFC 2181 section 10.3: a host with an address, and no alias
         pass    | MX reachable | mx.mailhost.example | it greets on port 25, over each protocol that it has an address
@@ -181,23 +154,15 @@ REPORTS = {
         pass    | TLS | mx.mailhost.example:25 | a handshake that came to its end
         pass    | TLS versions | mx.mailhost.example:25 | TLS 1.2 and 1.3 and nothing older (RFC 9325 section 3.1.1)
         pass    | certificate | mx.mailhost.example:25 | trusted, for this name, not near its end (RFC 9525 section 6)
-        pass    | SPF record | @ | one record in TXT (RFC 7208 sections 3.1, 3.2)
-        pass    | SPF size | @ | less than 450 octets with the name (RFC 7208 section 3.4)
-        pass    | SPF syntax | @ | RFC 7208 section 12
-        pass    | SPF lookups | @ | at most ten (RFC 7208 section 4.6.4)
-        pass    | SPF void lookups | @ | every name in it exists (RFC 7208 section 4.6.4)
-        pass    | SPF ptr | @ | RFC 7208 section 5.5: do not use it, and it does not
+{_SOUND_SPF}
         pass    | SPF all | @ | everybody else fails
         pass    | SPF who may send | @ | its own hosts and those that it names
         pass    | DKIM key | s1._domainkey.@, s2._domainkey.@ | aliases to keys that the sending service holds and
                 changes
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
-        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
-        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
-        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
-    """,
+{_NOTHING_MORE}    """,
     # Messy.
-    "old.example": """
+    "old.example": f"""
         pass    | MX | @ | RFC 5321 section 5.1: the DNS names an exchanger
         pass    | MX name | mail.@ | RFC 2181 section 10.3: a host with an address, and no alias
         fail    | MX name | backup.@, gone.@ | an alias (RFC 2181 section 10.3), and a host without an address: mail to
@@ -220,12 +185,9 @@ REPORTS = {
         warn    | DKIM key | mail._domainkey.@ | 1024 bits: valid, and short (RFC 8301 section 3.2)
         fail    | DKIM key | dkim._domainkey.@ | p= is no base64, so every signature with it fails
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
-        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
-        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
-        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
-    """,
+{_NOTHING_MORE}    """,
     # A wildcard over everything.
-    "wild.example": """
+    "wild.example": f"""
         pass    | MX | @ | RFC 5321 section 5.1: the DNS names an exchanger
         pass    | MX name | mx.@ | RFC 2181 section 10.3: a host with an address, and no alias
         pass    | MX reachable | mx.@ | it greets on port 25, over each protocol that it has an address for
@@ -237,21 +199,13 @@ REPORTS = {
         pass    | certificate | mx.@:25 | trusted, for this name, not near its end (RFC 9525 section 6)
         info    | TLS | smtp.@:465, smtp.@:587, imap.@:993, imap.@:143, pop.@:995, pop.@:110 | names that the wildcard
                 invents: nobody announced them
-        pass    | SPF record | @ | one record in TXT (RFC 7208 sections 3.1, 3.2)
-        pass    | SPF size | @ | less than 450 octets with the name (RFC 7208 section 3.4)
-        pass    | SPF syntax | @ | RFC 7208 section 12
-        pass    | SPF lookups | @ | at most ten (RFC 7208 section 4.6.4)
-        pass    | SPF void lookups | @ | every name in it exists (RFC 7208 section 4.6.4)
-        pass    | SPF ptr | @ | RFC 7208 section 5.5: do not use it, and it does not
+{_SOUND_SPF}
         pass    | SPF all | @ | everybody else fails
         pass    | SPF who may send | @ | its own hosts and those that it names
         unknown | DKIM selectors | @ | the wildcard answers for every selector, so that none can be found by trying
-        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
-        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
-        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
-    """,
+{_NOTHING_MORE}    """,
     # Dual stack.
-    "dual.example": """
+    "dual.example": f"""
         pass    | MX | @ | RFC 5321 section 5.1: the DNS names an exchanger
         pass    | MX name | mx1.@, mx2.@ | RFC 2181 section 10.3: a host with an address, and no alias
         pass    | MX reachable | mx1.@, mx2.@ | it greets on port 25, over each protocol that it has an address for
@@ -267,21 +221,13 @@ REPORTS = {
                 9325 section 3.1.1)
         pass    | certificate | mx1.@:25, mx2.@:25, smtp.@:465, smtp.@:587 | trusted, for this name, not near its end
                 (RFC 9525 section 6)
-        pass    | SPF record | @ | one record in TXT (RFC 7208 sections 3.1, 3.2)
-        pass    | SPF size | @ | less than 450 octets with the name (RFC 7208 section 3.4)
-        pass    | SPF syntax | @ | RFC 7208 section 12
-        pass    | SPF lookups | @ | at most ten (RFC 7208 section 4.6.4)
-        pass    | SPF void lookups | @ | every name in it exists (RFC 7208 section 4.6.4)
-        pass    | SPF ptr | @ | RFC 7208 section 5.5: do not use it, and it does not
+{_SOUND_SPF}
         pass    | SPF all | @ | everybody else fails
         pass    | SPF who may send | @ | its own hosts and those that it names
         pass    | SPF IPv6 | @ | the exchanger has IPv6, and so has the record
         pass    | DKIM key | default._domainkey.@ | RSA of 2048 bits (RFC 8301 section 3.2)
         info    | DKIM selectors | @ | the DNS cannot list selectors: more may be there
-        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
-        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
-        info    | settings for mail programs | @ | no RFC asks for such a file, so that there is one or none is no fault
-    """,
+{_NOTHING_MORE}    """,
 }
 
 # What lesson 06 adds to the same reports.

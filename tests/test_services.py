@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 from support_dns import dns_world
@@ -35,18 +34,6 @@ PANEL = {
 }
 # The records that the services' SPF terms lead to do not exist in the practice internet.
 INCLUDED = ("_spf.elasticemail.com", "amazonses.com", "mailgun.org")
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Lab]:
-    with Lab() as lab:
-        yield lab
-
-
-@pytest.fixture
-def lab(running: Lab) -> Lab:
-    running.reset()
-    return running
 
 
 def complaints(found: Rows[Finding]) -> set[tuple[str, str, str]]:

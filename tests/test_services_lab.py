@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from support_dns import dns_world
 
@@ -21,18 +19,6 @@ NEWS = (
     b"\r\nHello.\r\n"
 )
 LETTER = b"From: Hanako <hanako@kaisha.example>\r\nTo: %s\r\nSubject: Hello\r\n\r\nHello.\r\n"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Lab]:
-    with Lab() as lab:
-        yield lab
-
-
-@pytest.fixture
-def lab(running: Lab) -> Lab:
-    running.reset()
-    return running
 
 
 def through_the_service(lab: Lab, message: bytes, recipient: str = ALICE) -> Sent:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from support_smtp_server import Conversation, scripted
 
@@ -17,18 +15,6 @@ from mailkit.smtp_auth.findings import judge
 from mailkit.smtp_auth.servers import SmtpServer
 
 DOMAIN = "shop.kaisha.example"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Lab]:
-    with Lab() as lab:
-        yield lab
-
-
-@pytest.fixture
-def lab(running: Lab) -> Iterator[Lab]:
-    yield running
-    running.reset()
 
 
 def of(check: str, found: list[Finding]) -> list[Finding]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import email
 import ipaddress
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,18 +19,6 @@ from mailkit.network.dns_lookup import Status
 
 CLIENT = "192.0.2.25"
 RESULTS = {"none", "neutral", "pass", "fail", "softfail", "temperror", "permerror"}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[DnsServer]:
-    with DnsServer() as server:
-        yield server
-
-
-@pytest.fixture
-def dns(running: DnsServer) -> DnsServer:
-    running.clear()
-    return running
 
 
 def spf_of(dns: DnsServer, ip: str = CLIENT, sender: str = "a@d.test", helo: str = "mx.d.test") -> spf.Check:
@@ -391,8 +378,8 @@ def test_received_spf(tree: DnsServer) -> None:
 
 @given(sender=st.text(max_size=80), helo=st.text(max_size=80))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_received_spf_is_one_header_whatever_the_client_says(running: DnsServer, sender: str, helo: str) -> None:
-    check = spf_of(running, sender=sender, helo=helo)
+def test_received_spf_is_one_header_whatever_the_client_says(dns_server: DnsServer, sender: str, helo: str) -> None:
+    check = spf_of(dns_server, sender=sender, helo=helo)
     assert check.received_spf.isascii() and check.received_spf.isprintable()
     assert email.message_from_string(check.received_spf + "\n\nbody").keys() == ["Received-SPF"]
 
@@ -407,32 +394,32 @@ TERMS = st.sampled_from([*SOME_TERMS.split(), "a:" + "a" * 300 + ".test", "ip4:1
 
 @given(terms=st.lists(TERMS, max_size=8), ip=st.ip_addresses().map(str))
 @settings(max_examples=150, deadline=None)
-def test_any_terms(running: DnsServer, terms: list[str], ip: str) -> None:
-    running.clear()
-    publish(running, d=" ".join(["v=spf1", *terms]), i="v=spf1 include:d.test mx redirect=d.test")
-    check = spf_of(running, ip, "a@d.test", "h.test")
+def test_any_terms(dns_server: DnsServer, terms: list[str], ip: str) -> None:
+    dns_server.clear()
+    publish(dns_server, d=" ".join(["v=spf1", *terms]), i="v=spf1 include:d.test mx redirect=d.test")
+    check = spf_of(dns_server, ip, "a@d.test", "h.test")
     assert check.result in RESULTS and check.reason
     assert check.lookups <= 11 and check.void_lookups <= 3
     assert len(check.trace) <= 1000
-    spf.lint("d.test", net=running.net())
+    spf.lint("d.test", net=dns_server.net())
 
 
 @given(octets=st.binary(max_size=300), sender=st.text(max_size=40), helo=st.text(max_size=40))
 @settings(max_examples=150, deadline=None)
-def test_any_octets_as_a_record(running: DnsServer, octets: bytes, sender: str, helo: str) -> None:
-    running.clear()
-    running.publish("d.test", "TXT", b"v=spf1 " + octets)
-    assert spf_of(running, sender=f"{sender}@d.test", helo=helo).result in RESULTS - {"none"}
-    for finding in spf.lint("d.test", net=running.net()):
+def test_any_octets_as_a_record(dns_server: DnsServer, octets: bytes, sender: str, helo: str) -> None:
+    dns_server.clear()
+    dns_server.publish("d.test", "TXT", b"v=spf1 " + octets)
+    assert spf_of(dns_server, sender=f"{sender}@d.test", helo=helo).result in RESULTS - {"none"}
+    for finding in spf.lint("d.test", net=dns_server.net()):
         assert finding.lesson == "04_spf" and finding.evidence.isprintable()
 
 
 @given(text=st.text(alphabet="%{}_-.slodiphcrtvSH0129r+,/=a", max_size=60))
 @settings(max_examples=300, deadline=None)
-def test_any_macro_string(running: DnsServer, text: str) -> None:
-    running.clear()
+def test_any_macro_string(dns_server: DnsServer, text: str) -> None:
+    dns_server.clear()
     try:
-        assert len(spf.expand(text, CLIENT, "a.b@d.test", "h.test", net=running.net())) <= 300
+        assert len(spf.expand(text, CLIENT, "a.b@d.test", "h.test", net=dns_server.net())) <= 300
     except ValueError as error:
         assert "RFC 7208" in str(error)
 

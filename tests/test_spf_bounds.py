@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,18 +26,6 @@ UNITS = [
     "A-", "--", "/1", "//1", "a:", "ip4:1", "include:", "\t", "\u00a0", "\u200b", "\ufeff", "\u2013", "\u201c",
     "\uff56", "DMARC1", ";v", "1.", "::", "a=", "a= ", ": ", "- ",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[DnsServer]:
-    with DnsServer() as server:
-        yield server
-
-
-@pytest.fixture
-def dns(running: DnsServer) -> DnsServer:
-    running.clear()
-    return running
 
 
 def patterns() -> dict[str, re.Pattern[Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import socket
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import dns.flags as dns_flags
@@ -22,23 +21,17 @@ FAULTS = (WARN, FAIL)
 CLIENT = "192.0.2.25"
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[DnsServer]:
-    with DnsServer() as server:
-        yield server
-
-
 @pytest.fixture
-def dns(running: DnsServer) -> DnsServer:
+def dns(dns_server: DnsServer) -> DnsServer:
     """A company with a mail host, a sending service, and an enforced DMARC policy."""
-    running.clear()
-    running.publish("d.test", "MX", (10, "m.test"))
-    running.publish("d.test", "A", "192.0.2.80")
-    running.publish("m.test", "A", CLIENT)
-    running.publish("smtp.d.test", "A", "192.0.2.58")
-    running.publish("s.test", "TXT", "v=spf1 ip4:198.51.100.0/24 ~all")
-    running.publish("_dmarc.d.test", "TXT", "v=DMARC1; p=reject; rua=mailto:d@d.test")
-    return running
+    dns_server.clear()
+    dns_server.publish("d.test", "MX", (10, "m.test"))
+    dns_server.publish("d.test", "A", "192.0.2.80")
+    dns_server.publish("m.test", "A", CLIENT)
+    dns_server.publish("smtp.d.test", "A", "192.0.2.58")
+    dns_server.publish("s.test", "TXT", "v=spf1 ip4:198.51.100.0/24 ~all")
+    dns_server.publish("_dmarc.d.test", "TXT", "v=DMARC1; p=reject; rua=mailto:d@d.test")
+    return dns_server
 
 
 def lint(dns: DnsServer, *records: Any) -> Rows[Finding]:
@@ -531,9 +524,9 @@ def test_a_missing_final_dot_in_the_mx_is_suspected(dns: DnsServer) -> None:
 # --- a network that lies or is cut off ------------------------------------------------------------------------------
 
 
-def test_a_resolver_that_denies_every_name_is_not_believed(running: DnsServer) -> None:
-    running.clear()
-    (found,) = spf.lint("d.test", net=running.net())
+def test_a_resolver_that_denies_every_name_is_not_believed(dns_server: DnsServer) -> None:
+    dns_server.clear()
+    (found,) = spf.lint("d.test", net=dns_server.net())
     assert found.verdict is UNKNOWN and not found.fix and "resolver" in found.evidence
 
 

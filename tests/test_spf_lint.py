@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,22 +13,16 @@ from mailkit.results import Finding, Rows, Verdict
 PASS, WARN, FAIL, INFO, UNKNOWN = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.INFO, Verdict.UNKNOWN
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[DnsServer]:
-    with DnsServer() as server:
-        yield server
-
-
 @pytest.fixture
-def dns(running: DnsServer) -> DnsServer:
+def dns(dns_server: DnsServer) -> DnsServer:
     """A server with a company that has a mail host, a sending service, and an enforced DMARC policy."""
-    running.clear()
-    running.publish("d.test", "MX", (10, "m.test"))
-    running.publish("d.test", "A", "192.0.2.80")
-    running.publish("m.test", "A", "192.0.2.25")
-    running.publish("s.test", "TXT", "v=spf1 ip4:198.51.100.0/24 ip6:2001:db8:1::/48 ~all")
-    running.publish("_dmarc.d.test", "TXT", "v=DMARC1; p=reject; rua=mailto:d@d.test")
-    return running
+    dns_server.clear()
+    dns_server.publish("d.test", "MX", (10, "m.test"))
+    dns_server.publish("d.test", "A", "192.0.2.80")
+    dns_server.publish("m.test", "A", "192.0.2.25")
+    dns_server.publish("s.test", "TXT", "v=spf1 ip4:198.51.100.0/24 ip6:2001:db8:1::/48 ~all")
+    dns_server.publish("_dmarc.d.test", "TXT", "v=DMARC1; p=reject; rua=mailto:d@d.test")
+    return dns_server
 
 
 def lint(dns: DnsServer, record: Any = None) -> Rows[Finding]:

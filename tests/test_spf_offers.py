@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -42,23 +40,17 @@ broken = st.builds(
 )
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[DnsServer]:
-    with DnsServer() as server:
-        yield server
-
-
 @pytest.fixture
-def dns(running: DnsServer) -> DnsServer:
-    running.clear()
-    running.publish("d.test", "MX", (10, "m.test"))
-    running.publish("d.test", "A", "192.0.2.80")
-    running.publish("m.test", "A", "192.0.2.25")
-    running.publish("ok.test", "A", "127.0.0.2")
-    running.publish("s.test", "TXT", "v=spf1 ip4:198.51.100.0/24 ~all")
-    running.publish("strict.test", "TXT", "v=spf1 ip4:203.0.113.40 -all")
-    running.publish("why.test", "TXT", "because")
-    return running
+def dns(dns_server: DnsServer) -> DnsServer:
+    dns_server.clear()
+    dns_server.publish("d.test", "MX", (10, "m.test"))
+    dns_server.publish("d.test", "A", "192.0.2.80")
+    dns_server.publish("m.test", "A", "192.0.2.25")
+    dns_server.publish("ok.test", "A", "127.0.0.2")
+    dns_server.publish("s.test", "TXT", "v=spf1 ip4:198.51.100.0/24 ~all")
+    dns_server.publish("strict.test", "TXT", "v=spf1 ip4:203.0.113.40 -all")
+    dns_server.publish("why.test", "TXT", "because")
+    return dns_server
 
 
 def publish(dns: DnsServer, *texts: str) -> None:

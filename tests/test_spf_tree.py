@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from support_spf_dns import SERVFAIL, DnsServer
 
@@ -14,23 +12,17 @@ from mailkit.results import Verdict
 PASS, FAIL, INFO, UNKNOWN = Verdict.PASS, Verdict.FAIL, Verdict.INFO, Verdict.UNKNOWN
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[DnsServer]:
-    with DnsServer() as server:
-        yield server
-
-
 @pytest.fixture
-def dns(running: DnsServer) -> DnsServer:
-    running.clear()
-    running.publish("d.test", "TXT", "v=spf1 a include:s.test exists:%{i}.ok.test -ip4:192.0.2.7 redirect=r.test")
-    running.publish("s.test", "TXT", "v=spf1 ip4:198.51.100.0/24 a:gone.test ~all")
-    running.publish("r.test", "TXT", "v=spf1 mx ptr -all")
-    running.publish("d.test", "A", "192.0.2.80")
-    running.publish("d.test", "AAAA", "2001:db8::80")
-    running.publish("r.test", "MX", (10, "m.test"))
-    running.publish("m.test", "A", "192.0.2.81")
-    return running
+def dns(dns_server: DnsServer) -> DnsServer:
+    dns_server.clear()
+    dns_server.publish("d.test", "TXT", "v=spf1 a include:s.test exists:%{i}.ok.test -ip4:192.0.2.7 redirect=r.test")
+    dns_server.publish("s.test", "TXT", "v=spf1 ip4:198.51.100.0/24 a:gone.test ~all")
+    dns_server.publish("r.test", "TXT", "v=spf1 mx ptr -all")
+    dns_server.publish("d.test", "A", "192.0.2.80")
+    dns_server.publish("d.test", "AAAA", "2001:db8::80")
+    dns_server.publish("r.test", "MX", (10, "m.test"))
+    dns_server.publish("m.test", "A", "192.0.2.81")
+    return dns_server
 
 
 def tree(dns: DnsServer, record: str | None = None) -> spf.Tree:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from support_worlds import OTHER_WORLD
 
@@ -15,18 +13,6 @@ from mailkit.results import Verdict
 from mailkit.transport_policy import MtaSts, plan
 
 HANAKO = "hanako@kaisha.example"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Lab]:
-    with Lab() as lab:
-        yield lab
-
-
-@pytest.fixture
-def lab(running: Lab) -> Lab:
-    running.reset()
-    return running
 
 
 @pytest.mark.parametrize("pattern", ["mx.kaisha.example", "*.kaisha.example", "kaisha.example"])

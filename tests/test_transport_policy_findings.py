@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from support_dns import dns_parts
 
@@ -15,18 +13,6 @@ from mailkit.transport_policy.mta_sts_policy import parse
 
 DOMAIN, MX = "kaisha.example", "mx.kaisha.example"
 POLICY = "version: STSv1\r\nmode: {}\r\nmx: {}\r\nmax_age: {}\r\n"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Lab]:
-    with Lab() as lab:
-        yield lab
-
-
-@pytest.fixture
-def lab(running: Lab) -> Lab:
-    running.reset()
-    return running
 
 
 def found(lab: Lab, domain: str = DOMAIN) -> dict[str, Finding]:
