@@ -8,16 +8,20 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mailkit.network import Network, internet
+from mailkit.network.exchange import Nameserver
 
 HOST = "127.0.0.1"
 _ESTABLISHED = 1  # the state in tcp_info
 
+PATIENCE = 60.0  # seconds for what will answer: how busy this machine is must decide nothing
+
 Behaviour = Callable[[socket.socket], None]
+_T = TypeVar("_T")
 
 
 @contextmanager
@@ -76,7 +80,37 @@ def wait_for_end(connection: socket.socket) -> None:
         pass
 
 
-def loopback_network(timeout: float = 1.0, **options: Any) -> Network:
+def patiently(attempt: Callable[[float], _T], *, early: Callable[[_T], bool], seconds: float = 0.4) -> _T:
+    """Return what *attempt* gives when it waits *seconds*; four times as much each time that it ended too *early*.
+
+    For what has to happen before something else may expire: however slow this machine is, it has a minute for that,
+    and on a fast one nobody waits for long.  What ends early even then is returned as it is.
+    """
+    while early(found := attempt(seconds)) and seconds < PATIENCE:
+        seconds *= 4
+    return found
+
+
+@dataclass(frozen=True)
+class Steady:
+    """The pace of a world whose silence a test knows: who is not *mute* has a minute to answer, however busy it is."""
+
+    mute: Callable[[str], bool] = lambda name: False
+
+    def drops(self, address: str, port: int) -> bool:
+        return False
+
+    def serves(self, nameservers: tuple[Nameserver, ...]) -> bool:
+        return True
+
+    def is_mute(self, name: str = "") -> bool:
+        return self.mute(name)
+
+    def catch_up(self) -> None:
+        """Nobody here knows when the servers have done what they can."""
+
+
+def loopback_network(timeout: float = PATIENCE, **options: Any) -> Network:
     """Return the real network's code with loopback as all its world: nobody lives at 127.0.0.9."""
     given = {"nameservers": [f"{HOST}:{closed_port()}"], "timeout": timeout, **options}
     return replace(internet(**given), nobody="127.0.0.9")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +19,7 @@ import dns.rdtypes.ANY.MX
 import dns.rdtypes.ANY.TXT
 import dns.rrset
 from support_dns import serving
+from support_servers import Steady
 
 from mailkit.network import Network, internet
 
@@ -76,8 +78,22 @@ class DnsServer:
         return f"127.0.0.1:{self._port}"
 
     def net(self, timeout: float = 60.0) -> Network:
-        """Return a network whose only resolver is this server."""
-        return internet(nameservers=[self.address], timeout=timeout)
+        """Return a network whose only resolver is this server; only where it is silent does *timeout* count."""
+        return replace(internet(nameservers=[self.address], timeout=timeout), pace=Steady(self.is_silent))
+
+    def is_silent(self, name: str) -> bool:
+        """Whether nothing comes back about *name*; with "", about any name at all."""
+        if not name:
+            return SILENCE in self._failing.values()
+        asked = name_of(name).canonicalize()
+        for _ in range(20):
+            if self._failing.get(asked) == SILENCE:
+                return True
+            alias = self._records.get((asked, "CNAME"))
+            if alias is None:
+                break
+            asked = alias[0].target.canonicalize()
+        return False
 
     def clear(self) -> None:
         self._records, self._failing, self.asked = {}, {}, []

@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,7 +45,7 @@ def net(lab: Lab) -> Iterator[Network]:
 def named(lab: Lab) -> Iterator[Network]:
     """A network without a proxy in which the submission server's name leads to loopback."""
     lab.publish(SUBMISSION, "A", HOST)
-    yield internet(nameservers=[f"{HOST}:{lab.dns_port}"], ca_file=lab.ca_file, timeout=1)
+    yield internet(nameservers=[f"{HOST}:{lab.dns_port}"], ca_file=lab.ca_file, timeout=60)
     lab.reset()
 
 
@@ -222,9 +221,9 @@ def test_no_password_when_starttls_fails(named: Network, reply: bytes, outcome: 
     heard: list[str] = []
     offers = {"EHLO": b"250-fake\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n", "STARTTLS": reply}
     with tcp_server(smtp(offers, heard=heard)) as port:
-        sent = submit(replace(named, timeout=0.3), port)
+        sent = submit(named, port)
     assert sent.stage is Stage.STARTTLS
-    assert sent.outcome in (outcome, Outcome.TIMEOUT)
+    assert sent.outcome is outcome
     assert not any("AUTH" in command.upper() for command in heard)
 
 
@@ -279,11 +278,11 @@ def test_where_the_server_said_no(verb: str, stage: Stage) -> None:
 
 def test_a_server_that_drips_meets_the_deadline() -> None:
     def drip(connection: socket.socket) -> None:
-        for octet in b"220 " + b"x" * 500:
+        for octet in b"220 " + b"x" * 2400:
             connection.sendall(bytes([octet]))
             time.sleep(0.05)
 
-    with tcp_server(drip) as port:  # who waits anew for each octet hears the end of it, after 25 s
+    with tcp_server(drip) as port:  # who waits anew for each octet hears the end of it, after two minutes
         attempt = greet(HOST, port, net=loopback_network(timeout=5), timeout=5)
     assert (attempt.outcome, attempt.stage) == (Outcome.TIMEOUT, Stage.GREETING)
 
@@ -304,8 +303,8 @@ def test_a_server_that_stops_reading_meets_the_deadline() -> None:
 def test_a_server_that_does_not_answer_quit_is_left_soon() -> None:
     with tcp_server(smtp({"QUIT": b""})) as port:
         begun = time.monotonic()
-        attempt = greet(HOST, port, net=loopback_network(timeout=20))
-        assert time.monotonic() - begun < 5
+        attempt = greet(HOST, port, net=loopback_network(timeout=600))
+        assert time.monotonic() - begun < 300, "it waited for as long as a reply may take"
     assert attempt.outcome is Outcome.OPEN
 
 

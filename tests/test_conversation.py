@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from support_servers import HOST as ADDRESS
-from support_servers import loopback_network, server_context, smtp, tcp_server, wait_for_end
+from support_servers import loopback_network, patiently, server_context, smtp, tcp_server, wait_for_end
 from support_smtp_server import HOST, Conversation, scripted
 from support_tls import Authority, network
 
@@ -132,10 +132,15 @@ def test_a_tarpit_is_bounded_and_unknown(tarpit: str) -> None:
             time.sleep(0.1)
 
     with tcp_server(drip) as port:
-        net = loopback_network(0.5)
-        found = tls.scan(ADDRESS, port, starttls="smtp", net=net)
-        offers = smtp_auth.capabilities(ADDRESS, port, net=net)
-    stage = Stage.EHLO if tarpit == "EHLO" else Stage.GREETING
+        stage = Stage.EHLO if tarpit == "EHLO" else Stage.GREETING
+        found = patiently(
+            lambda seconds: tls.scan(ADDRESS, port, starttls="smtp", net=loopback_network(seconds)),
+            early=lambda found: found.stage is not stage,
+        )
+        offers = patiently(
+            lambda seconds: smtp_auth.capabilities(ADDRESS, port, net=loopback_network(seconds)),
+            early=lambda offers: offers.stage is not stage,
+        )
     assert (found.outcome, found.stage) == (offers.outcome, offers.stage) == (Outcome.TIMEOUT, stage)
     (finding,) = tls.judge(found)
     assert finding.verdict is Verdict.UNKNOWN and not finding.fix
@@ -498,7 +503,10 @@ def test_a_handshake_that_stalls_is_unknown_with_a_hint_at_the_way() -> None:
     """Case N82: 220 to STARTTLS, then nothing, as behind a path MTU black hole."""
     stalls = replies(HI, b"250-mx\r\n250 STARTTLS\r\n", b"220 go\r\n")
     with tcp_server(stalls) as port:
-        found = tls.scan(ADDRESS, port, starttls="smtp", net=loopback_network(0.5))
+        found = patiently(
+            lambda seconds: tls.scan(ADDRESS, port, starttls="smtp", net=loopback_network(seconds)),
+            early=lambda found: found.stage is not Stage.TLS,
+        )
     assert (found.outcome, found.stage) == (Outcome.TIMEOUT, Stage.TLS) and "nothing came" in found.reason
     (finding,) = tls.judge(found)
     assert finding.verdict is Verdict.UNKNOWN and "MTU" in finding.advice

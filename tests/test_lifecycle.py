@@ -203,7 +203,7 @@ def test_an_interrupt_returns_at_once_and_leaves_the_lab_usable(call: str) -> No
     begun = time.monotonic()
     process.send_signal(signal.SIGINT)
     assert process.stdout.readline() == "interrupted\n"
-    assert time.monotonic() - begun < 30  # that line is the proof already: a call that ends by itself prints another
+    assert time.monotonic() - begun < 150  # that line is the proof already: a call that ends by itself prints another
     assert process.stdout.readline() == "True open\n"
     assert process.communicate(timeout=120)[0] == ""
 
@@ -228,10 +228,8 @@ def test_an_interpreter_that_ends_does_not_hang() -> None:
         net = mailkit.connect("lab")
         print(mailkit.op25b.scan("mx.kaisha.example", [25], net=net)[0].outcome)
     """)
-    begun = time.monotonic()
-    assert process.communicate(timeout=120)[0] == "open\n"
+    assert process.communicate(timeout=300)[0] == "open\n"
     assert process.returncode == 0
-    assert time.monotonic() - begun < 60
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
@@ -270,7 +268,7 @@ def test_a_clock_that_jumps_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> Non
             begun = time.monotonic()
             with pytest.raises(TimeoutError):
                 lab.network("home").dial("192.0.2.25", 25, timeout=0.3)
-            assert 0.25 < time.monotonic() - begun < 60
+            assert 0.25 < time.monotonic() - begun < 3600, "not the three days that the clock leapt"
             assert str(lab.world.now.date()) in net.caption
 
 

@@ -72,13 +72,10 @@ def test_a_flood_of_strangers_answers_does_not_hold_a_lookup() -> None:
 
         floods.append(threading.Thread(target=flood, daemon=True))
         floods[0].start()
-        begun = time.monotonic()
         found = network(server.getsockname()[1], timeout=SHORT).lookup("a.example", "TXT")
-        took = time.monotonic() - begun
-        over.set()
+        over.set()  # the flood went on until now: a lookup that waits anew for each datagram would not have come back
         floods[0].join(10)
     assert found.status is Status.TIMEOUT
-    assert took < 20 * SHORT  # it went on as long as the flood did
 
 
 def test_a_true_answer_behind_a_hundred_false_ones_is_found() -> None:

@@ -351,25 +351,26 @@ def answers(rcode: int | None, address: str = "") -> Any:
 def test_a_resolver_that_is_of_no_use_costs_one_finding(answer: Any, sentence: str) -> None:
     with serving(answer) as port:
         net = Network("internet", "here", (("127.0.0.1", port),), timeout=2.0, probe_domains=("bigmail.test",))
-        begun = time.monotonic()
         (finding,) = op25b.findings("kaisha.example", net=net)
-        took = time.monotonic() - begun
     assert (finding.verdict, finding.fix) == ("unknown", "")
     assert sentence in finding.evidence
-    # One patience for all questions together: they are asked at the same time.
-    assert took < 2 * net.timeout + 4
 
 
 def test_a_silent_resolver_is_not_waited_for_again() -> None:
-    with serving(answers(None)) as port:
-        net = Network("internet", "here", (("127.0.0.1", port),), timeout=2.0, probe_domains=()).remembering()
+    asked: list[str] = []
+
+    def silent(query: dns.message.Message, transport: str) -> None:
+        asked.append(str(query.question[0]))
+
+    with serving(silent) as port:
+        net = Network("internet", "here", (("127.0.0.1", port),), timeout=0.5, probe_domains=()).remembering()
         op25b.findings("kaisha.example", net=net)
-        begun = time.monotonic()
+        before = len(asked)
         for number in range(20):
             op25b.findings(f"d{number}.example", net=net)
             answer = net.lookup(f"d{number}.example", "TXT")
             assert answer.status is Status.TIMEOUT and "no name server answers from here" in answer.reason
-        assert time.monotonic() - begun < 20 * net.timeout
+        assert len(asked) == before
 
 
 def test_a_machine_without_a_resolver() -> None:

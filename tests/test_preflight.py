@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -176,9 +175,7 @@ def test_no_resolver_configured(server: int) -> None:
 
 
 def test_no_network_at_all() -> None:
-    started = time.monotonic()
     found = look(lambda address, port: UNREACHABLE, no_answer)
-    assert time.monotonic() - started < 12
     assert verdicts(found, "DNS", "way out") == ["fail", "fail"]
     assert found["verdict"].evidence == "there is no network"
     assert found["verdict"].advice.startswith('NETWORK = "lab" works here')

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -126,11 +125,9 @@ def test_the_help_says_what_the_exit_status_means() -> None:
 
 def test_a_well_run_domain_ends_with_0_and_a_dead_network_with_3() -> None:
     assert run("kaisha.example").returncode == 0
-    start = time.monotonic()
     done = run("kaisha.example", "--network", "internet", **SILENT)
     assert done.returncode == 3, done.stderr
     assert done.stdout.count("? unknown") == 1
-    assert time.monotonic() - start < 15 + 30, "the machine may be busy"
 
 
 @pytest.mark.parametrize(

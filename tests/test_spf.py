@@ -162,7 +162,7 @@ def test_a_reverse_zone_that_fails_is_no_match(dns: DnsServer, how: str) -> None
     publish(dns, d="v=spf1 ptr ?exists:%{p}.x.test -all")
     dns.fail("25.2.0.192.in-addr.arpa", how)
     dns.publish("unknown.x.test", "A", "127.0.0.2")
-    check = spf.check(CLIENT, "a@d.test", "h.test", net=dns.net(timeout=3 if how == SILENCE else 60))
+    check = spf.check(CLIENT, "a@d.test", "h.test", net=dns.net(timeout=0.5))
     assert (check.result, check.lookups, check.void_lookups) == ("neutral", 2, 0)
 
 

@@ -76,7 +76,7 @@ def reported(client: Client, port: int, protocol: str, ca_file: Path) -> Facts:
 
 def scanned(port: int, protocol: str, ca_file: Path) -> Facts:
     """The same facts as ``tls.scan`` has them."""
-    found = tls.scan(HOST, port, starttls=protocol or "none", net=network(ca_file, timeout=5))
+    found = tls.scan(HOST, port, starttls=protocol or "none", net=network(ca_file, timeout=60))
     assert found.outcome is Outcome.OPEN, found
     subjects = tuple(certificate.subject.removeprefix("CN=") for certificate in found.chain)
     return Facts(found.versions, found.cipher, found.trusted, found.name_ok if found.trusted else None, subjects)
@@ -152,7 +152,7 @@ def test_versions_of_s_server(
         ]
         if tuple(spoken) != versions:
             pytest.skip(f"this OpenSSL speaks {spoken} where {versions} was asked of it")
-        found = tls.scan(HOST, port, net=network(ca_file, timeout=5))
+        found = tls.scan(HOST, port, net=network(ca_file, timeout=60))
     assert (found.outcome, found.versions) == (Outcome.OPEN, versions)
     assert found.name_ok is True and found.key == {"ec": "EC 256", "rsa2048": "RSA 2048"}[key]
 
