@@ -273,10 +273,25 @@ class Watched(Network):
         return super().dial(host, port, timeout=timeout)
 
 
-def test_the_address_where_nobody_lives_is_dialled_once_and_not_for_long(net: Network) -> None:
+def dials(net: Network, lessons: list[str] | None = None) -> Counter[tuple[str, int]]:
+    """How often an audit of the well-run company dials each port."""
     DIALLED.clear()
     watched = Watched(**{field.name: getattr(net, field.name) for field in fields(Network)})
-    report.audit("kaisha.example", net=watched, progress=False)
+    report.audit("kaisha.example", net=watched, lessons=lessons, progress=False)
+    return Counter((host, port) for host, port, _ in DIALLED)
+
+
+def test_lessons_that_ask_the_same_of_a_port_dial_it_once(net: Network) -> None:
+    """TLS: one connection for the newest version, one for what is older, one that verifies, one for injection."""
+    exchanger = ("mx.kaisha.example", 25)
+    assert dials(net, ["03_tls"])[exchanger] == dials(net, ["03_tls", "07_transport_policy"])[exchanger] == 4
+    assert dials(net, ["07_transport_policy"])[exchanger] == 3, "alone it scans by itself"
+    every = dials(net)
+    assert (every[exchanger], every.total()) == (5, 30), "lesson 02 says EHLO there once"
+
+
+def test_the_address_where_nobody_lives_is_dialled_once_and_not_for_long(net: Network) -> None:
+    dials(net)
     assert len(DIALLED) > 4
     (dialled,) = [(port, timeout) for host, port, timeout in DIALLED if host == net.nobody]
     assert dialled[0] == 25 and dialled[1] is not None and dialled[1] <= 2.0

@@ -69,14 +69,23 @@ def scan(host: str, port: int, *, starttls: str | None = None, net: Network, tim
 
     *starttls* is the protocol to ask for TLS in ("smtp", "imap", "pop3", "ftp", "nntp", "ldap", "sieve", "xmpp"),
     "none" for TLS from the first octet, None to go by the port.  *timeout* is the deadline of all connections
-    together, in seconds (default: eight times the network's).  Raises ValueError for arguments that make no sense.
+    together, in seconds (default: eight times the network's).  A network that remembers scans a port once: who asks
+    again in the same job, without a deadline of his own, gets the same record.  Raises ValueError for arguments that
+    make no sense.
     """
     if not isinstance(port, int) or not 0 < port < 65536:
         raise ValueError(f"a port is a number from 1 to 65535, not {port!r}")
     if not isinstance(host, str) or not host.strip():
         raise ValueError("host is the name of a server: scan('smtp.kaisha.example', 465, net=net)")
     name = host.strip().rstrip(".")
-    return _Examination(net, name, port, protocol_of(port, starttls), timeout or 8 * net.timeout).result()
+    protocol = protocol_of(port, starttls)
+
+    def examine() -> Scan:
+        return _Examination(net, name, port, protocol, timeout or 8 * net.timeout).result()
+
+    if net.memory is None or timeout is not None:
+        return examine()
+    return net.memory.fact(("tls", net.vantage, name.lower(), port, protocol), examine)
 
 
 @dataclass
