@@ -228,7 +228,7 @@ def _filled(text: str, folder: Path, host: str, ports: Mapping[int, int]) -> str
 
 
 def _wait_for(process: subprocess.Popen[bytes], ports: Iterable[int], folder: Path, daemon: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     for port in ports:
         while True:
             try:

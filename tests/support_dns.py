@@ -46,11 +46,11 @@ def serving(answer: Callable[..., Any]) -> Iterator[int]:
     loop = asyncio.SelectorEventLoop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    server = asyncio.run_coroutine_threadsafe(serve(answer), loop).result(10)
+    server = asyncio.run_coroutine_threadsafe(serve(answer), loop).result(60)
     try:
         yield server.port
     finally:
-        asyncio.run_coroutine_threadsafe(server.close(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(server.close(), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()

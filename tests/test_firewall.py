@@ -92,7 +92,7 @@ class Scene:
     prober: subprocess.Popen[str] | None = None
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command, capture_output=True, text=True, check=check, timeout=30)
+        return subprocess.run(command, capture_output=True, text=True, check=check, timeout=300)
 
     def inside(self, name: str, *command: str) -> subprocess.CompletedProcess[str]:
         return self.run(self.ip, "netns", "exec", name, *command)
@@ -165,7 +165,7 @@ def scene(peer: Callable[[str, str], str]) -> Iterator[Scene]:
     finally:
         for process in (server, made.prober):
             if process is not None:
-                process.communicate("", timeout=10)
+                process.communicate("", timeout=120)
         _remove(made)
 
 

@@ -36,7 +36,7 @@ def facts() -> Iterator[dict[str, Any]]:
     )
     assert process.stdout is not None
     yield json.loads(process.stdout.readline())
-    _, errors = process.communicate("", timeout=20)
+    _, errors = process.communicate("", timeout=120)
     assert (process.returncode, errors) == (0, "")
 
 
@@ -223,7 +223,7 @@ def test_the_command_greets_people_too() -> None:
         assert line, process.communicate()
         shown += line
     process.terminate()
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, "")
     assert re.search(r"dig -p \d+ @127\.0\.0\.1 firma\.example MX", shown)
     assert "desk, cafe, train" in shown

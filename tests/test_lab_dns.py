@@ -492,7 +492,7 @@ def dig(peer) -> Callable[..., str]:
 
     def run(world: World, *words: str) -> str:
         command = [tool, "@127.0.0.1", "-p", str(world.port), "+time=5", "+tries=1", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
     return run
 

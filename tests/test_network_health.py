@@ -14,7 +14,7 @@ import dns.rrset
 import pytest
 from support_dns import serving
 from support_places import NOBODY, REFUSED, SILENCE, UNREACHABLE, Place, hangs_up, mail_server, place, says
-from support_servers import closed_port, wait_for_end
+from support_servers import closed_port, patiently, wait_for_end
 
 from mailkit.network import Network, Status, health
 from mailkit.network.health import EgressState, ResolverState
@@ -146,8 +146,14 @@ BOTH = {(MX4, 25): mail_server, (MX6, 25): mail_server, (SMTP6, 587): mail_serve
 )
 def test_ways_out(there: dict[Any, Any], otherwise: str, port25: EgressState, ipv6: EgressState) -> None:
     slow = otherwise == SILENCE or wait_for_end in there.values()
-    with looking(there, otherwise=otherwise, timeout=2.0 if slow else 15.0) as here:
-        found = health.egress(here.net)
+
+    def looked(seconds: float) -> health.Egress:
+        with looking(there, otherwise=otherwise, timeout=seconds) as here:
+            return health.egress(here.net)
+
+    expected = (port25, ipv6)
+    seconds = 2.0 if slow else 60.0
+    found = patiently(looked, early=lambda found: (found.port25, found.ipv6) != expected, seconds=seconds)
     assert (found.port25, found.ipv6) == (port25, ipv6)
     assert bool(found.about_port25) is (port25 is not EgressState.OPEN)
     assert bool(found.about_ipv6) is (ipv6 is not EgressState.OPEN)

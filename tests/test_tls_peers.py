@@ -48,7 +48,7 @@ def s_client(peer: Callable[[str, str], str]) -> Client:
         starttls += ["-xmpphost", HOST] if protocol == "xmpp" else []
         command = [openssl, "s_client", "-connect", f"127.0.0.1:{port}", "-servername", HOST, *starttls, *options]
         return subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=20
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=120
         ).stdout
 
     return run
