@@ -25,6 +25,7 @@ from papermill.iorw import load_notebook_node  # type: ignore[import-untyped]
 from papermill.parameterize import parameterize_notebook  # type: ignore[import-untyped]
 
 from mailkit.network.names import to_ascii
+from mailkit.sections import is_menu
 from mailkit.workbook import ROOT, CellFailed, as_text, execute, lessons
 
 __all__ = ["document", "main", "without_practice"]
@@ -49,6 +50,7 @@ def document(
         raise ValueError(f"network is 'lab' or 'internet', not {network!r}")
     network = network or ("lab" if f".{name}".endswith(_RESERVED) else "internet")
     filled = parameterize_notebook(load_notebook_node(str(lesson)), {"DOMAIN": name, "NETWORK": network})
+    filled.cells = [cell for cell in filled.cells if not is_menu(cell)]
     chosen = without_practice(filled) if own_domain_only else filled
     executed = execute(chosen, folder)
     copy = folder / f"{lesson.stem}-{name}.ipynb"

@@ -6,7 +6,7 @@ copies without outputs.  Nothing here overwrites what a learner wrote.
     python -m mailkit.workbook lessons          list the lessons in the order of reading
     python -m mailkit.workbook copies           copy into work/ the lessons that are not there yet
     python -m mailkit.workbook fresh            put the copies aside and make new ones
-    python -m mailkit.workbook store [NAMES]    re-execute the lessons from the top and store them
+    python -m mailkit.workbook store [NAMES]    re-execute the lessons from the top and store them, menus made anew
 
 A stored lesson is the same to the byte each time it is executed, so a change in ``git diff`` is a change in what
 the lesson shows.  The file format is nbformat 4.5, whose cell ids are those of JEP 62.
@@ -26,22 +26,31 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, DeadKernelError
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from traitlets.config import Config
 
-__all__ = ["CellFailed", "as_text", "copies", "execute", "fresh", "lessons", "read", "store", "without_outputs"]
+from mailkit.sections import MENU, ROOT, call, is_menu, lessons, menu, time
 
-ROOT = Path(__file__).resolve().parent.parent
+__all__ = [
+    "ROOT",
+    "CellFailed",
+    "as_text",
+    "copies",
+    "execute",
+    "fresh",
+    "lessons",
+    "read",
+    "store",
+    "with_menu",
+    "without_outputs",
+]
+
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 CELL_TIMEOUT = 120  # seconds
 
 
 class CellFailed(Exception):
     """A cell raised, ran into the timeout or took its kernel with it; the text says which cell and what happened."""
-
-
-def lessons(root: Path = ROOT) -> list[Path]:
-    """Return the lessons below *root* in the order of reading."""
-    return sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
 def read(path: Path) -> NotebookNode:
@@ -135,12 +144,32 @@ def as_text(notebook: NotebookNode) -> str:
     return nbformat.writes(notebook).rstrip("\n") + "\n"  # type: ignore[no-untyped-call, no-any-return]
 
 
+def with_menu(notebook: NotebookNode, number: str) -> NotebookNode:
+    """Return the lesson *notebook*, changed in place, with its menu and the call that catches up made anew.
+
+    They stand before the first section, and are tagged so that the edition to read leaves them out.  *number* is the
+    lesson's, such as "04".  A notebook that does not say how long it takes gets none.
+    """
+    if time(notebook) is None:
+        return notebook
+    metadata = {"tags": [MENU, "remove-cell"]}
+    both = [
+        new_markdown_cell(menu(notebook), metadata=metadata),  # type: ignore[no-untyped-call]
+        new_code_cell(call(number), metadata=metadata),  # type: ignore[no-untyped-call]
+    ]
+    cells = [cell for cell in notebook.cells if not is_menu(cell)]
+    has_heading = [cell.cell_type == "markdown" and "\n## " in f"\n{cell.source}" for cell in cells]
+    first = has_heading.index(True) if True in has_heading else len(cells)
+    notebook.cells = [*cells[:first], *both, *cells[first:]]
+    return notebook
+
+
 def store(lesson: Path) -> None:
-    """Re-execute the notebook in the file *lesson* and store it there.
+    """Re-execute the notebook in the file *lesson* and store it there, with its menu made anew.
 
     Raises CellFailed at the first cell that fails, and then writes nothing.
     """
-    text = as_text(execute(read(lesson), lesson.parent))
+    text = as_text(execute(with_menu(read(lesson), lesson.stem[:2]), lesson.parent))
     lesson.write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -22,10 +22,11 @@
 * No cell takes ``[-1]`` of something: it may be empty when a learner has reset the lab.  ``[0]`` of an inbox likewise
   is for cells that have just sent what they take.
 * Cells and lines are short, there are 25 to 45 cells and 800 to 2,000 words, at most twelve predictions before the
-  annexes; outputs show no path of the machine and need no style or script.
+  annexes; outputs show no path of the machine and need no style or script.  The menu and the call below it, which
+  ``workbook.store`` makes, are not counted: they repeat the headings, and are to be looked at, not read.
 
 Each check returns sentences about what is wrong; none means that all is well.  ``rerun`` runs every section alone and
-every experiment twice.
+every experiment twice, ``from_each_section`` the rest of the lesson from wherever a latecomer begins.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
 from mailkit import workbook
+from mailkit.sections import is_menu
+from mailkit.sections import sections as workbook_sections
 
 __all__ = [
     "NOT_YET",
@@ -52,6 +55,7 @@ __all__ = [
     "each_converted_lesson",
     "each_lesson",
     "form_problems",
+    "from_each_section",
     "lesson_problems",
     "rerun",
     "run_problems",
@@ -293,7 +297,8 @@ def prediction_problems(notebook: NotebookNode, choices: Mapping[str, Sequence[s
 
 def prose_problems(notebook: NotebookNode) -> list[str]:
     """What is wrong with the text, its length, and what must stand in it."""
-    texts = [prose(cell) for cell in notebook.cells if cell.cell_type == "markdown"]
+    own = [cell for cell in notebook.cells if not is_menu(cell)]
+    texts = [prose(cell) for cell in own if cell.cell_type == "markdown"]
     words = len(re.findall(r"\S*\w\S*", " ".join(texts)))
     titles = [title for text in texts for _, title in HEADING.findall(text)]
     problems = [f'there is no heading "{title}"' for title in HEADINGS if title not in titles]
@@ -302,8 +307,8 @@ def prose_problems(notebook: NotebookNode) -> list[str]:
     problems += [f"longer than {LONGEST_COMMAND}: {line}" for line in fenced if len(line) > LONGEST_COMMAND]
     if words not in WORDS:
         problems.append(f"{words} words, not {WORDS[0]} to {WORDS[-1]}")
-    if len(notebook.cells) not in CELLS:
-        problems.append(f"{len(notebook.cells)} cells, not {CELLS[0]} to {CELLS[-1]}")
+    if len(own) not in CELLS:
+        problems.append(f"{len(own)} cells, not {CELLS[0]} to {CELLS[-1]}")
     for above, below in pairwise(notebook.cells):
         if above.cell_type == "code" and below.cell_type == "markdown" and not tags(above) & {"experiment", "exercise"}:
             said = re.split(r"^#", prose(below), maxsplit=1, flags=re.MULTILINE)[0]
@@ -359,27 +364,52 @@ def rerun(notebook: NotebookNode, folder: Path) -> list[str]:
     that raises.
     """
     setup, *rest = sections(notebook)
-    plan: list[tuple[str, NotebookNode | None, NotebookNode]] = []
-
-    def run(where: str, cell: NotebookNode) -> None:
-        plan.append((where, cell, new_code_cell(cell.source, metadata=cell.metadata)))
-
+    plan: list[Again] = []
     for section in reversed(rest):
         plan.append((section.title, None, new_code_cell(_FRESH)))
-        for _, cell in setup.cells:
-            run(section.title, cell)
+        plan += [again(section.title, cell) for _, cell in setup.cells]
         for heading, group in groupby(section.cells, key=itemgetter(0)):
             cells = [cell for _, cell in group]
             times = 2 if any("experiment" in tags(cell) for cell in cells) else 1
             for time in range(times):
-                for cell in cells:
-                    run(f'"{section.title}", {heading}, run {time + 1}', cell)
+                plan += [again(f'"{section.title}", {heading}, run {time + 1}', cell) for cell in cells]
+    return differences(plan, folder)
+
+
+def from_each_section(notebook: NotebookNode, folder: Path, number: str) -> list[str]:
+    """Catch up with each section of the lesson *number* as a latecomer does, and run *notebook* from there to its end.
+
+    One kernel in *folder* serves all; before each time its names are forgotten.  Returns and raises as ``rerun`` does.
+    """
+    _, *rest = sections(notebook)
+    keys = {section.title: section.key for section in workbook_sections(notebook)}
+    plan: list[Again] = []
+    for place in reversed(range(len(rest))):
+        key = keys[rest[place].title]
+        call = f'%reset -f\nfrom mailkit.catching_up import catch_up\nprint(catch_up("{number}/{key}"))'
+        plan.append((key, None, new_code_cell(call)))
+        for section in rest[place:]:
+            plan += [again(f'from {key}: "{section.title}"', cell) for _, cell in section.cells]
+    return differences(plan, folder)
+
+
+# Where, the stored cell (None for what is not stored), and the cell that is run.
+Again = tuple[str, NotebookNode | None, NotebookNode]
+
+
+def again(where: str, cell: NotebookNode) -> Again:
+    """The stored *cell*, to be run once more."""
+    return where, cell, new_code_cell(cell.source, metadata=cell.metadata)
+
+
+def differences(plan: list[Again], folder: Path) -> list[str]:
+    """Run the cells of *plan* in one kernel in *folder*, and say where one shows something else than is stored."""
     workbook.execute(new_notebook(cells=[cell for _, _, cell in plan]), folder)
     problems = []
-    for where, stored, again in plan:
+    for where, stored, anew in plan:
         if stored is None or "nbval-ignore-output" in tags(stored):
             continue
-        before, after = shown(stored), shown(again)
+        before, after = shown(stored), shown(anew)
         if before != after:
             problems.append(f"{where}: {stored.source!r} showed\n{after}\ninstead of\n{before}")
     return problems
