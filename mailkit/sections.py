@@ -11,19 +11,20 @@ This module reads notebooks without ``nbformat``, which would cost every learner
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 __all__ = [
     "MENU",
     "ROOT",
     "Section",
     "call",
+    "cell_id",
     "is_menu",
     "lessons",
     "menu",
@@ -54,13 +55,14 @@ Notebook = Mapping[str, Any]
 class Section:
     """What stands below one ``## `` heading.
 
-    *key* is what a learner calls it by: the number, the letter of an annex, else the title in small letters.  *text*
-    is its prose without code fences, *code* its code cells, and *kind* the part of the lesson's time that it takes:
-    ``teach``, ``practise`` or ``annex``.
+    *key* is what a learner calls it by: the number, the letter of an annex, else the title in small letters.  *cell*
+    is the id of the cell that its heading stands in, *text* its prose without code fences, *code* its code cells, and
+    *kind* the part of the lesson's time that it takes: ``teach``, ``practise`` or ``annex``.
     """
 
     key: str
     title: str
+    cell: str
     text: str
     code: tuple[Cell, ...]
 
@@ -94,9 +96,8 @@ def set_up(notebook: Notebook) -> list[Cell]:
 
 def sections(notebook: Notebook) -> list[Section]:
     """Return the sections of *notebook* in order, those without code too."""
-    return [
-        Section(_key(part.title), part.title, part.text, tuple(part.code_cells)) for part in list(_parts(notebook))[1:]
-    ]
+    _, *parts = _parts(notebook)
+    return [Section(_key(part.title), part.title, part.cell, part.text, tuple(part.code_cells)) for part in parts]
 
 
 def time(notebook: Notebook) -> dict[str, int] | None:
@@ -132,10 +133,18 @@ def minutes(notebook: Notebook) -> dict[str, int]:
     return {section.key: known[section.key] for section in there}
 
 
+def cell_id(kind: str, source: str) -> str:
+    """Return the id of a cell of that *kind* and *source*: the same each time a lesson is stored."""
+    return hashlib.sha256(f"{kind}\n{source}".encode()).hexdigest()[:12]
+
+
 def menu(notebook: Notebook) -> str:
-    """Return the text of the menu of *notebook*: its sections with links and minutes, and how to catch up."""
+    """Return the text of the menu of *notebook*: its sections with links and minutes, and how to catch up.
+
+    A link leads to a cell by its id.  JupyterLab finds no heading whose name is not all ASCII, as "1 · Doors" is.
+    """
     taken = minutes(notebook)
-    entries = [f"[{s.title}](#{quote(_plain(s.title).replace(' ', '-'))}) | {taken[s.key]}" for s in sections(notebook)]
+    entries = [f"[{section.title}](#cell-id={section.cell}) | {taken[section.key]}" for section in sections(notebook)]
     half = (len(entries) + 1) // 2
     right = [*entries[half:], " | "][:half]
     rows = [f"| {one} | {other} |" for one, other in zip(entries[:half], right)]
@@ -157,12 +166,13 @@ class _Part:
     """A section while it is being read; the first one, without a title, is what comes before them all."""
 
     title: str
+    cell: str
     text: str
     code_cells: list[Cell]
 
 
 def _parts(notebook: Notebook) -> Iterator[_Part]:
-    part = _Part("", "", [])
+    part = _Part("", "", "", [])
     for cell in notebook["cells"]:
         if is_menu(cell):
             continue
@@ -173,7 +183,7 @@ def _parts(notebook: Notebook) -> Iterator[_Part]:
             part.text += before
             for title, text in zip(rest[::2], rest[1::2]):
                 yield part
-                part = _Part(title, text, [])
+                part = _Part(title, cell_id("markdown", _source(cell)), text, [])
     yield part
 
 
@@ -197,11 +207,6 @@ def _shared(total: int, weights: Sequence[float]) -> list[int]:
     for place in by_rest[: total - sum(shares)]:
         shares[place] += 1
     return shares
-
-
-def _plain(title: str) -> str:
-    """Return *title* as it reads without the marks of Markdown: what JupyterLab makes the anchor of a heading from."""
-    return re.sub(r"[`*]", "", title)
 
 
 def _source(cell: Cell) -> str:

@@ -15,7 +15,6 @@ the lesson shows.  The file format is nbformat 4.5, whose cell ids are those of 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from traitlets.config import Config
 
-from mailkit.sections import MENU, ROOT, call, is_menu, lessons, menu, time
+from mailkit.sections import MENU, ROOT, call, cell_id, is_menu, lessons, menu, time
 
 __all__ = [
     "ROOT",
@@ -133,7 +132,7 @@ def as_text(notebook: NotebookNode) -> str:
     """
     seen: Counter[str] = Counter()
     for cell in notebook.cells:
-        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
+        digest = cell_id(cell.cell_type, cell.source)
         seen[digest] += 1
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
         cell.metadata.pop("execution", None)

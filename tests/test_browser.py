@@ -21,7 +21,7 @@ import pytest
 from support_notebooks import each_lesson, run_problems
 from support_worlds import LOOPBACK_ONLY
 
-from mailkit import workbook
+from mailkit import sections, workbook
 
 START_SECONDS = 60.0
 RUN_SECONDS = 240
@@ -126,3 +126,49 @@ def test_run_all(lesson: Path, desk: Desk, tmp_path: Path) -> None:
         page.close()
     assert page_errors == []
     assert run_problems([cell for cell in cells if cell.cell_type == "code"]) == []
+
+
+# Where the heading that a link leads to stands: its top, below the top of the notebook, and the notebook's height.
+JUMPED = """title => {
+  const panel = document.querySelector('.jp-NotebookPanel-notebook').getBoundingClientRect();
+  const heading = [...document.querySelectorAll('.jp-NotebookPanel h2')].find(h => h.textContent.startsWith(title));
+  return heading.getBoundingClientRect().top - panel.top < panel.height;
+}"""
+TO_THE_MENU = "() => document.querySelector('.jp-NotebookPanel a[href^=\"#cell-id=\"]').scrollIntoView()"
+# Write another call into the cell below the menu, and run it and the first cell of section 3, nothing else.
+CATCH_UP = """async () => {
+  const { content, sessionContext } = window.jupyterapp.shell.currentWidget;
+  const place = source => content.model.sharedModel.cells.findIndex(cell => cell.getSource().includes(source));
+  for (const source of ['catch_up("04/', 'two_includes =']) {
+    content.activeCellIndex = place(source);
+    const cell = content.model.sharedModel.cells[content.activeCellIndex];
+    cell.setSource(cell.getSource().replace('04/...', '04/3'));
+    await window.jupyterapp.commands.execute('notebook:run-cell');
+  }
+}"""
+
+
+def test_the_menu_leads_to_its_sections_and_a_latecomer_catches_up(desk: Desk, root: Path) -> None:
+    (lesson,) = (path for path in workbook.lessons() if path.stem == "04_spf")
+    copy = desk.folder / "my own name.ipynb"
+    copy.write_text(workbook.as_text(workbook.without_outputs(workbook.read(lesson))), encoding="utf-8")
+    page = desk.browser.new_page(viewport={"width": 1024, "height": 768})
+    try:
+        page.goto(f"{desk.url}lab/tree/{copy.name}?token={desk.token}&reset")
+        page.wait_for_selector(".jp-NotebookPanel .jp-Notebook .jp-Cell", timeout=1000 * START_SECONDS)
+        page.evaluate(OPENED)
+        titles = [section.title for section in sections.sections(sections.read(lesson))]
+        assert len(titles) > 10
+        for title in titles:
+            page.evaluate(TO_THE_MENU)
+            page.locator(".jp-NotebookPanel td a", has_text=title).click()
+            page.wait_for_function(JUMPED, arg=title, timeout=1000 * START_SECONDS)
+        page.evaluate(CATCH_UP)
+        page.wait_for_function(f"{CELLS[6:]}.filter(cell => cell.execution_count).length == 2", timeout=240_000)
+        done = [cell for cell in page.evaluate(CELLS) if cell.get("execution_count")]
+        page.evaluate(SHUT_DOWN)
+    finally:
+        page.close()
+    said = ["".join(cell["outputs"][0]["data"]["text/plain"]) for cell in done]
+    assert said[0].startswith("You are at the start of “3 · How is a record read?”")
+    assert said[1].startswith("… not attempted: No guess yet.")
