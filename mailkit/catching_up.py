@@ -20,7 +20,7 @@ from IPython.utils.capture import capture_output
 
 from mailkit import lab
 from mailkit.results import Sentence, visible
-from mailkit.sections import ROOT, Section, lessons, read, sections, set_up
+from mailkit.sections import ROOT, Section, lessons, read_json, sections, set_up
 
 __all__ = ["catch_up"]
 
@@ -41,7 +41,7 @@ def catch_up(place: str, *, root: Path = ROOT) -> Sentence:
     lesson = _lesson(number, root)
     if _NO_SECTION.fullmatch(wanted):
         return Sentence("Nothing to catch up with: go on below.")
-    notebook = read(lesson)
+    notebook = read_json(lesson)
     section = _section(wanted, lesson, sections(notebook))
     shell = get_ipython()
     if shell is None:

@@ -29,10 +29,10 @@ __all__ = [
     "lessons",
     "menu",
     "minutes",
-    "read",
+    "planned_minutes",
+    "read_json",
     "sections",
     "set_up",
-    "time",
 ]
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,7 +78,7 @@ def lessons(root: Path = ROOT) -> list[Path]:
     return sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
-def read(path: Path) -> Notebook:
+def read_json(path: Path) -> Notebook:
     """Return the notebook in the file *path* as it is in JSON.  Raises OSError or ValueError where there is none."""
     notebook: Notebook = json.loads(path.read_text(encoding="utf-8"))
     return notebook
@@ -100,7 +100,7 @@ def sections(notebook: Notebook) -> list[Section]:
     return [Section(_key(part.title), part.title, part.cell, part.text, tuple(part.code_cells)) for part in parts]
 
 
-def time(notebook: Notebook) -> dict[str, int] | None:
+def planned_minutes(notebook: Notebook) -> dict[str, int] | None:
     """Return the minutes that the first cell of *notebook* says, by kind of section; None where it does not say any."""
     said = _TIME.search(_source(notebook["cells"][0])) if notebook["cells"] else None
     return None if said is None else dict(zip(("teach", "practise", "annex"), map(int, said.groups("0"))))
@@ -113,7 +113,7 @@ def minutes(notebook: Notebook) -> dict[str, int]:
     by their words, cells and guesses; what stands before the first section is part of that one.  Raises ValueError
     where the first cell does not say how long the lesson takes.
     """
-    whole = time(notebook)
+    whole = planned_minutes(notebook)
     if whole is None:
         raise ValueError("the first cell has no line such as | Time | 60 minutes to teach, 30 to practise |")
     known = {

@@ -28,7 +28,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from traitlets.config import Config
 
-from mailkit.sections import MENU, ROOT, call, cell_id, is_menu, lessons, menu, time
+from mailkit.sections import MENU, ROOT, call, cell_id, is_menu, lessons, menu, planned_minutes
 
 __all__ = [
     "ROOT",
@@ -149,7 +149,7 @@ def with_menu(notebook: NotebookNode, number: str) -> NotebookNode:
     They stand before the first section, and are tagged so that the edition to read leaves them out.  *number* is the
     lesson's, such as "04".  A notebook that does not say how long it takes gets none.
     """
-    if time(notebook) is None:
+    if planned_minutes(notebook) is None:
         return notebook
     metadata = {"tags": [MENU, "remove-cell"]}
     both = [

@@ -157,7 +157,7 @@ def test_the_menu_leads_to_its_sections_and_a_latecomer_catches_up(desk: Desk, r
         page.goto(f"{desk.url}lab/tree/{copy.name}?token={desk.token}&reset")
         page.wait_for_selector(".jp-NotebookPanel .jp-Notebook .jp-Cell", timeout=1000 * START_SECONDS)
         page.evaluate(OPENED)
-        titles = [section.title for section in sections.sections(sections.read(lesson))]
+        titles = [section.title for section in sections.sections(sections.read_json(lesson))]
         assert len(titles) > 10
         for title in titles:
             page.evaluate(TO_THE_MENU)

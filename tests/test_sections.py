@@ -41,7 +41,7 @@ def test_minutes_of_each_kind_sum_to_what_the_lesson_says() -> None:
         "7 minutes to teach, 5 to practise; annexes 1 more",
     ):
         found = sections.minutes(lesson(time))
-        assert sections.time(lesson(time)) == {
+        assert sections.planned_minutes(lesson(time)) == {
             "teach": found["1"] + found["2"],
             "practise": found["exercises"],
             "annex": found["A"],
@@ -95,10 +95,10 @@ def test_menu_of_a_lesson_is_of_today(lesson: Path) -> None:
 
 @each_lesson
 def test_minutes_of_the_sections_sum_to_those_of_the_lesson(lesson: Path) -> None:
-    notebook = sections.read(lesson)
+    notebook = sections.read_json(lesson)
     taken = sections.minutes(notebook)
     there = sections.sections(notebook)
     assert len({section.key for section in there}) == len(there)
     assert all(taken[section.key] >= 1 for section in there)
     sums = {kind: sum(taken[s.key] for s in there if s.kind == kind) for kind in ("teach", "practise", "annex")}
-    assert sums == sections.time(notebook)
+    assert sums == sections.planned_minutes(notebook)
