@@ -69,7 +69,7 @@ def python_for_the_wheels() -> list[str]:
 
 def in_venv(name: str) -> str:
     """Return the path of the program *name* in the virtual environment."""
-    return str(VENV / ("Scripts" if os.name == "nt" else "bin") / name)
+    return str(VENV / "Scripts" / f"{name}.exe" if os.name == "nt" else VENV / "bin" / name)
 
 
 def run(why: str, *command: str) -> None:
