@@ -1,4 +1,4 @@
-"""The trainer's appendix says of every prediction what came of it, and of every exercise what solves it."""
+"""What a trainer has at hand is true: the answers, the minutes of each section, and the plans that add them up."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from support_notebooks import each_lesson
 
-from mailkit import training, workbook
+from mailkit import training
 from mailkit.exercises.core import Prediction
+from mailkit.sections import ROOT, lessons, minutes, read_json, sections
+from mailkit.training.__main__ import PLANS, main
 
+each_plan = pytest.mark.parametrize("plan", PLANS)
+PART = re.compile(r"^\| (\d+) \| ([^|]+) \| (\d+) \|", re.MULTILINE)
+SECTIONS = re.compile(r"\b(\d\d)/(\d+)(?:–(\d+))?")
+LESSON = re.compile(r"<!-- minutes of (\d\d_\w+) -->.*?<!-- end -->(.*?)(?=\n### |\Z)", re.DOTALL)
+GUESSED = re.compile(r"\b(p\d+)(?:, “|「)([^”」]+)[”」](?:(?: or “|や「)([^”」]+)[”」])?")
 REVEALED = "… not attempted: You made no guess; it was `{}`."
 
 
@@ -21,7 +28,7 @@ def shown(*texts: str) -> list[object]:
 
 @each_lesson
 def test_every_prediction_has_its_answer_among_its_choices(lesson: Path) -> None:
-    predictions, observed = training.predictions(lesson), training.observed(workbook.read(lesson))
+    predictions, observed = training.predictions(lesson), training.observed(read_json(lesson))
     assert predictions and set(observed) == set(predictions)
     for name, prediction in predictions.items():
         assert observed[name] in prediction.choices, name
@@ -63,16 +70,83 @@ def test_a_notebook_that_was_not_stored_from_the_top_is_refused(outputs: list[st
 
 
 def test_the_command_prints_some_lessons_or_names_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
-    assert training.main(["answers", "01_op25b"]) == 0
+    assert main(["answers", "01_op25b"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("# Answers") and "## 01_op25b" in printed and "## 00" not in printed
-    assert training.main(["answers", "99_nothing"]) == 2
+    assert main(["answers", "99_nothing"]) == 2
     assert "01_op25b" in capsys.readouterr().err
 
 
 def test_asking_for_the_appendix_leaves_the_learners_exercises_as_they_are() -> None:
-    lesson = workbook.lessons()[0]
+    lesson = lessons()[0]
     first: Prediction = next(iter(training.predictions(lesson).values()))
     question = next(iter(training.questions(lesson).values()))
     training.answers(lesson)
     assert "first attempt" in question.solution().text and not first._guess
+
+
+@each_lesson
+def test_the_minutes_of_what_is_taught_add_up_to_what_the_lesson_says(lesson: Path) -> None:
+    rows, notebook = training.marks(lesson), read_json(lesson)
+    assert [row.at for row in rows] == [sum(row.minutes for row in rows[:place]) for place in range(len(rows))]
+    taught = [section.key for section in sections(notebook) if section.kind == "teach"]
+    assert [row.key for row in rows] == taught
+    said = re.search(r"\| Time \| (\d+) minutes to teach", "".join(notebook["cells"][0]["source"]))
+    assert said and sum(row.minutes for row in rows) == int(said[1])
+
+
+@each_lesson
+def test_no_more_than_twenty_five_minutes_pass_without_something_on_the_screen(lesson: Path) -> None:
+    rows = training.marks(lesson)
+    shown = [row.at + row.minutes for row in rows if row.pictures or row.results]
+    assert shown and max(later - earlier for earlier, later in zip([0, *shown], shown)) <= 25
+
+
+@each_plan
+def test_the_tables_of_the_plan_are_those_of_the_lessons(plan: str) -> None:
+    text = (ROOT / plan).read_text(encoding="utf-8")
+    assert [name for name, _ in LESSON.findall(text)] == [lesson.stem for lesson in lessons()]
+    assert training.refreshed(text, plan, ROOT) == text, "run: .venv/bin/python -m mailkit.training refresh"
+
+
+def test_a_table_of_a_lesson_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ValueError, match="no lesson 99_nothing"):
+        training.refreshed("<!-- minutes of 99_nothing -->\n<!-- end -->", "TRAINING.md", ROOT)
+
+
+@each_plan
+def test_the_slots_of_each_plan_have_ninety_minutes_and_their_sections_fit(plan: str) -> None:
+    text = (ROOT / plan).read_text(encoding="utf-8")
+    taken = {lesson.stem[:2]: minutes(read_json(lesson)) for lesson in lessons()}
+    plans = [part for part in re.split(r"^### ", text, flags=re.MULTILINE) if PART.search(part)]
+    assert [len({slot for slot, _, _ in PART.findall(part)}) for part in plans] == [1, 4, 8]
+    for part in plans:
+        slots: dict[str, int] = {}
+        for slot, what, number in PART.findall(part):
+            slots[slot] = slots.get(slot, 0) + int(number)
+            if found := SECTIONS.match(what):
+                lesson, first, last = found.groups()
+                keys = [str(key) for key in range(int(first), int(last or first) + 1)]
+                assert sum(taken[lesson][key] for key in keys) == int(number), f"{plan}: {what}"
+        assert set(slots.values()) == {90}, plan
+
+
+def test_both_plans_say_the_same() -> None:
+    texts = [(ROOT / plan).read_text(encoding="utf-8") for plan in PLANS]
+    numbers = [[(slot, SECTIONS.findall(what), number) for slot, what, number in PART.findall(text)] for text in texts]
+    assert numbers[0] == numbers[1]
+    guesses = [[GUESSED.findall(about) for _, about in LESSON.findall(text)] for text in texts]
+    assert guesses[0] == guesses[1]
+
+
+@each_plan
+def test_the_wrong_answers_of_the_plan_are_choices_that_were_wrong(plan: str) -> None:
+    text = (ROOT / plan).read_text(encoding="utf-8")
+    for name, about in LESSON.findall(text):
+        lesson = next(path for path in lessons() if path.stem == name)
+        there, observed = training.predictions(lesson), training.observed(read_json(lesson))
+        guesses = GUESSED.findall(about)
+        assert len(guesses) >= 3, name
+        for prediction, *words in guesses:
+            for word in filter(None, words):
+                assert word in there[prediction].choices and word != observed[prediction], f"{name} {prediction} {word}"

@@ -2,30 +2,25 @@
 
 What a prediction turned out to be is read from the stored notebook, the solution of an exercise and what its usual
 wrong answers are told from ``mailkit/exercises``: nothing is typed twice.
-
-    python -m mailkit.training answers [NAMES]    print the appendix as Markdown, for some lessons or all
 """
 
 from __future__ import annotations
 
-import argparse
 import ast
 import dataclasses
 import importlib
 import re
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from nbformat import NotebookNode
-
-from mailkit import workbook
 from mailkit.exercises.core import Prediction, Question
 from mailkit.exercises.feedback import Feedback
 from mailkit.results import visible
+from mailkit.sections import read_json
 
-__all__ = ["answers", "observed", "predictions", "questions"]
+__all__ = ["answers", "observed", "predictions", "questions", "results"]
 
 _REVEALED = re.compile(r"^\S+ (?:not attempted: You made no guess; it was `(?P<word>[^`]*)`|cannot be compared: )")
 _LONGEST, _LONGEST_WRONG = 300, 120  # characters of a cell, of a wrong answer
@@ -42,23 +37,31 @@ def questions(lesson: Path) -> dict[str, Question]:
     return {name: value for name, value in _exercises(lesson).items() if isinstance(value, Question)}
 
 
-def observed(notebook: NotebookNode) -> dict[str, str]:
+def observed(notebook: Mapping[str, Any]) -> dict[str, str]:
     """Return what the predictions of the stored *notebook* turned out to be, by name: "" where nothing was observed.
+
+    Raises ValueError for a cell that was not stored as :func:`results` wants it.
+    """
+    found: dict[str, str] = {}
+    for cell in notebook["cells"]:
+        found |= results(cell)
+    return found
+
+
+def results(cell: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the predictions that *cell* reveals turned out to be.
 
     The results of a cell stand in the order of its ``reveal`` calls.  A cell that shows another number of them raises
     ValueError: it was not run to its end, or a guess was left in it.
     """
-    found: dict[str, str] = {}
-    for cell in notebook.cells:
-        names = _revealed(cell.source) if cell.cell_type == "code" else []
-        if not names:
-            continue
-        texts = (output.get("data", {}).get("text/plain", "") for output in cell.outputs)
-        results = [match["word"] or "" for match in map(_REVEALED.match, texts) if match]
-        if len(results) != len(names):
-            raise ValueError(f"{', '.join(names)}: the cell shows {len(results)} results; store the lesson again")
-        found |= dict(zip(names, results, strict=True))
-    return found
+    names = _revealed("".join(cell["source"])) if cell["cell_type"] == "code" else []
+    if not names:
+        return {}
+    texts = ("".join(output.get("data", {}).get("text/plain", "")) for output in cell["outputs"])
+    found = [match["word"] or "" for match in map(_REVEALED.match, texts) if match]
+    if len(found) != len(names):
+        raise ValueError(f"{', '.join(names)}: the cell shows {len(found)} results; store the lesson again")
+    return dict(zip(names, found, strict=True))
 
 
 def answers(lesson: Path) -> str:
@@ -67,8 +70,7 @@ def answers(lesson: Path) -> str:
     Each prediction with its choices and what came of it on the default settings; each exercise with its solution, why
     it is one, its hints, and what the usual wrong answers are told.
     """
-    notebook = workbook.read(lesson)
-    came_out = observed(notebook)
+    came_out = observed(read_json(lesson))
     blocks = [f"## {lesson.stem}"]
     rows = [
         f"| {name} | {_cell(one.ask)} | {_cell(', '.join(one.choices))} | "
@@ -143,27 +145,5 @@ def _cell(text: str) -> str:
     return visible(text, _LONGEST).replace("|", "\\|")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return 0, or 2 with a sentence where a lesson is not there."""
-    parser = argparse.ArgumentParser(prog="python -m mailkit.training", description="What a trainer wants at hand.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    for_answers = commands.add_parser("answers", help="the answers to every prediction and exercise, as Markdown")
-    for_answers.add_argument("names", nargs="*", metavar="NAME", help="a lesson, such as 04_spf; without it, all")
-    options = parser.parse_args(arguments)
-    known = {lesson.stem: lesson for lesson in workbook.lessons()}
-    missing = [name for name in options.names if name not in known]
-    if missing:
-        print(f"No such lesson: {', '.join(missing)}. There are: {', '.join(known)}.", file=sys.stderr)
-        return 2
-    print("# Answers to the predictions and exercises\n")
-    for name in options.names or known:
-        print(answers(known[name]))
-    return 0
-
-
 def __dir__() -> list[str]:
     return sorted(__all__)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
