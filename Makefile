@@ -13,7 +13,7 @@ BOOK := $(VENV)/book
 FIRST_LESSON := $(notdir $(firstword $(sort $(wildcard notebooks/*.ipynb))))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test suites lint bench notebooks fresh report lesson answers bundle book lock clean
+.PHONY: help lab test suites lint bench notebooks fresh report lesson answers bundle book mta lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -81,6 +81,10 @@ book: $(BOOK) ## build/book: the lessons as pages to read, with answers folded, 
 $(BOOK): requirements-book.lock $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $< && touch $@ || \
 	    echo "The packages for the book could not be fetched: the tests that need them skip." >&2
+
+mta: $(READY) ## fetch Postfix, Exim and what stands beside them for lesson 09; nothing is installed (Debian, Ubuntu)
+	@.ci/mta
+	@$(BIN)/python -m mailkit.lab.daemons
 
 COMPILE := pip compile --no-config --universal --python-version 3.11 --generate-hashes --quiet \
     --custom-compile-command "make lock"

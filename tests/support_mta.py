@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from cryptography.hazmat.primitives import serialization
@@ -21,6 +20,7 @@ from support_machine import ADDRESSES, Machine, machine
 from support_tls import Authority
 
 from mailkit import dkim, mta
+from mailkit.lab.daemons.packages import places
 
 __all__ = [
     "AUTHORITY",
@@ -190,7 +190,7 @@ def running(
     **changes: Any,
 ) -> Iterator[Running]:
     """Run the daemons of *job*; *records* stand in its DNS besides those that every test needs."""
-    roots = [unpacked("postfix"), unpacked("filters"), unpacked("dovecot")]
+    roots = [unpacked("postfix"), *places("opendkim"), unpacked("filters"), unpacked("dovecot")]
     if software == "exim":
         roots = [unpacked("exim-heavy" if build == "heavy" else "exim")]
     configuration = mta.configure(job, **description(job, software, **changes))
@@ -209,8 +209,6 @@ def running(
         box.publish(world)
         one = Running(box, software, configuration)
         if configuration.description.keys and software == "postfix":
-            if not shutil.which("opendkim"):
-                pytest.skip("opendkim is not installed: apt-get install opendkim")
             one.start_signers()
         if software == "exim":
             box.start("exim4", "-bdf", "-q1m")

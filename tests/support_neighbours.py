@@ -134,10 +134,10 @@ VirtualHost "{host}"
 
 NEIGHBOURS = {
     "vsftpd": Neighbour(
-        ("vsftpd", "libwrap0"), {21: "ftp"}, {"vsftpd.conf": _VSFTPD}, "exec /usr/sbin/vsftpd {folder}/vsftpd.conf"
+        ("vsftpd",), {21: "ftp"}, {"vsftpd.conf": _VSFTPD}, "exec /usr/sbin/vsftpd {folder}/vsftpd.conf"
     ),
     "nnrpd": Neighbour(
-        ("inn2", "inn2-inews", "libcanlock3"),
+        ("inn2", "inn2-inews"),
         {119: "nntp"},
         {
             "inn.conf": _NNRPD,
@@ -152,7 +152,7 @@ NEIGHBOURS = {
         owner="nobody",
     ),
     "slapd": Neighbour(
-        ("slapd", "libltdl7", "libodbc2", "libwrap0", "libargon2-1", "libldap-2.5-0", "libperl5.36"),
+        ("slapd",),
         {389: "ldap", 636: ""},
         {"slapd.conf": _SLAPD},
         "exec /usr/sbin/slapd -d 0 -f {folder}/slapd.conf -h 'ldap://127.0.0.1:{389} ldaps://127.0.0.1:{636}'",
@@ -164,7 +164,7 @@ NEIGHBOURS = {
         "exec /usr/sbin/dovecot -F -c {folder}/dovecot.conf",
     ),
     "prosody": Neighbour(
-        ("prosody", "lua5.4", "lua-expat", "lua-filesystem", "lua-sec", "lua-socket", "lua-bitop", "libicu72"),
+        ("prosody",),
         {5222: "xmpp", 5223: ""},
         {"prosody.cfg.lua": _PROSODY},
         "exec /usr/bin/prosody -F --config {folder}/prosody.cfg.lua",

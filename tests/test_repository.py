@@ -365,8 +365,16 @@ def test_tables_name_their_sources(path: Path) -> None:
         assert row["source"] and row["as_of"], row
 
 
-def test_ci_fetches_every_package_that_a_test_unpacks() -> None:
-    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    (listed,) = re.findall(r"^unpacked=\(([^)]*)\)$", script, re.MULTILINE)
-    wanted = [*PACKAGES.values(), *(neighbour.packages for neighbour in NEIGHBOURS.values())]
-    assert sorted(listed.split()) == sorted({package for some in wanted for package in some})
+def test_one_script_fetches_what_is_unpacked_together() -> None:
+    script = (ROOT / ".ci" / "mta").read_text(encoding="utf-8")
+
+    def listed(name: str) -> dict[str, tuple[str, ...]]:
+        (lines,) = re.findall(rf"^{name}=\(\n(.*?)\n\)$", script, re.MULTILINE | re.DOTALL)
+        words = [line.strip().strip('"').split() for line in lines.splitlines()]
+        return {first: tuple(rest) for first, *rest in words}
+
+    assert listed("together") == PACKAGES
+    neighbours = {name: one.packages for name, one in NEIGHBOURS.items() if not name.endswith("-without-tls")}
+    assert listed("neighbours") == neighbours
+    for caller in (".ci/run", "Makefile"):
+        assert ".ci/mta" in (ROOT / caller).read_text(encoding="utf-8")

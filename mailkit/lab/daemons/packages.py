@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from mailkit.datasets import DATA
@@ -19,22 +18,20 @@ FETCHED = DATA.parent / "build" / "debian"
 
 PACKAGES = {
     "postfix": ("postfix",),
-    "exim": ("exim4-base", "exim4-daemon-light", "libidn12"),
+    "exim": ("exim4-base", "exim4-daemon-light"),
     "dovecot": ("dovecot-core", "dovecot-imapd", "dovecot-pop3d"),
-    # A larger Exim, and the filters beside Postfix.
-    "exim-heavy": ("exim4-base", "exim4-daemon-heavy", "libidn12", "libspf2-2", "libmariadb3", "libpq5", "libperl5.36",
-                   "libldap-2.5-0"),
-    "filters": ("postfix-policyd-spf-python", "python3-spf-engine", "python3-spf", "python3-authres",
-                "python3-dnspython", "opendmarc", "libopendmarc2", "libmilter1.0.1", "libbsd0",
-                "libmariadb3", "publicsuffix"),
-}  # fmt: skip
-"""What is unpacked together -> its Debian packages."""
+    "exim-heavy": ("exim4-base", "exim4-daemon-heavy"),  # with SPF, where Debian built it
+    "opendkim": ("opendkim",),
+    "filters": ("opendmarc", "postfix-policyd-spf-python", "publicsuffix"),
+}
+"""What is unpacked together -> its Debian packages; what these need besides stands in ``build/debian/NAME.list``."""
 
 _PROGRAMS = {
     "postfix": ("/usr/lib/postfix/sbin/master", "/usr/sbin/postfix"),
     "exim": ("/usr/sbin/exim4",),
     "dovecot": ("/usr/sbin/dovecot", "/usr/lib/dovecot/auth"),
     "exim-heavy": ("/usr/sbin/exim4",),
+    "opendkim": ("/usr/sbin/opendkim",),
     "filters": ("/usr/bin/policyd-spf", "/usr/sbin/opendmarc"),
 }
 
@@ -43,26 +40,28 @@ class Missing(Exception):
     """What is needed to run a daemon is not on this machine, or may not be used; the sentence says what it is."""
 
 
-def unpacked(name: str, fetched: Path = FETCHED, *, parts: Sequence[str] = ()) -> Path:
-    """Return the folder with the packages of *name*, unpacked once; raise Missing.
+def unpacked(name: str, fetched: Path = FETCHED) -> Path:
+    """Return the folder with the packages of *name*, unpacked once.
 
-    *name* is a key of :data:`PACKAGES`, or anything where *parts* says of which packages it is made.
+    *name* is a key of :data:`PACKAGES`, or another that ``.ci/mta`` knows.  Raises Missing.
     """
-    parts = parts or PACKAGES[name]
     target = fetched / "unpacked" / name
     if target.exists():
         return target
     if not shutil.which("dpkg"):
         raise Missing(f"no dpkg here to unpack {name} with")
-    found = [sorted(fetched.glob(f"{package}_*.deb")) for package in parts]
-    for package, files in zip(parts, found):
-        if not files:
-            raise Missing(f"the Debian package {package} is not in build/debian: make mta fetches it")
+    listed = fetched / f"{name}.list"
+    if not listed.exists():
+        how = "make mta fetches them" if name in PACKAGES else ".ci/mta fetches them for the tests"
+        raise Missing(f"the packages of {name} are not in build/debian: {how}")
+    files = [fetched / line for line in listed.read_text(encoding="utf-8").splitlines()]
+    if gone := [file.name for file in files if not file.exists()]:
+        raise Missing(f"the package {gone[0]} is not in build/debian any more: remove that folder and fetch anew")
     target.parent.mkdir(exist_ok=True)
     loading = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=target.parent))
     loading.chmod(0o755)
-    for files in found:
-        subprocess.run(["dpkg", "-x", files[-1], loading], check=True)
+    for file in files:
+        subprocess.run(["dpkg", "-x", file, loading], check=True)
     try:
         loading.rename(target)
     except OSError:  # another process was faster
@@ -77,6 +76,4 @@ def places(*names: str) -> tuple[Path, ...]:
 
 def _is_installed(name: str) -> bool:
     """Return whether the system has all of *name*, and no packages were fetched, whose version is the known one."""
-    programs = _PROGRAMS[name]
-    fetched = any(FETCHED.glob(f"{PACKAGES[name][0]}_*.deb"))
-    return not fetched and all(Path(program).exists() for program in programs)
+    return not (FETCHED / f"{name}.list").exists() and all(Path(program).exists() for program in _PROGRAMS[name])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from pathlib import Path
 
@@ -59,7 +58,7 @@ def roots(software: str, job: str) -> tuple[Path, ...]:
     if software == "exim":
         return places("exim-heavy" if job == "receiving" else "exim")
     more = {"submission": ("dovecot",), "receiving": ("filters",)}
-    return places("postfix", *more.get(job, ()))
+    return places("postfix", "opendkim", *more.get(job, ()))
 
 
 def require(software: str, job: str) -> None:
@@ -67,13 +66,7 @@ def require(software: str, job: str) -> None:
     name = software.capitalize()
     if why := why_none(as_root=software == "postfix" or job == "receiving"):
         raise Missing(f"{name} cannot be run here: {why}")
-    if software == "postfix" and not _opendkim():
-        raise Missing("Postfix cannot sign here: OpenDKIM is not installed (apt-get install opendkim)")
     roots(software, job)
-
-
-def _opendkim() -> str | None:
-    return shutil.which("opendkim", path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"]))
 
 
 def set_up(machine: Machine, configuration: Configuration, lab: Lab, at: tuple[Path, ...]) -> None:
