@@ -252,6 +252,20 @@ def test_of_many_domains_one_line_says_how_long_it_will_take(capsys: pytest.Capt
     assert lines[-1] == "2,000 of 2,000 (100 %)" and len(lines) == 13
 
 
+def test_on_a_terminal_the_line_is_written_over_and_nothing_of_it_is_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    now = [0.0]
+    progress = Progress(40, clock=lambda: now[0])
+    for _ in range(40):
+        now[0] += 2.0
+        progress.step(lambda: "kaisha.example, 12 pass")
+    *lines, last = capsys.readouterr().out.removesuffix("\n").split("\r")
+    assert len(lines) == 39 and lines[0] == "1 of 40 (2 %), about 1 min left"
+    assert last.rstrip() == "40 of 40 (100 %)" and len(last) >= max(map(len, lines))
+
+
 @pytest.mark.parametrize(("seconds", "words"), [(0.1, "1 s"), (59, "59 s"), (150, "2 min"), (7200, "2 h")])
 def test_durations_in_words(seconds: float, words: str) -> None:
     assert in_words(seconds) == words

@@ -141,7 +141,7 @@ second._processors, second._own, second._Second.round = lambda: 2, patient, noti
 servers = tuple(("127.0.0.1", port) for port in {ports})
 net = Network("internet", "here", servers, timeout=20.0)
 report.collect([f"d{{n}}.test" for n in range(1, 1000, 2) if n % 20 > 2], net=net, store={store!r}, dns_only=True,
-               selectors=["s1"], lessons=["04_spf"], progress=False)
+               selectors=["s1"], lessons=["04_spf"], progress={progress})
 assert by_the_second
 """
 
@@ -149,7 +149,8 @@ assert by_the_second
 @pytest.mark.parametrize("where", ["a script", "a notebook"])
 def test_it_works_from_a_script_without_a_guard_and_from_a_notebook(where: str, net: Network, tmp_path: Path) -> None:
     store = tmp_path / "findings.sqlite"
-    code = CODE.format(ports=[port for _, port in net.nameservers], store=str(store))
+    options = {"ports": [port for _, port in net.nameservers], "store": str(store), "progress": where == "a notebook"}
+    code = CODE.format(**options)
     if where == "a script":
         script = tmp_path / "script.py"
         script.write_text(code, encoding="utf-8")
@@ -158,7 +159,8 @@ def test_it_works_from_a_script_without_a_guard_and_from_a_notebook(where: str, 
     else:
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
         NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
-        assert not [output for output in notebook.cells[0].outputs if output.output_type != "execute_result"]
+        (shown,) = notebook.cells[0].outputs  # one line, written over
+        assert shown.data["text/plain"] == "450 of 450 (100 %)"
     (run,) = report.runs(store)
     assert run.finished and run.domains == 450
 

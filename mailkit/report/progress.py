@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
+
+from mailkit.results import Sentence
 
 __all__ = ["Progress", "in_words"]
 
@@ -22,7 +25,7 @@ class Progress:
         self._total, self._before, self._done = total, done, done
         self._clock = clock
         self._begun = self._last = clock()
-        self._over = sys.stdout.isatty()
+        self._over = _over_the_last() if total > _FEW else None
 
     def step(self, line: Callable[[], str]) -> None:
         """Count one more domain, of which *line* says what was found when it has a line of its own."""
@@ -32,15 +35,52 @@ class Progress:
             return
         now = self._clock()
         last = self._done == self._total
-        if last or now - self._last >= _EVERY * (1 if self._over else 10):
-            self._last = now
-            print(self._many(now), end="\n" if last or not self._over else "   \r", flush=True)
+        if not last and now - self._last < (_EVERY if self._over else 10 * _EVERY):
+            return
+        self._last = now
+        if self._over is None:
+            print(self._many(now), flush=True)
+        else:
+            self._over(self._many(now), last)
 
     def _many(self, now: float) -> str:
         each = (now - self._begun) / (self._done - self._before)
         left = each * (self._total - self._done)
         share = f"{self._done:,} of {self._total:,} ({self._done * 100 // self._total} %)"
         return share if self._done == self._total else f"{share}, about {in_words(left)} left"
+
+
+def _over_the_last() -> Callable[[str, bool], None] | None:
+    """Return what writes a line over the one before, the last one to stay; None where that cannot be done."""
+    kernel = sys.modules.get("ipykernel.iostream")
+    if kernel is not None and isinstance(sys.stdout, kernel.OutStream):
+        return _in_a_notebook()
+    return _on_a_terminal() if sys.stdout.isatty() else None
+
+
+def _on_a_terminal() -> Callable[[str, bool], None]:
+    longest = 0
+
+    def write(text: str, last: bool) -> None:
+        nonlocal longest
+        longest = max(longest, len(text))
+        print(text.ljust(longest), end="\n" if last else "\r", flush=True)
+
+    return write
+
+
+def _in_a_notebook() -> Callable[[str, bool], None]:
+    from IPython.display import display
+
+    shown: list[Any] = []
+
+    def write(text: str, last: bool) -> None:
+        if shown:
+            shown[0].update(Sentence(text))
+        else:
+            shown.append(display(Sentence(text), display_id=True))  # type: ignore[no-untyped-call]
+
+    return write
 
 
 def in_words(seconds: float) -> str:
