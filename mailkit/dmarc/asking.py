@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailkit.dmarc.records import DmarcRecord, is_policy_record, looks_like_one, parse_record
 from mailkit.network import Answer, Network, Status
@@ -47,7 +48,11 @@ class Node:
 
 def node(domain: str, net: Network) -> Node:
     """Return what is published for *domain*, given with A-labels."""
-    answer = ask(f"_dmarc.{domain}", "TXT", net)
+    return _read(domain, ask(f"_dmarc.{domain}", "TXT", net))
+
+
+@lru_cache(maxsize=1024)  # every way up the tree comes by the same few names
+def _read(domain: str, answer: Answer) -> Node:
     everything = [octets.decode("ascii", "backslashreplace") for octets in answer.texts]
     texts = [text for text in everything if is_policy_record(text)]
     almost = tuple(visible(text, 500) for text in everything if looks_like_one(text))

@@ -68,8 +68,10 @@ class Asking:
         take as long again, and ``dnssec`` says with what result.  Raises ValueError for what is no domain name or
         record type.
         """
-        dns_lookup.parse_question(name, rdtype)
         seconds = self._seconds(timeout)
+        if self._overlay is None and (known := self._at_hand(name, rdtype, seconds, dnssec)) is not None:
+            return known
+        dns_lookup.parse_question(name, rdtype)
         if self._overlay is not None:
             asking = partial(self._below.lookup, timeout=timeout, dnssec=dnssec)
             return self._overlay.lookup(name, rdtype, asking)
@@ -81,10 +83,17 @@ class Asking:
         if reason := self.memory.gave_up(self.nameservers):
             return Answer(name, rdtype, Status.TIMEOUT, reason=reason)
         question = self._question(name, rdtype, dnssec=dnssec)
-        known = self.memory.answer(question, seconds, lambda: self._ask(name, rdtype, seconds, dnssec))
-        if known is None:
+        answer = self.memory.answer(question, seconds, lambda: self._ask(name, rdtype, seconds, dnssec))
+        if answer is None:
             return Answer(name, rdtype, Status.TIMEOUT, reason="no name server answered in time")
-        return _as_asked(known, name, rdtype)
+        return _as_asked(answer, name, rdtype)
+
+    def _at_hand(self, name: str, rdtype: str, seconds: float, dnssec: bool) -> Answer | None:
+        """Return the answer that is in the memory; what was asked before need not be parsed to know that it can be."""
+        if self.memory is None or seconds <= 0 or not (isinstance(name, str) and isinstance(rdtype, str)):
+            return None
+        known = self.memory.known(self._question(name, rdtype, dnssec=dnssec), self._patient(name, seconds))
+        return None if known is None else _as_asked(known, name, rdtype)
 
     def _ask(self, name: str, rdtype: str, seconds: float, dnssec: bool) -> Answer:
         answer = dns_lookup.resolve(

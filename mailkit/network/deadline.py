@@ -53,4 +53,4 @@ def time_left(deadline: Deadline | None, seconds: float) -> float:
     """Return *seconds*, or what is left of *deadline* when that is less; 0 when it is over."""
     if deadline is None:
         return seconds
-    return 0.0 if deadline.over else deadline.at_most(seconds)
+    return max(min(seconds, deadline._end - time.monotonic()), 0.0)

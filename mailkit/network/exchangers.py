@@ -48,8 +48,8 @@ def mail_exchangers(domain: str, *, net: Network) -> Exchangers:
         implicit = bool(net.lookup(domain, "A") or net.lookup(domain, "AAAA"))
         hosts = (_plain(domain),) if implicit else ()
         return Exchangers(domain, answer.status, hosts, implicit, reason=answer.reason, answer=answer)
-    records = [r for r in answer.rdata if isinstance(r, MX)]
-    ranked = sorted((r.preference, _plain(str(r.exchange))) for r in records)
+    records = [text for r, text in zip(answer.rdata, answer.records) if isinstance(r, MX)]
+    ranked = sorted((int(preference), _plain(host)) for preference, host in (text.split(" ", 1) for text in records))
     named = tuple(dict.fromkeys(host for _, host in ranked if host))
     null = answer.status is Status.NOERROR and not named
     return Exchangers(domain, answer.status, named, null_mx=null, reason=answer.reason, answer=answer)

@@ -110,10 +110,9 @@ class Network(Asking):
         With *seconds*, all its lookups and dials together end by then.  A network that remembers already keeps its
         memory, and the earlier of the two deadlines.  What it remembers knows no TTL, so make one for each job.
         """
-        deadline = self.deadline
-        if seconds is not None:
-            deadline = Deadline(time_left(self.deadline, seconds))
-        return replace(self, memory=self.memory or Memory(), deadline=deadline)
+        if seconds is None:
+            return self if self.memory is not None else replace(self, memory=Memory())
+        return replace(self, memory=self.memory or Memory(), deadline=Deadline(time_left(self.deadline, seconds)))
 
     def overlay(self, records: Iterable[DnsRecord], withdrawn: Iterable[tuple[str, str]] = ()) -> Network:
         """Return the same network with *records* published in it, and *withdrawn* (name and type) taken away.
