@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from markdown_it import MarkdownIt
+from nbformat import NotebookNode
 
 from mailkit import workbook
 
-__all__ = ["Block", "Place", "blocks", "labelled", "places"]
+__all__ = ["Block", "Place", "blocks", "kept", "labelled", "places"]
 
 _PARSER = MarkdownIt("commonmark").enable("table")
 
@@ -61,6 +62,11 @@ def blocks(source: str) -> Iterator[Block]:
             yield Block(token.type.removesuffix("_open"), level, text)
 
 
+def kept(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the cells that are for readers: those that are for JupyterLab alone are tagged ``remove-cell``."""
+    return [cell for cell in notebook.cells if "remove-cell" not in cell.metadata.get("tags", [])]
+
+
 def labelled(lesson: Path, number: int) -> str:
     """Return the label of the section *number* of *lesson*; 0 is the page itself."""
     return f"{lesson.stem.replace('_', '-')}-{number}"
@@ -69,7 +75,7 @@ def labelled(lesson: Path, number: int) -> str:
 def places(lesson: Path) -> list[Place]:
     """Return the sections of *lesson* in order."""
     titles, texts = [""], [""]
-    for cell in workbook.read(lesson).cells:
+    for cell in kept(workbook.read(lesson)):
         if cell.cell_type != "markdown":
             continue
         for block in blocks(cell.source):

@@ -10,7 +10,7 @@ import re
 from copy import deepcopy
 from pathlib import Path
 
-from blocks import Block, blocks, labelled
+from blocks import Block, blocks, kept, labelled
 from folds import BEGIN, END
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook, new_output
@@ -58,7 +58,7 @@ def folded(lesson: Path) -> NotebookNode:
 
 def _items(notebook: NotebookNode) -> list[Item]:
     items: list[Item] = []
-    for cell in notebook.cells:
+    for cell in kept(notebook):
         items += blocks(cell.source) if cell.cell_type == "markdown" else [cell]
     return items
 

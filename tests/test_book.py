@@ -102,7 +102,7 @@ def test_answers_are_folded(lesson: Path, book: Path, pages: dict[Path, Beautifu
 def test_pages_show_what_is_stored(lesson: Path, book: Path, pages: dict[Path, BeautifulSoup]) -> None:
     """Each cell's code, each picture with its facts for who cannot see it, each table."""
     page = pages[page_of(lesson, book)].article
-    cells = code_cells(workbook.read(lesson))
+    cells = [cell for cell in code_cells(workbook.read(lesson)) if "remove-cell" not in cell.metadata.get("tags", [])]
     shown = [pre.get_text().strip() for pre in page.select(".cell_input pre")]
     assert shown == [cell.source.strip() for cell in cells if "hide-input" not in cell.metadata.get("tags", [])]
     outputs = [output for cell in cells for output in cell.outputs if "data" in output]
@@ -164,6 +164,13 @@ def test_two_pictures_have_a_text_each(tmp_path: Path) -> None:
     lesson = lesson_of(tmp_path, new_code_cell("display(p1.reveal(x))", outputs=drawn))
     alts = [c.metadata["mystnb"]["image"]["alt"] for c in folded(lesson).cells if "mystnb" in c.metadata]
     assert alts == ["one", "two"]
+
+
+def test_what_is_for_jupyterlab_alone_is_left_out(tmp_path: Path) -> None:
+    menu = new_markdown_cell("[1](#cell-id=0)\n\n## 1 · Menu", metadata={"tags": ["menu", "remove-cell"]})
+    lesson = lesson_of(tmp_path, menu, new_markdown_cell("Text."))
+    assert told(folded(lesson)) == ["Text."]
+    assert [place.text for place in places(lesson)] == ["Text.\n\n"]
 
 
 def test_links_that_lead_out_of_the_book_are_text(tmp_path: Path) -> None:
