@@ -15,6 +15,7 @@ import pytest
 from mailkit import datasets, dmarc, op25b, report
 from mailkit.dmarc import Missed, Policy
 from mailkit.figures import dmarc as figures
+from mailkit.figures import dmarc_reports
 from mailkit.lab import Lab, traffic
 from mailkit.lab.attacks import spoofing
 from mailkit.network import Network
@@ -264,7 +265,7 @@ def frame(*rows: tuple[int, int, str | None, bool]) -> pd.DataFrame:
 
 def test_days_count_messages_by_what_became_of_them() -> None:
     picture = drawn(
-        figures.days(
+        dmarc_reports.days(
             frame((0, 5, "none", True), (0, 2, "quarantine", False), (1, 1, "reject", False), (1, 3, "none", False))
         )
     )
@@ -276,11 +277,67 @@ def test_days_count_messages_by_what_became_of_them() -> None:
 
 
 def test_days_of_strange_words_of_many_days_and_of_none() -> None:
-    strange = figures.days(frame((0, 1, "<b>", False), (0, 2, None, False), (0, 1, "pass", True)))
+    strange = dmarc_reports.days(frame((0, 1, "<b>", False), (0, 2, None, False), (0, 1, "pass", True)))
     assert "3 failed: the report does not say" in drawn(strange).alt and "1 passed DMARC" in strange.alt
-    many = drawn(figures.days(frame(*((day, 1, "none", True) for day in range(40)))))
+    many = drawn(dmarc_reports.days(frame(*((day, 1, "none", True) for day in range(40)))))
     assert "… 9 earlier days …" in texts(many) and len(many.alt.splitlines()) == 32
-    assert "No reports." in texts(drawn(figures.days(frame((0, 1, "none", True))[:0])))
+    assert "No reports." in texts(drawn(dmarc_reports.days(frame((0, 1, "none", True))[:0])))
+
+
+def sent(*rows: tuple[str, int, int, bool]) -> pd.DataFrame:
+    """Rows of (address, day, count, aligned) as read_reports gives them, as far as the senders' figure needs them."""
+    table = frame(*((day, count, "none", passed) for _, day, count, passed in rows))
+    return table.assign(source_ip=[address for address, *_ in rows], spf_domain="s.test", dkim_domain="")
+
+
+def known(address: str, name: str = "", confirmed: bool | None = None) -> dmarc.Source:
+    return dmarc.Source(address, name, confirmed, 1, 0, "", "", "", "")
+
+
+def test_senders_by_day_aligned_or_not() -> None:
+    table = sent(
+        ("192.0.2.1", 0, 4, True), ("192.0.2.1", 1, 3, True), ("192.0.2.2", 0, 2, True), ("192.0.2.2", 0, 1, False),
+        ("192.0.2.3", 1, 12_345, False),
+    )  # fmt: skip
+    found = [known("192.0.2.3", "spoof.example", False), known("192.0.2.1", "mx.a.example", True), known("192.0.2.2")]
+    picture = drawn(dmarc_reports.senders(table, found))
+    assert picture.alt.splitlines()[1:] == [
+        "spoof.example, 192.0.2.3 (name not confirmed); in all 0 of 12345 aligned; 2026-11-25 0 of 12345 aligned",
+        "mx.a.example, 192.0.2.1; in all 7 of 7 aligned; 2026-11-24 4 of 4 aligned; 2026-11-25 3 of 3 aligned",
+        "no reverse name, 192.0.2.2; in all 2 of 3 aligned; 2026-11-24 2 of 3 aligned",
+    ]
+    assert {"✗ 12k", "✓ 7", "✓ 4", "! 2", "✗ 1", "11-24", "11-25", "all", "no reverse name"} <= set(texts(picture))
+    assert not {"before", "others"} & set(texts(picture))
+
+
+def test_many_senders_share_a_row_and_many_days_a_column() -> None:
+    rows = [(f"192.0.2.{number}", day, 60 - number, number % 2 == 0) for number in range(50) for day in range(10)]
+    picture = drawn(dmarc_reports.senders(sent(*rows), [known(f"192.0.2.{number}") for number in range(50)]))
+    lines = picture.alt.splitlines()
+    assert len(lines) == 1 + 12 + 1 and lines[1].startswith("no reverse name, 192.0.2.0; in all 600 of 600 aligned;")
+    assert "before 240 of 240 aligned; 2026-11-28 60 of 60" in lines[1] and "2026-11-27 " not in lines[1]
+    assert lines[-1].startswith("38 others, each with fewer; in all 5700 of 11210 aligned; before")
+    assert {"38 others", "before", "4 days"} <= set(texts(picture))
+    total = sum(int(line.partition("in all ")[2].split()[2]) for line in lines[1:])
+    assert total == sum(count for _, _, count, _ in rows)  # nothing is lost
+
+
+def test_senders_of_nothing_and_hostile_ones() -> None:
+    assert "No reports." in texts(drawn(dmarc_reports.senders(sent(("192.0.2.1", 0, 1, True))[:0], [])))
+    hostile = "$x^2$\u202e<b>" + "W" * 5000
+    table = sent((hostile, 0, 10**15, False), ("", 0, 1, True), ("", 1, 1, False))
+    picture = drawn(dmarc_reports.senders(table, [known(hostile, hostile, True), known("")], title=hostile))
+    assert all(len(line) < 1000 for line in picture.alt.splitlines()) and "✗ 1000T" in texts(picture)
+
+
+def test_the_week_of_the_lesson_in_the_figure_of_senders(lab: Lab) -> None:
+    traffic.week(lab)
+    week = dmarc.read_reports([mail.message for mail in lab.inbox(REPORTS)])
+    found = dmarc.sources(week, net=lab.network("office"))
+    picture = drawn(dmarc_reports.senders(week, found))
+    assert [line.split(",")[0] for line in picture.alt.splitlines()[1:]] == [source.name for source in found]
+    for source, line in zip(found, picture.alt.splitlines()[1:], strict=True):
+        assert f"in all {source.passed} of {source.messages} aligned" in line
 
 
 def test_hostile_names_do_not_break_the_figures(net: Network) -> None:

@@ -6,15 +6,13 @@ What counts as aligned stands in RFC 9989 section 4.4, the tree walk in its sect
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import pandas as pd
 from matplotlib.axes import Axes
 
 from mailkit.dmarc import Aligned, Discovery, Evaluation, Identifier, Missed, OldWay, Query
 from mailkit.figures.grid import Block, Cell, Column, Row, grid
 from mailkit.figures.style import (
-    INK,
     MUTED,
     RULE,
     WIDTH,
@@ -23,14 +21,12 @@ from mailkit.figures.style import (
     box,
     canvas,
     fitted,
-    legend,
-    measured,
     tint,
     write,
 )
 from mailkit.results import visible
 
-__all__ = ["days", "identifiers", "tree_walk", "truth_table"]
+__all__ = ["identifiers", "tree_walk", "truth_table"]
 
 _BLUE, _RED, _ORANGE, _GREY, _PURPLE = (badge(w)[1] for w in ("pass", "fail", "warn", "unknown", "intercepted"))
 # What to say of an identifier by how little it missed: mark, colour, words.
@@ -217,71 +213,3 @@ def _conclusion(axes: Axes, x: float, y: float, found: Discovery | OldWay) -> st
 
 def _apart(found: Discovery) -> str:
     return "They differ: " + "; ".join(found.differences) if found.differences else "Both come to the same."
-
-
-# What became of mail, by the reports: mark, colour, word.
-_FATES = {
-    "passed": ("✓", _BLUE, "passed DMARC"),
-    "none": ("!", _ORANGE, "failed, and was let through"),
-    "quarantine": ("▼", _PURPLE, "failed: Junk"),
-    "reject": ("✗", _RED, "failed: refused"),
-    "other": ("?", _GREY, "failed: the report does not say"),
-}
-_DAYS = 31  # that are shown
-_TALL, _SLIM, _FEW = 0.36, 0.25, 10  # inches: a bar's height, for up to so many days and for more
-_BEGIN, _ROOM = 1.4, WIDTH - 2.2  # where the bars begin, and the longest of them
-
-
-def days(reports: pd.DataFrame, *, title: str = "What became of mail in our name?") -> Picture:
-    """Draw what aggregate *reports* say, as :func:`mailkit.dmarc.read_reports` gives them: a bar for each day.
-
-    Of more than 31 days the last are shown, and the figure says so.
-    """
-    counted = _by_day(reports)
-    shown, left_out = counted.iloc[-_DAYS:], max(len(counted) - _DAYS, 0)
-    used = [fate for fate in _FATES if fate in shown and shown[fate].sum()]
-    lines = max(len(shown), 1) + bool(left_out)
-    height = _TALL if lines <= _FEW else _SLIM
-    bottom = 0.66 + lines * height
-    figure, axes = canvas(bottom + 0.2 + 0.26 * -(-len(used) // 2) + 0.14, title=title)
-    alt, y = [title], 0.66
-    if left_out:
-        write(axes, 0.3, y + height / 2, f"… {left_out} earlier days …", size=10, colour=MUTED)
-        y += height
-    most = int(shown.sum(axis=1).max()) if len(shown) else 0
-    for day, row in shown.iterrows():
-        alt.append(_day(axes, y + height / 2, height, str(day), {fate: int(row[fate]) for fate in used}, most))
-        y += height
-    if not len(shown):
-        write(axes, 0.3, y + height / 2, "No reports.")
-        alt.append("No reports.")
-    legend(axes, bottom + 0.22, [_FATES[fate] for fate in used])
-    return Picture(figure, "\n".join(fitted(line) for line in alt))
-
-
-def _by_day(reports: pd.DataFrame) -> pd.DataFrame:
-    """Return the number of messages by day (rows) and fate (columns)."""
-    disposition = reports["disposition"].astype("string").fillna("other")
-    known = disposition.where(disposition.isin(list(_FATES)), "other")
-    fate = known.mask(reports["aligned"].astype(bool), "passed")
-    day = reports["begin"].dt.strftime("%Y-%m-%d")
-    return reports.assign(day=day, fate=fate).pivot_table(
-        index="day", columns="fate", values="count", aggfunc="sum", fill_value=0
-    )
-
-
-def _day(axes: Axes, middle: float, height: float, day: str, counts: Mapping[str, int], most: int) -> str:
-    write(axes, 0.3, middle, day, size=10, font="mono")
-    x = _BEGIN
-    for fate, count in counts.items():
-        if not count:
-            continue
-        mark, colour, _ = _FATES[fate]
-        width = _ROOM * count / most
-        box(axes, x, middle - height / 2 + 0.03, width, height - 0.06, fill=colour, edge="#ffffff", corner=0.02)
-        label = f"{mark} {count}"
-        if measured(label, size=10, font="bold") < width - 0.04:
-            write(axes, x + width / 2, middle, label, size=10, colour="#ffffff", font="bold", align="center")
-        x += width
-    write(axes, x + 0.1, middle, str(sum(counts.values())), size=10, colour=INK)
-    return f"{day}: " + ", ".join(f"{count} {_FATES[fate][2]}" for fate, count in counts.items() if count)
