@@ -32,6 +32,18 @@ _RECEIVERS = {
         re.compile(r"support\.apple\.com"),
         re.compile(r"(^|\.)(icloud|me|mac|apple)\.com$"),
     ),
+    "docomo": (
+        re.compile(r"(Unknown user|Too much mail data) [^\s<>@]{1,64}@docomo\.ne\.jp"),
+        re.compile(r"(^|\.)docomo\.ne\.jp$"),
+    ),
+    "au": (
+        re.compile(r"<[^\s<>@]{1,64}@(ezweb\.ne\.jp|au\.com)>: User unknown"),
+        re.compile(r"(^|\.)(ezweb\.ne\.jp|au\.com)$"),
+    ),
+    "SoftBank": (
+        re.compile(r"Invalid recipient: <[^\s<>@]{1,64}@(i\.softbank\.jp|softbank\.(ne\.)?jp)>"),
+        re.compile(r"(^|\.)softbank\.(ne\.)?jp$"),
+    ),
 }
 # RFC 3463 section 2 and RFC 5321 section 4.2.1.
 _CLASSES = {"4": "temporary: the server may try again", "5": "permanent: sent again the same way it stays refused"}
