@@ -145,7 +145,11 @@ class Running:
             context.load_cert_chain(pem)
             options["ssl_context" if port == 465 else "tls_context"] = context
         if auth:
-            options |= {"authenticator": sink.log_in, "auth_require_tls": port != 465, "auth_required": True}
+            options |= {
+                "authenticator": sink.log_in,
+                "auth_require_tls": port != 465 and certificate is not None,
+                "auth_required": True,
+            }
         controller = Controller(sink, hostname=ADDRESSES[who], port=port, ready_timeout=60, **options)
         self.machine.inside(controller.start, outside=True)
         return sink
@@ -187,12 +191,19 @@ def running(
     software: str,
     records: dict[tuple[str, str], list[str]] | None = None,
     build: str = "heavy",
+    release: str = "",
     **changes: Any,
 ) -> Iterator[Running]:
-    """Run the daemons of *job*; *records* stand in its DNS besides those that every test needs."""
+    """Run the daemons of *job*; *records* stand in its DNS besides those that every test needs.
+
+    *release* is a version of *software* from another release of Debian or Ubuntu, which the files are written for.
+    """
     roots = [unpacked("postfix"), *places("opendkim"), unpacked("filters"), unpacked("dovecot")]
     if software == "exim":
         roots = [unpacked("exim-heavy" if build == "heavy" else "exim")]
+    if release:
+        roots[0] = unpacked(f"{software}-{release}")
+        changes["version"] = release
     configuration = mta.configure(job, **description(job, software, **changes))
     with machine(folder, *roots) as box:
         files = folder / "files"

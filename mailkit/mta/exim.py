@@ -62,8 +62,12 @@ def _main(wanted: Description) -> list[ConfigLine]:
             "smtp_accept_queue_per_connection = 0",
             "The default, 10, leaves the eleventh message of one connection for the next queue run.",
         ),
+        at(".ifdef _OPT_MAIN_PIPELINING_CONNECT_ADVERTISE_HOSTS"),
+        at("pipelining_connect_advertise_hosts =", "By default whoever likes may talk before the greeting (4.94 and "
+            "later, where it was built in)."),
+        at(".endif"),
         at("smtp_enforce_sync = true", "The default, kept in view.",
-            "commands sent ahead of the answer: 554 SMTP synchronization error"),
+            "who talks before the greeting: 554 SMTP synchronization error"),
     ]  # fmt: skip
     if wanted.job == "smarthost":
         lines.append(at("local_interfaces = <; 127.0.0.1 ; ::1", "Takes mail of this machine only.",

@@ -37,7 +37,7 @@ def common(wanted: Description) -> list[ConfigLine]:
              "The default since 3.9; before, no.",
              "<LF>.<LF> inside DATA ends nothing: no second message comes in"),
         _set("smtpd_forbid_unauth_pipelining", "yes", "The default since 3.9; before, no.",
-             "commands sent ahead of the answer: 550 5.5.0 Error: SMTP protocol synchronization"),
+             "MAIL sent along with EHLO: 554 5.5.0 Error: SMTP protocol synchronization"),
         _set("smtpd_data_restrictions", "reject_unauth_pipelining"),
         _set("disable_vrfy_command", "yes", "VRFY tells strangers who has an account here.",
              "VRFY: 502 5.5.1", Probe.CONVERSE),

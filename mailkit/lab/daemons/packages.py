@@ -52,7 +52,7 @@ def unpacked(name: str, fetched: Path = FETCHED) -> Path:
         raise Missing(f"no dpkg here to unpack {name} with")
     listed = fetched / f"{name}.list"
     if not listed.exists():
-        how = "make mta fetches them" if name in PACKAGES else ".ci/mta fetches them for the tests"
+        how = "make mta fetches them" if name in PACKAGES else ".ci/mta fetches them (tests, releases)"
         raise Missing(f"the packages of {name} are not in build/debian: {how}")
     files = [fetched / line for line in listed.read_text(encoding="utf-8").splitlines()]
     if gone := [file.name for file in files if not file.exists()]:
