@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
+import re
 import subprocess
 import sys
 import time
@@ -16,12 +18,15 @@ from typing import Any
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from support_dns import dns_world
 from support_trouble import TROUBLED, kind_of, served
 
 from mailkit import report
-from mailkit.network import Network
+from mailkit.network import Network, prefetching
 from mailkit.report import many, second
-from mailkit.results import Finding, Rows
+from mailkit.report.checks import run, select
+from mailkit.report.subject import Subject
+from mailkit.results import Finding, Rows, Verdict
 
 DOMAINS = ["a..b", "none.test", *(domain for domain in TROUBLED if kind_of(domain) in ("well", "broken"))][:400]
 
@@ -117,6 +122,40 @@ def test_a_network_that_cannot_be_sent_stays_here(
 def test_fewer_domains_are_not_worth_another_process(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(second, "_Second", None)
     assert report.audit(DOMAINS[:100], net=net, dns_only=True, lessons=["04_spf"], progress=False)
+
+
+@pytest.fixture(scope="module")
+def made_up() -> dict[str, dict[str, list[str]]]:
+    """The domains that the benchmark is about, with their records."""
+    sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+    records = importlib.import_module("delayed_dns").records(60)
+    sys.path.pop(0)
+    found: dict[str, dict[str, list[str]]] = {}
+    for (owner, kind), values in records.items():
+        if kind == "NS":  # of the zone; here it is made for what is in it
+            continue
+        texts = ["".join(value[1:-1].split('" "')) for value in values] if kind == "TXT" else values
+        found.setdefault(owner, {})[kind] = texts
+    return found
+
+
+@pytest.mark.usefixtures("patient")
+def test_the_fast_way_finds_what_the_plain_one_does(
+    made_up: dict[str, dict[str, list[str]]], by_the_second: list[many.Found], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is: one domain after the other, one question after the other, each answer read by dnspython."""
+    monkeypatch.setattr(second, "ENOUGH", 2)
+    monkeypatch.setattr(prefetching, "_MOST_JOBS", 20)
+    domains = [owner for owner in made_up if re.fullmatch(r"d\d+\.bench\.test", owner)]
+    selectors, checks = ("s0", "s1", "none"), select(None, dns_only=True)
+    with dns_world(made_up, timeout=20.0) as net:
+        fast = report.audit(domains, net=net, dns_only=True, selectors=selectors, progress=False)
+        subjects = [Subject(name, name, net.remembering(), selectors, dns_only=True) for name in domains]
+        plain = [finding for subject in subjects for finding in run(subject, checks)]
+    assert len(domains) == 60 and 0 < len(by_the_second) < 60
+    assert list(fast) == plain
+    assert {finding.verdict for finding in plain} >= {Verdict.PASS, Verdict.WARN}
+    assert any(finding.fix for finding in plain), "what is offered to paste was tried"
 
 
 CODE = """

@@ -16,6 +16,8 @@ import dns.exception
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
+from dns.rdtypes.ANY.SPF import SPF
+from dns.rdtypes.ANY.TXT import TXT
 
 from mailkit.network.dns_lookup import Answer, Status
 from mailkit.network.presentation import presented
@@ -23,6 +25,7 @@ from mailkit.network.presentation import presented
 __all__ = ["plain_answer", "plain_query", "question_of"]
 
 _TYPES = {"A": 1, "AAAA": 28, "MX": 15, "SPF": 99, "TXT": 16}
+_TEXTS = {16: TXT, 99: SPF}
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 _LONGEST = 253
 _RECURSION_DESIRED, _ANSWER, _KIND, _CUT, _CODE = 0x0100, 0x8000, 0x7800, 0x0200, 0x000F
@@ -106,7 +109,17 @@ def _parsed(kind: int, message: bytes, at: int, length: int) -> _Read:
 @lru_cache(maxsize=_MOST_KEPT)
 def _without_names(kind: int, octets: bytes) -> _Read:
     """Return the record with these *octets*: addresses and texts are often the same for many domains."""
-    return _parsed(kind, octets, 0, len(octets))
+    if kind not in _TEXTS:
+        return _parsed(kind, octets, 0, len(octets))
+    strings, at = [], 0
+    while at < len(octets):
+        end = at + 1 + octets[at]
+        strings.append(octets[at + 1 : end])
+        at = end
+    if at > len(octets):
+        raise ValueError("a string that ends behind its record")
+    rdata = _TEXTS[kind](dns.rdataclass.IN, dns.rdatatype.RdataType(kind), strings)
+    return rdata, presented(rdata)
 
 
 def _asks(message: bytes, question: bytes) -> bool:
