@@ -1,17 +1,19 @@
-"""The scorecard: which lessons' checks a domain passes, and how many of those that can fail."""
+"""Pictures of reports: the scorecard, the demands of large receivers, and what share of many domains does what."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 
 from mailkit.figures.grid import Block, Cell, Column, Row, grid
-from mailkit.figures.style import Picture, fitted
-from mailkit.results import Finding, Verdict
+from mailkit.figures.style import INK, MUTED, PAPER, RULE, WIDTH, Picture, box, canvas, fitted, measured, write
+from mailkit.results import BADGES, Finding, Verdict
 from mailkit.results.scoring import Score, scores, total
 
-__all__ = ["readiness", "scorecard"]
+__all__ = ["readiness", "scorecard", "shares"]
 
 _MEANINGS: dict[str, str] = {
     Verdict.PASS: "pass: everything that can fail passes",
@@ -89,3 +91,59 @@ def readiness(frame: pd.DataFrame, *, title: str | None = None) -> Picture:
         blocks.append(Block(rows, fitted(str(domain))))
     columns = [Column(str(receiver)) for receiver in receivers]
     return grid(blocks, columns, _READY, title=title, said=title or "Demands on bulk senders", names=2.4, widest=1.4)
+
+
+_ANSWERS = (("yes", BADGES["info"][1], "#ffffff"), ("no", RULE, INK), ("not seen", PAPER, MUTED))
+_NAMES, _BAR, _STEP = 3.3, 0.34, 0.5  # inches: the questions, a bar, and from one bar to the next
+_LEAST = 0.008  # of a bar: a share of one in a thousand is still to be seen
+
+
+def shares(answers: pd.DataFrame, *, title: str | None = None) -> Picture:
+    """Draw for each column of *answers* what share of the rows is True, False and missing: a bar a column.
+
+    Columns are called as the question; a missing answer is one that could not be seen, and is drawn as such.  Raises
+    ValueError for a column of anything but True, False and missing.
+    """
+    top = 0.62 if title else 0.22
+    bottom = top + _STEP * max(answers.shape[1], 1)
+    figure, axes = canvas(bottom + 0.42, title=title)
+    alt = [title or "Shares"]
+    for number, question in enumerate(answers.columns):
+        counts = _counted(answers[question], str(question))
+        y = top + _STEP * number
+        write(axes, 0.3, y + _BAR / 2, str(question), font="bold", width=_NAMES - 0.4)
+        _bar(axes, y, counts)
+        parts = ", ".join(f"{name} {count}" for (name, _, _), count in zip(_ANSWERS, counts) if count)
+        alt.append(f"{fitted(str(question))}: {parts or 'nothing'}")
+    _explain(axes, bottom + 0.1)
+    return Picture(figure, "\n".join(alt))
+
+
+def _counted(column: pd.Series[Any], question: str) -> tuple[int, int, int]:
+    try:
+        answers = column.astype("boolean")
+    except (TypeError, ValueError):
+        raise ValueError(f"{question!r} holds something else than True, False and missing") from None
+    yes, missing = int(answers.sum()), int(answers.isna().sum())
+    return yes, len(answers) - yes - missing, missing
+
+
+def _bar(axes: Axes, y: float, counts: tuple[int, int, int]) -> None:
+    x, whole, total = _NAMES, WIDTH - _NAMES - 0.3, max(sum(counts), 1)
+    for (name, fill, ink), count in zip(_ANSWERS, counts):
+        if not count:
+            continue
+        width = whole * max(count / total, _LEAST)
+        box(axes, x + 0.01, y, width - 0.02, _BAR, fill=fill, edge=RULE if fill == PAPER else fill, corner=0.03)
+        words = [f"{name} {count * 100 / total:.0f} %", f"{count * 100 / total:.0f} %"]
+        if words := [word for word in words if measured(word, size=10, font="bold") < width - 0.08]:
+            write(axes, x + width / 2, y + _BAR / 2, words[0], size=10, colour=ink, font="bold", align="center")
+        x += width
+
+
+def _explain(axes: Axes, y: float) -> None:
+    x = _NAMES
+    for name, fill, _ in _ANSWERS:
+        box(axes, x + 0.01, y, 0.16, 0.16, fill=fill, edge=RULE if fill == PAPER else fill, corner=0.03)
+        write(axes, x + 0.26, y + 0.08, name, size=10, colour=MUTED)
+        x += 0.26 + measured(name, size=10) + 0.3

@@ -44,6 +44,7 @@ __all__ = [
     "canvas",
     "fitted",
     "legend",
+    "measured",
     "tint",
     "write",
 ]

@@ -11,6 +11,7 @@ from mailkit.report.portfolio import PortfolioDomain, Role, portfolio
 from mailkit.report.refusals import Refusal, explain_refusal
 from mailkit.report.store import Run, runs, stored
 from mailkit.report.subject import Subject
+from mailkit.report.survey import Surveyed, survey
 from mailkit.report.ticket import ticket
 from mailkit.report.wording import summary
 from mailkit.results.scoring import Score, scores
@@ -26,6 +27,7 @@ __all__ = [
     "Run",
     "Score",
     "Subject",
+    "Surveyed",
     "audit",
     "changes",
     "collect",
@@ -37,6 +39,7 @@ __all__ = [
     "scores",
     "stored",
     "summary",
+    "survey",
     "ticket",
     "to_html",
     "write_csv",

@@ -12,7 +12,7 @@ from mailkit.network.parallel import each, meanwhile
 from mailkit.results import Outcome, Rows, Sentence
 from mailkit.tls.scanning import Scan, scan
 
-__all__ = ["ScannedEndpoint", "in_words", "mail_servers", "scan_domain", "scan_endpoints"]
+__all__ = ["ScannedEndpoint", "in_words", "mail_servers", "scan_domain", "scan_endpoints", "scan_relays"]
 
 _PROTOCOLS = {Purpose.RELAY: "smtp", Purpose.SUBMISSION: "smtp", Purpose.IMAP: "imap", Purpose.POP3: "pop3"}
 
@@ -56,6 +56,13 @@ def scan_endpoints(domain: str, found: Sequence[Endpoint], *, net: Network) -> l
     if masked.result():
         rows = [_unmasked(row) if row.port == 25 and row.outcome is Outcome.OPEN else row for row in rows]
     return [ScannedEndpoint(endpoint, row, inside(endpoint.host, domain)) for endpoint, row in zip(found, rows)]
+
+
+def scan_relays(hosts: Sequence[str], *, net: Network) -> list[Scan]:
+    """Return scans of port 25 of *hosts*; where somebody on the way answers for everyone, they say so instead."""
+    masked = meanwhile(lambda: bool(hosts) and answers_for_everyone(net))
+    rows: list[Scan] = each(lambda host: scan(host, 25, net=net), hosts)
+    return [_unmasked(row) if row.outcome is Outcome.OPEN else row for row in rows] if masked.result() else rows
 
 
 def _scan(endpoint: Endpoint, net: Network) -> Scan:

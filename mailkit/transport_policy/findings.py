@@ -14,7 +14,8 @@ from mailkit.network.exchangers import inside, mail_exchangers
 from mailkit.network.names import is_host_name, to_ascii
 from mailkit.network.parallel import each
 from mailkit.results import Finding, Outcome, Verdict
-from mailkit.tls import Scan, scan
+from mailkit.tls import Scan
+from mailkit.tls.domain_scan import scan_relays
 from mailkit.transport_policy.dane import Dane, Means, dane
 from mailkit.transport_policy.mta_sts import MtaSts, mta_sts
 from mailkit.transport_policy.tls_rpt import TlsRpt, tls_rpt
@@ -45,7 +46,7 @@ def findings(domain: str, *, net: Network) -> list[Finding]:
     policy, reports = mta_sts(name, net=net), tls_rpt(name, net=net)
     tlsa: list[Dane] = each(lambda host: dane(host, net=net), hosts)
     asked = [host for host, found in zip(hosts, tlsa) if _matters(policy, host) or found.means is Means.AUTHENTICATE]
-    scans: dict[str, Scan] = dict(zip(asked, each(lambda host: scan(host, 25, net=net), asked)))
+    scans = dict(zip(asked, scan_relays(asked, net=net)))
     found = [_policy(name, policy, net), *_hosts(name, policy, hosts, scans)]
     works = policy.valid is True or any(one.means is not Means.OPPORTUNISTIC for one in tlsa)
     found.append(_reports(name, reports, works, net))
