@@ -39,7 +39,9 @@ class _YourCodeRaised(Exception):
 
 
 def _unanswered(value: Any) -> bool:
-    """Tell whether *value* is one of the placeholders a notebook is handed out with."""
+    """Tell whether *value* is one of the placeholders a notebook is handed out with, or a dictionary of them."""
+    if isinstance(value, dict):
+        return bool(value) and all(map(_unanswered, value.values()))
     return value is None or value is Ellipsis or (isinstance(value, str) and value.strip() in ("", "…", "...", "?"))
 
 

@@ -13,7 +13,7 @@ from mailkit.report.store import Run, runs, stored
 from mailkit.report.subject import Subject
 from mailkit.report.survey import Surveyed, survey
 from mailkit.report.ticket import ticket
-from mailkit.report.wording import summary
+from mailkit.report.wording import summary, to_do
 from mailkit.results.scoring import Score, scores
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "summary",
     "survey",
     "ticket",
+    "to_do",
     "to_html",
     "write_csv",
     "write_json",

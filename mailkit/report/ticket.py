@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from mailkit.network.exchangers import inside
 from mailkit.network.records import DnsRecord, parse_paste
 from mailkit.results import Finding, Verdict, visible
 
@@ -43,6 +44,8 @@ def _about(domain: str, records: dict[DnsRecord, list[Finding]]) -> Iterator[str
     yield f"Domain {visible(domain, 253)}"
     for number, (record, findings) in enumerate(records.items(), 1):
         yield f"\n{number}. {record.zone_line}"
+        if not inside(record.name, domain):
+            yield "   whose: not below this domain; pass it on to whoever runs its zone"
         for finding in findings:
             yield f"   why: {finding.check}: {visible(finding.evidence, 500)}"
             if finding.reference:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from mailkit.report.comparing import FindingChange
 from mailkit.results import BADGES, Finding, Rows, Verdict, visible
 
-__all__ = ["by_urgency", "changed", "counted", "summary"]
+__all__ = ["by_urgency", "changed", "counted", "summary", "to_do"]
 
 _ORDER = [Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN, Verdict.INFO, Verdict.PASS]
 _INDENT = " " * 11
@@ -23,6 +23,15 @@ def counted(findings: Iterable[Finding]) -> str:
 def by_urgency(findings: Iterable[Finding]) -> list[Finding]:
     """Return *findings* with what needs work first."""
     return sorted(findings, key=lambda finding: _ORDER.index(finding.verdict))
+
+
+def to_do(findings: Rows[Finding]) -> Rows[Finding]:
+    """Return those of *findings* that somebody has to do something about, what needs work first.
+
+    That is what failed, what should be mended, and what is still unknown.
+    """
+    left = [finding for finding in by_urgency(findings) if finding.verdict in _ORDER[:3]]
+    return Rows(Finding, left, caption=findings.caption)
 
 
 def changed(changes: Sequence[FindingChange]) -> str:
