@@ -19,6 +19,7 @@ LESSONS = {
     "08_mailboxes",
     "09_mta",
     "10_services",
+    "11_report",
 }
 # Hiragana, katakana with its long mark, and ideographs; Latin letters within a word such as エンベロープFrom.
 JAPANESE = re.compile(r"[぀-ヿ一-鿿][぀-ヿ一-鿿A-Za-z]*")

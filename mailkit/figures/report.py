@@ -24,6 +24,8 @@ _MEANINGS: dict[str, str] = {
 }
 _MOST = 20  # domains
 _ALL = "all"
+# Lessons whose names are wider than a column.
+_SHORT = {"start_here": "start", "smtp_auth": "auth", "transport_policy": "policy", "mailboxes": "reading"}
 
 
 def scorecard(findings: Iterable[Finding], *, title: str | None = None) -> Picture:
@@ -37,9 +39,8 @@ def scorecard(findings: Iterable[Finding], *, title: str | None = None) -> Pictu
     lessons = sorted({score.lesson for score in marks})
     by_place = {(score.domain, score.lesson): score for score in marks}
     by_place |= {(domain, _ALL): total(found, domain) for domain in domains}
-    columns = [Column(lesson[:2] or "–", lesson[3:].replace("_", " ") or " ") for lesson in lessons] + [
-        Column(_ALL, " ")
-    ]
+    columns = [Column(lesson[:2] or "–", _SHORT.get(lesson[3:], lesson[3:]) or " ") for lesson in lessons]
+    columns.append(Column(_ALL, " ", share=1.4))
     rows = []
     for domain in domains[:_MOST]:
         placed = [by_place.get((domain, lesson)) for lesson in (*lessons, _ALL)]
@@ -55,7 +56,7 @@ def scorecard(findings: Iterable[Finding], *, title: str | None = None) -> Pictu
 def _cell(score: Score | None) -> Cell:
     if score is None:
         return Cell("", "not_run")
-    return Cell(score.marks.replace(" of ", "/") or str(score.judged), str(score.judged))
+    return Cell(score.marks.replace(" of ", "/"), str(score.judged))
 
 
 def _words(score: Score) -> str:

@@ -38,6 +38,7 @@ _SPF = {0: 0.14, 1: 0.16, 2: 0.22, 3: 0.12, 4: 0.14, 5: 0.06, 6: 0.06, 7: 0.05, 
 _SELECTORS = {"": 0.34, "s1": 0.46, "k7f3a9": 0.20}
 _POLICIES = {"": 0.38, "none": 0.30, "quarantine": 0.18, "reject": 0.14}
 _FATES = {True: 0.08, False: 0.92}  # parked or not
+_LEFTOVERS = {True: 0.2, False: 0.8}
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Resident(Record):
     """One domain as it was made: a ``parked`` one sends and receives nothing.
 
     ``lookups`` are those of its SPF record, None where it has none; ``selector`` is the one that it signs with, and
-    ``policy`` that of its DMARC record, "" for none.
+    ``policy`` that of its DMARC record, "" for none.  A ``leftover`` of DomainKeys (RFC 4870 section 3.6) at
+    ``_domainkey`` hides that it has no key.
     """
 
     domain: str
@@ -53,6 +55,7 @@ class Resident(Record):
     lookups: int | None
     selector: str
     policy: str
+    leftover: bool = False
 
 
 def populate(lab: Lab, count: int = 200, *, seed: int = 2026) -> Rows[Resident]:
@@ -73,10 +76,11 @@ def populate(lab: Lab, count: int = 200, *, seed: int = 2026) -> Rows[Resident]:
 
 def _resident(domain: str, chance: random.Random) -> Resident:
     parked, terms = _drawn(_FATES, chance), _drawn(_SPF, chance)
-    selector, policy = _drawn(_SELECTORS, chance), _drawn(_POLICIES, chance)
+    selector, policy, leftover = _drawn(_SELECTORS, chance), _drawn(_POLICIES, chance), _drawn(_LEFTOVERS, chance)
     if parked:
         return Resident(domain, True, 0, "", "reject")
-    return Resident(domain, False, sum(cost for _, cost in _TERMS[:terms]) if terms else None, selector, policy)
+    lookups = sum(cost for _, cost in _TERMS[:terms]) if terms else None
+    return Resident(domain, False, lookups, selector, policy, leftover and not selector)
 
 
 def _drawn(shares: Mapping[_T, float], chance: random.Random) -> _T:
@@ -94,6 +98,8 @@ def _records(resident: Resident) -> Iterator[tuple[str, str, str]]:
         yield domain, "TXT", " ".join(["v=spf1", *_terms(resident.lookups), "-all" if resident.parked else "~all"])
     if resident.selector:
         yield f"{resident.selector}._domainkey.{domain}", "CNAME", "s1._domainkey.hosting.example."
+    if resident.leftover:
+        yield f"_domainkey.{domain}", "TXT", "o=~"
     if resident.policy:
         reports = "" if resident.parked else f"; rua=mailto:dmarc@{domain}"
         yield f"_dmarc.{domain}", "TXT", f"v=DMARC1; p={resident.policy}{reports}"

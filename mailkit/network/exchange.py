@@ -23,7 +23,8 @@ __all__ = ["BadResponse", "Nameserver", "ask"]
 
 Nameserver = tuple[str, int]
 
-_FIRST_WAIT = 2.0  # seconds for one server over UDP, at most, before the next is asked
+_FIRST_WAIT = 2.0  # seconds for one server over UDP, at most, before the next is asked; each round twice as long
+_ROUNDS = 4  # where the time allows: packets get lost, and more of them the busier a name server is
 _MOST_OCTETS = 65_535
 
 _USEFUL = (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
@@ -44,11 +45,12 @@ def ask(query: dns.message.QueryMessage, servers: Sequence[Nameserver], timeout:
     deadline = Deadline(timeout)
     failure: Exception = OSError("this machine has no DNS resolver configured")
     response: dns.message.Message | None = None
-    for turn in range(2):  # one lost packet must not look like a dead server
+    for turn in range(_ROUNDS):  # a few lost packets must not look like a dead server
         for server in servers:
             if deadline.over:
                 break
-            wait = min(_FIRST_WAIT, timeout / (len(servers) + 1)) if turn == 0 else timeout
+            patience = min(_FIRST_WAIT * 2**turn, timeout / (len(servers) + 1))
+            wait = patience if turn < _ROUNDS - 1 else timeout
             try:
                 response = _ask_one(query, server, wait, deadline)
             except (OSError, EOFError, dns.exception.DNSException, BadResponse) as error:

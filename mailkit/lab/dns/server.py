@@ -10,6 +10,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 import dns.exception
@@ -27,6 +28,7 @@ Answerer = Callable[..., dns.message.Message | None]
 _IDLE = 10.0  # seconds a TCP client may take for its next question, or to read an answer
 _MAX_CONNECTIONS = 64
 _PORT_TRIES = 20
+_BUFFER = 4_000_000  # octets of questions that may wait, as far as the system allows: hundreds come at a time
 
 _log = logging.getLogger("mailkit.lab.dns")
 
@@ -54,6 +56,8 @@ class DnsServer:
                 if not left:
                     raise
                 continue
+            with suppress(OSError):
+                udp.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
             self._tcp, self._udp, self.port = tcp, udp, number
             return
 
