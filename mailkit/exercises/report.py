@@ -8,45 +8,23 @@ from typing import Any
 
 from mailkit import report
 from mailkit.exercises.checkers import choice, number, results_of, text
-from mailkit.exercises.core import Prediction, Question
+from mailkit.exercises.core import YES_NO, Prediction, Question
 from mailkit.lab import Lab
 from mailkit.results import Finding, Record, Rows, Verdict, visible
 
-__all__ = [
-    "REPAIRS",
-    "ToSort",
-    "p1",
-    "p2",
-    "p3",
-    "p4",
-    "p5",
-    "p6",
-    "p7",
-    "p8",
-    "p9",
-    "p10",
-    "p11",
-    "p12",
-    "q1",
-    "q2",
-    "q3",
-    "q4",
-    "q5",
-    "ten",
-]
-
-_YES_NO = ("yes", "no")
+__all__ = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12", "q1", "q2", "q3", "q4", "q5"]
+__all__ += ["REPAIRS", "ToSort", "ten"]
 
 p1 = Prediction("How many of the four have full marks?", choices=("none", "one", "two", "four"))
 p2 = Prediction("The same company, seen from home. Its marks?", choices=("full", "lower"), also={"full": ("the same",)})
 p3 = Prediction("No name server answers. What does the report say?", choices=("fail", "unknown", "an error"))
 p4 = Prediction("The dead mail server leaves the MX. What changes in the marks?", ("more pass", "fewer can fail"))
-p5 = Prediction("Three terms leave the SPF record, and ?all becomes ~all. Are all checks of SPF content?", _YES_NO)
+p5 = Prediction("Three terms leave the SPF record, and ?all becomes ~all. Are all checks of SPF content?", YES_NO)
 p6 = Prediction("The old key is revoked. What does the report say of it?", choices=("pass", "info", "fail"))
-p7 = Prediction("It asks for quarantine, not for reject. Full marks in lesson 06?", _YES_NO)
-p8 = Prediction("The last records are pasted. Full marks?", _YES_NO)
+p7 = Prediction("It asks for quarantine, not for reject. Full marks in lesson 06?", YES_NO)
+p8 = Prediction("The last records are pasted. Full marks?", YES_NO)
 p9 = Prediction("Full marks. What becomes of Nami's message?", choices=("inbox", "Junk", "refused", "not sent"))
-p10 = Prediction("Does all that can fail pass at your domain?", _YES_NO)
+p10 = Prediction("Does all that can fail pass at your domain?", YES_NO)
 p11 = Prediction("What does the report say of one-click unsubscribe?", choices=("pass", "fail", "unknown"))
 p12 = Prediction("Of how many of the 200 can the survey not say whether they sign?", choices=("none", "some", "all"))
 
