@@ -67,7 +67,7 @@ _READY: dict[str, str] = {
     Verdict.PASS: "pass: met",
     Verdict.WARN: "warn: met, with something to mend",
     Verdict.FAIL: "fail: not met",
-    Verdict.UNKNOWN: "unknown: only a message or the receiver shows it",
+    Verdict.UNKNOWN: "unknown: cannot be seen in the DNS from here",
     "not_run": "not demanded there",
 }
 

@@ -6,9 +6,9 @@ All that a server or a record says is escaped; the page forbids scripts and requ
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from mailkit.report.wording import by_urgency, counted
+from mailkit.report.wording import counted, to_do
 from mailkit.results import BADGES, Finding, Rows, Verdict, visible
 from mailkit.results.scoring import Score, scores, total
 
@@ -22,20 +22,25 @@ _STYLE = """
 * { box-sizing: border-box }
 body { margin: 0 auto; padding: 1.5rem; max-width: 60rem; color: var(--ink); background: var(--paper);
   font: 16px/1.5 system-ui, sans-serif }
-h1 { font-size: 1.6rem; margin: 0 } h2 { font-size: 1.3rem; margin: 2rem 0 .5rem } h3 { font-size: 1rem; margin: 0 }
+h1 { font-size: 1.6rem; margin: 0 } h2 { font-size: 1.3rem; margin: 2rem 0 .5rem }
+h3 { font-size: 1.1rem; margin: 1.5rem 0 .5rem } h4 { font-size: 1rem; margin: 0 }
 p { margin: .25rem 0 } .quiet { color: var(--quiet); font-size: .9rem }
 table { border-collapse: collapse; margin: .75rem 0 }
-th, td { text-align: left; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line) }
-td.n { text-align: right; font-variant-numeric: tabular-nums }
+th, td { text-align: left; vertical-align: top; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line) }
+td.n { text-align: right; font-variant-numeric: tabular-nums } td.m { white-space: nowrap }
+td:first-child { min-width: 9em }
 article { border-top: 1px solid var(--line); padding: .75rem 0; overflow-wrap: anywhere }
 pre { background: var(--code); padding: .6rem; border-radius: 4px; white-space: pre-wrap; overflow-wrap: anywhere;
   font: .85rem/1.4 ui-monospace, monospace }
 .badge { display: inline-block; border-radius: 4px; padding: 0 .5em; margin-right: .5em; color: #fff; font-weight: 600;
-  print-color-adjust: exact; -webkit-print-color-adjust: exact }
+  white-space: nowrap; print-color-adjust: exact; -webkit-print-color-adjust: exact }
 details > summary { cursor: pointer; margin: .75rem 0 }
+@media (max-width: 40rem) { body { padding: 1rem } table { display: block; overflow-x: auto } }
+@page { margin: 16mm }
 @media print {
   :root { color-scheme: light; --ink: #000; --paper: #fff; --quiet: #444; --line: #bbb; --code: #f3f3f3 }
-  body { max-width: none; padding: 0; font-size: 10.5pt } article { break-inside: avoid } h2 { break-after: avoid }
+  body { max-width: none; padding: 0; font-size: 10pt } article { padding: .5rem 0 }
+  article, tr { break-inside: avoid } h2, h3 { break-after: avoid }
   section + section { break-before: page }
 }
 """
@@ -78,11 +83,11 @@ def _domain(findings: Rows[Finding], domain: str) -> str:
     number = list(dict.fromkeys(finding.domain for finding in findings)).index(domain)
     rows = [f"<tr><td>{_text(score.lesson)}</td>{_marks(score)}</tr>" for score in scores(some)]
     rows.append(f"<tr><th>all</th>{_marks(total(some, domain))}</tr>")
-    work = [finding for finding in by_urgency(some) if finding.verdict is not Verdict.PASS]
+    rest = [finding for finding in some if finding.verdict is Verdict.INFO]
     well = [finding for finding in some if finding.verdict is Verdict.PASS]
     return (
         f'<section id="d{number}"><h2>{_text(domain)}</h2>\n{_table(_HEADS, rows)}'
-        f"{''.join(_article(finding) for finding in work)}"
+        f"{_articles('What is left to do', to_do(some))}{_articles('For your information', rest)}"
         f"{''.join(_passed(well))}</section>\n"
     )
 
@@ -95,7 +100,7 @@ def _table(heads: Iterable[str], rows: Iterable[str]) -> str:
 def _marks(score: Score) -> str:
     counts = (score.failed, score.warned, score.unknown, score.noted, score.passed)
     cells = "".join(f'<td class="n">{count or ""}</td>' for count in counts)
-    return f"<td>{_badge(score.judged)}{_text(score.marks)}</td>{cells}"
+    return f'<td class="m">{_badge(score.judged)}{_text(score.marks)}</td>{cells}'
 
 
 def _badge(verdict: Verdict) -> str:
@@ -103,8 +108,12 @@ def _badge(verdict: Verdict) -> str:
     return f'<span class="badge" style="background:{colour}">{mark} {verdict}</span>'
 
 
+def _articles(heading: str, some: Sequence[Finding]) -> str:
+    return f"<h3>{_text(heading)}</h3>\n{''.join(map(_article, some))}" if some else ""
+
+
 def _article(finding: Finding) -> str:
-    parts = [f"<h3>{_badge(finding.verdict)}{_text(finding.check)}: {_text(finding.subject)}</h3>"]
+    parts = [f"<h4>{_badge(finding.verdict)}{_text(finding.check)}: {_text(finding.subject)}</h4>"]
     parts += [f"<p>{_text(text)}</p>" for text in (finding.evidence, finding.advice) if text]
     if finding.fix:
         lines = "\n".join(_text(line, 4000) for line in finding.fix.splitlines())
