@@ -24,7 +24,7 @@ p6 = Prediction("The old key is revoked. What does the report say of it?", choic
 p7 = Prediction("It asks for quarantine, not for reject. Full marks in lesson 06?", YES_NO)
 p8 = Prediction("The last records are pasted. Full marks?", YES_NO)
 p9 = Prediction("Full marks. What becomes of Nami's message?", choices=("inbox", "Junk", "refused", "not sent"))
-p10 = Prediction("Does all that can fail pass at your domain?", YES_NO)
+p10 = Prediction("Do all checks of SPF, DKIM and DMARC pass at your domain?", YES_NO)
 p11 = Prediction("What does the report say of one-click unsubscribe?", choices=("pass", "fail", "unknown"))
 p12 = Prediction("Of how many of the 200 can the survey not say whether they sign?", choices=("none", "some", "all"))
 

@@ -83,6 +83,7 @@ class Running(Reachable):
         self.at_work: set[Callable[[], bool]] = set()  # whether servers outside this process owe somebody an answer
         self._servers: list[asyncio.Server] = []
         self._dns: dns_server.DnsServer | None = None
+        self._zones: dns_server.DnsServer | None = None
         self._silent: socket.socket | None = None
         self._loop: LoopThread | None = None
         self._slots = Slots(64)
@@ -125,8 +126,9 @@ class Running(Reachable):
         # With every conversation cut and every question refused, what still runs on a thread soon ends.
         self._queue.join()
         self._verification.close()
-        if self._dns:
-            self._loop.run(self._dns.close())
+        for server in (self._dns, self._zones):
+            if server:
+                self._loop.run(server.close())
         self._loop.close()
         if self._silent:
             self._silent.close()
@@ -149,6 +151,8 @@ class Running(Reachable):
             contexts=self._contexts,
         )
         self._dns = await dns_server.serve(self.resolver.answer)
+        self._zones = await dns_server.serve(lambda query, transport: self._authority.resolve(query))
+        self._listeners.update({(address, 53): self._zones.port for address in self._authority.addresses})
         self._silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._silent.bind(("127.0.0.1", 0))
         await self.router.start()

@@ -81,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ticket", type=Path, metavar="FILE", help="write what the DNS team is to publish")
     parser.add_argument("--since", type=Path, metavar="FILE", help="print only what changed since this --json file")
     parser.add_argument("--dns-only", action="store_true", help="ask no server but the DNS; fast for many domains")
+    parser.add_argument(
+        "--own-servers", action="store_true", help="compare the resolver's answers with the zone's own name servers"
+    )
     parser.add_argument("--store", type=Path, metavar="FILE", help="keep the findings in SQLite; go on after a break")
     parser.set_defaults(error=parser.error)
     return parser
@@ -112,6 +115,7 @@ def _run(options: argparse.Namespace) -> int:
                 net=net,
                 selectors=options.selector,
                 dns_only=options.dns_only,
+                own_servers=options.own_servers,
                 store=options.store,
             )
         except BrokenPipeError:  # no reader of the progress any more

@@ -11,8 +11,10 @@ from itertools import islice
 from pathlib import Path
 
 from mailkit.network import Network
+from mailkit.network.parallel import each
 from mailkit.report.checks import Check, select
 from mailkit.report.many import Found, Numbered
+from mailkit.report.own_servers import compared
 from mailkit.report.portfolio import PortfolioDomain
 from mailkit.report.progress import Progress
 from mailkit.report.second import in_two
@@ -40,6 +42,7 @@ def audit(
     selectors: Sequence[str] | None = None,
     lessons: Sequence[str] | None = None,
     dns_only: bool = False,
+    own_servers: bool = False,
     store: str | Path | None = None,
     progress: bool = True,
     executor: Executor | None = None,
@@ -48,10 +51,11 @@ def audit(
 
     A name may be written in its own letters; a :func:`portfolio` may take the place of a list.  *selectors* are the
     DKIM selectors to look for (default: the usual ones), *lessons* those whose checks to run (default: all).  With
-    *dns_only* no server but the DNS is asked, hundreds of domains at the same time.  *store* is a SQLite file that
-    takes the findings as they come: an interrupted run is gone on with by the same call.  *progress* prints a line a
-    domain, for many one line with the time that is left.  *executor* is anything with the interface of
-    concurrent.futures; for processes and Dask each audit is sent there, mail servers are better given to threads.
+    *dns_only* no server but the DNS is asked, hundreds of domains at the same time.  With *own_servers* the resolver's
+    answers are compared with those of each zone's own name servers.  *store* is a SQLite file that takes the findings
+    as they come: an interrupted run is gone on with by the same call.  *progress* prints a line a domain, for many one
+    line with the time that is left.  *executor* is anything with the interface of concurrent.futures; for processes
+    and Dask each audit is sent there, mail servers are better given to threads.
 
     A domain takes at most 90 seconds.  What cannot be seen from the place of *net*, what is no domain name in a list of
     several, and a check that breaks are ``unknown``.
@@ -64,13 +68,13 @@ def audit(
     checks = select(lessons, dns_only=dns_only)
     numbered = list(enumerate(entries))
     if store is not None:
-        with closing(Store(store, entries, checks, net)) as kept:
-            _fill(kept, numbered, net, checks, dns_only, progress, executor)
+        with closing(Store(store, entries, _wanted(checks, own_servers), net)) as kept:
+            _fill(kept, numbered, net, checks, dns_only, own_servers, progress, executor)
             rows = Rows(Finding, kept.findings(), caption=net.caption)
     else:
         told = _telling(entries, 0, progress)
         parts: dict[int, list[Finding]] = {}
-        for some in _found(numbered, net, checks, dns_only, executor):
+        for some in _found(numbered, net, checks, dns_only, own_servers, executor):
             parts.update(some)
             told(some)
         rows = Rows(Finding, (f for position in sorted(parts) for f in parts[position]), caption=net.caption)
@@ -85,6 +89,7 @@ def collect(
     selectors: Sequence[str] | None = None,
     lessons: Sequence[str] | None = None,
     dns_only: bool = False,
+    own_servers: bool = False,
     progress: bool = True,
     executor: Executor | None = None,
 ) -> Run:
@@ -94,8 +99,8 @@ def collect(
     """
     entries = _entries(domains, selectors, _MOST_IN_THE_DNS if dns_only else _MOST_DOMAINS)
     checks = select(lessons, dns_only=dns_only)
-    with closing(Store(store, entries, checks, net)) as kept:
-        _fill(kept, list(enumerate(entries)), net, checks, dns_only, progress, executor)
+    with closing(Store(store, entries, _wanted(checks, own_servers), net)) as kept:
+        _fill(kept, list(enumerate(entries)), net, checks, dns_only, own_servers, progress, executor)
         return kept.run()
 
 
@@ -122,13 +127,14 @@ def _fill(
     net: Network,
     checks: Mapping[str, Check],
     dns_only: bool,
+    own_servers: bool,
     progress: bool,
     executor: Executor | None,
 ) -> None:
     """Audit those of *numbered* that are not in the store yet, and write each there as soon as it is done."""
     told = _telling([entry for _, entry in numbered], len(kept.done), progress)
     left = [item for item in numbered if item[0] not in kept.done]
-    for some in _found(left, net, checks, dns_only, executor):
+    for some in _found(left, net, checks, dns_only, own_servers, executor):
         kept.save(some)
         told(some)
 
@@ -149,10 +155,33 @@ def _in_a_line(entry: PortfolioDomain, findings: list[Finding]) -> str:
     return f"{visible(str(entry.domain), 80)}, {counted(findings)}"
 
 
+def _wanted(checks: Iterable[str], own_servers: bool) -> list[str]:
+    """Return what a run is asked for, beside its domains: another wish is another run."""
+    return [*checks, *(["own servers"] if own_servers else [])]
+
+
 def _found(
-    numbered: Sequence[Numbered], net: Network, checks: Mapping[str, Check], dns_only: bool, executor: Executor | None
+    numbered: Sequence[Numbered],
+    net: Network,
+    checks: Mapping[str, Check],
+    dns_only: bool,
+    own_servers: bool,
+    executor: Executor | None,
 ) -> Iterator[Sequence[Found]]:
     """Yield the findings on each of *numbered* as they come, what comes together at once."""
+    entries = dict(numbered)
+
+    def confirmed(found: Found) -> Found:
+        position, findings = found
+        return position, compared(entries[position], findings, net=net, checks=checks)
+
+    for some in _audited(numbered, net, checks, dns_only, executor):
+        yield each(confirmed, some) if own_servers else some
+
+
+def _audited(
+    numbered: Sequence[Numbered], net: Network, checks: Mapping[str, Check], dns_only: bool, executor: Executor | None
+) -> Iterator[Sequence[Found]]:
     if executor is not None:
         yield from _given_to(executor, numbered, net, checks, dns_only)
     elif dns_only:

@@ -11,7 +11,17 @@ from mailkit.network.parallel import each
 from mailkit.report.subject import Subject
 from mailkit.results import Finding, Rows, Verdict, visible
 
-__all__ = ["CHECKS", "DNS_ALONE", "Check", "about_no_domain", "about_the_resolver", "guarded", "run", "select"]
+__all__ = [
+    "ANOTHER_RESOLVER",
+    "CHECKS",
+    "DNS_ALONE",
+    "Check",
+    "about_no_domain",
+    "about_the_resolver",
+    "guarded",
+    "run",
+    "select",
+]
 
 Check = Callable[[Subject], Iterable[Finding]]
 
@@ -30,7 +40,7 @@ CHECKS: dict[str, Check] = {
 # The lessons whose checks find something out where no server but the DNS is asked.
 DNS_ALONE = frozenset({"01_op25b", "04_spf", "05_dkim", "06_dmarc"})
 
-_ANOTHER_RESOLVER = (
+ANOTHER_RESOLVER = (
     "Look at this machine's network, or ask other name servers: mailkit.connect('internet', nameservers=[…]), or "
     "MAILKIT_NAMESERVERS."
 )
@@ -103,6 +113,6 @@ def about_the_resolver(subject: Subject, explanation: str, checks: Iterable[str]
     """Return the finding that *explanation*, on the resolver, leaves nothing to be found out of *checks*."""
     evidence = f"{explanation}: nothing of {', '.join(checks)} could be found out"
     return Finding(
-        "name servers", subject.domain, Verdict.UNKNOWN, evidence, _ANOTHER_RESOLVER,
+        "name servers", subject.domain, Verdict.UNKNOWN, evidence, ANOTHER_RESOLVER,
         reference="RFC 1034 section 5.3.3", lesson="00_start_here",
     )  # fmt: skip

@@ -3,7 +3,7 @@
 In CSV a line is a domain, and lists are separated by semicolons::
 
     domain,role,selectors,senders,services,accepted
-    kaisha.example,sends,s2026;s2025,192.0.2.25,,"SPF ptr: until the old gateway goes"
+    kaisha.example,sends,s2026;s2025,192.0.2.25,Brevo,"SPF ptr: until the old gateway goes"
 
 In TOML it is ``[[domain]]`` with the same names, ``name`` for the domain's own, and lists as lists.
 """
@@ -41,8 +41,9 @@ class Role(StrEnum):
 class PortfolioDomain:
     """One domain of a portfolio.
 
-    ``domain`` is as it was written.  ``senders`` are addresses that send for it, ``services`` the names of sending
-    services.  ``accepted`` are exceptions, as pairs of a check's name (or "check subject") and the reason.
+    ``domain`` is as it was written.  ``senders`` are addresses that send for it, ``services`` the names of all sending
+    services that do, as ``data/services.csv`` has them; none named means that nothing is said of them.  ``accepted``
+    are exceptions, as pairs of a check's name (or "check subject") and the reason.
     """
 
     domain: str

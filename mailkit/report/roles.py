@@ -1,17 +1,18 @@
-"""What follows from what a portfolio says of a domain: its role, the addresses that send for it, and exceptions."""
+"""What follows from what a portfolio says of a domain: its role, who sends for it, and exceptions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from mailkit import spf
+from mailkit import services, spf
 from mailkit.network import Network, Status
 from mailkit.network.exchangers import mail_exchangers
 from mailkit.report.checks import Check
 from mailkit.report.portfolio import PortfolioDomain, Role
 from mailkit.report.subject import Subject
 from mailkit.results import AuthResult, Finding, Verdict, visible
+from mailkit.services.detecting import Guess, State
 
 __all__ = ["accepted", "role_checks"]
 
@@ -21,12 +22,13 @@ _SPF, _PARKED, _MX = "RFC 7208 section 2.4", "RFC 7208 section 10.1.2; RFC 7505"
 
 def role_checks(entry: PortfolioDomain) -> dict[str, Check]:
     """Return the check of what *entry* of the portfolio says of a domain; none where it says nothing."""
-    if entry.role is Role.UNKNOWN and not entry.senders:
+    if entry.role is Role.UNKNOWN and not entry.senders and not entry.services:
         return {}
 
     def check(subject: Subject) -> list[Finding]:
         role = [] if entry.role is Role.UNKNOWN else [_role(entry, subject.domain, subject.net)]
-        return [*role, *_senders(entry, subject.domain, subject.net)]
+        senders = _senders(entry, subject.domain, subject.net)
+        return [*role, *senders, *(_services(entry, subject) if entry.services else ())]
 
     return {"11_report": check}
 
@@ -67,6 +69,57 @@ def _senders(entry: PortfolioDomain, domain: str, net: Network) -> Iterator[Find
             verdict, advice = Verdict.UNKNOWN, _AGAIN
         evidence = f"SPF {found.result}: {found.reason}"
         yield Finding("sending address", address, verdict, visible(evidence), advice, "", _SPF, "04_spf")
+
+
+_KEYS = "RFC 6376 section 3.6.2.1"
+_UNSEEN = "The DNS shows a service only by names that can be guessed: add a selector (s=) from a message that it sent."
+
+
+def _services(entry: PortfolioDomain, subject: Subject) -> Iterator[Finding]:
+    """Yield whether the services that the portfolio names are set up, and which others are.
+
+    That one is not seen does not say that it is missing: many have a number or a token in their names.
+    """
+    named, known = {_plain(name): name for name in entry.services}, {_plain(each.name) for each in services.services()}
+    seen = {_plain(guess.service): guess for guess in _detected(subject)}
+    for key, name in named.items():
+        guess = seen.get(key)
+        if key not in known:
+            verdict, evidence, advice = Verdict.UNKNOWN, "the services known here have none of this name", _CORRECT
+        elif guess is None:
+            verdict, evidence, advice = Verdict.UNKNOWN, "nothing of it is seen in the DNS", _UNSEEN
+        else:
+            verdict, advice = _STATES[guess.state]
+            evidence = f"{guess.reason}: {', '.join(guess.evidence[:3])}"
+        yield _service(name, verdict, evidence, advice)
+    for key, guess in seen.items():
+        if key not in named and guess.state is State.SET_UP:
+            evidence = f"not in the portfolio, but {guess.reason}: {', '.join(guess.evidence[:3])}"
+            yield _service(guess.service, Verdict.WARN, evidence, "Name it there, or have its records taken away.")
+
+
+def _detected(subject: Subject) -> Iterable[Guess]:
+    return services.detect(subject.domain, net=subject.net, selectors=(subject.selectors or ())[:_MOST_SELECTORS])
+
+
+_MOST_SELECTORS = 20
+_CORRECT = "Write its name as data/services.csv has it, or leave it out."
+_STATES = {
+    State.SET_UP: (Verdict.PASS, ""),
+    State.LEFTOVER: (Verdict.WARN, "Finish the set-up in its panel, or take the records away and it out of the list."),
+    State.HINT: (Verdict.UNKNOWN, _UNSEEN),
+    State.UNKNOWN: (Verdict.UNKNOWN, _AGAIN),
+}
+
+
+def _plain(name: str) -> str:
+    """Return the *name* of a service for comparing, without capitals and spaces."""
+    return "".join(name.casefold().split())
+
+
+def _service(name: str, verdict: Verdict, evidence: str, advice: str) -> Finding:
+    shown = visible(name, 80)
+    return Finding("sending service", shown, verdict, visible(evidence, 600), advice, "", _KEYS, "10_services")
 
 
 def accepted(entry: PortfolioDomain, findings: Iterable[Finding]) -> list[Finding]:

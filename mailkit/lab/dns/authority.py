@@ -92,6 +92,14 @@ class Authority:
         """The names of the zones, the root as ".", parents before children."""
         return tuple(str(origin).rstrip(".") or "." for origin in sorted(self._entries))
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where the name servers of the root live, which serve all of this world, as the root zone has it."""
+        root = self._plain(dns.name.root)
+        hosts = [r.target for r in root.get_rdataset(dns.name.root, _NS) or ()]
+        found = [root.get_rdataset(host, rdtype) or () for host in hosts for rdtype in ("A", "AAAA")]
+        return tuple(r.address for some in found for r in some)
+
     def check(self) -> None:
         """Parse every zone now.  Raises ValueError for a master file with an error in it."""
         with self._lock:
