@@ -25,7 +25,13 @@ _MEANINGS: dict[str, str] = {
 _MOST = 20  # domains
 _ALL = "all"
 # Lessons whose names are wider than a column.
-_SHORT = {"start_here": "start", "smtp_auth": "auth", "transport_policy": "policy", "mailboxes": "reading"}
+_SHORT = {
+    "start_here": "start",
+    "smtp_auth": "auth",
+    "transport_policy": "policy",
+    "mailboxes": "reading",
+    "services": "service",
+}
 
 
 def scorecard(findings: Iterable[Finding], *, title: str | None = None) -> Picture:
@@ -40,7 +46,7 @@ def scorecard(findings: Iterable[Finding], *, title: str | None = None) -> Pictu
     by_place = {(score.domain, score.lesson): score for score in marks}
     by_place |= {(domain, _ALL): total(found, domain) for domain in domains}
     columns = [Column(lesson[:2] or "–", _SHORT.get(lesson[3:], lesson[3:]) or " ") for lesson in lessons]
-    columns.append(Column(_ALL, " ", share=1.4))
+    columns.append(Column(_ALL, " ", share=1.3))
     rows = []
     for domain in domains[:_MOST]:
         placed = [by_place.get((domain, lesson)) for lesson in (*lessons, _ALL)]
@@ -48,7 +54,7 @@ def scorecard(findings: Iterable[Finding], *, title: str | None = None) -> Pictu
         rows.append(Row(fitted(domain), "", [_cell(score) for score in placed], f"{fitted(domain)}: {said}"))
     left_out = f"{len(domains) - _MOST} domains" if len(domains) > _MOST else ""
     return grid(
-        [Block(rows)], columns, _MEANINGS, title=title, said=title or "Marks by lesson", names=2.3, widest=1.4,
+        [Block(rows)], columns, _MEANINGS, title=title, said=title or "Marks by lesson", names=1.95, widest=1.4,
         nothing="There is nothing to judge.", left_out=left_out,
     )  # fmt: skip
 
