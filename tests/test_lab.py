@@ -106,8 +106,10 @@ def test_every_host_has_its_addresses_in_the_dns(world: Lab) -> None:
 
 
 def test_every_host_has_a_reverse_name_that_leads_back(world: Lab) -> None:
-    # mistakes.example has none or a wrong one, and the server in the living room has that of the customer's line.
-    hosts = [h for h in world.world.hosts.values() if not h.name.endswith(("mistakes.example", "home.arpa"))]
+    # mistakes.example has none or a wrong one, as has hosting.example until it is asked to mend that, and the server in
+    # the living room has that of the customer's line.
+    others = ("mistakes.example", "hosting.example", "home.arpa")
+    hosts = [h for h in world.world.hosts.values() if not h.name.endswith(others)]
     rows = op25b.reverse([address for host in hosts for address in host.addresses], net=patient(world.network()))
     owners = {address: host.name for host in hosts for address in host.addresses}
     assert [(row.address, row.name, row.confirmed) for row in rows] == [
@@ -169,6 +171,8 @@ def test_certificates_are_what_the_world_says(world: Lab) -> None:
 def test_accounts_can_log_in_and_send(world: Lab) -> None:
     net = patient(world.network())
     for host in world.world.hosts.values():
+        if host.certificate == "expired" and "mistakes.example" not in host.accounts:
+            world.renew_certificate(host.name)
         for domain in set(host.accounts) - {"mistakes.example"} if 587 in host.ports else ():
             account = next(a for a in world.world.mailboxes if a.endswith(f"@{domain}"))
             sent = send(
