@@ -30,6 +30,7 @@ __all__ = [
     "menu",
     "minutes",
     "planned_minutes",
+    "quizzes",
     "read_json",
     "sections",
     "set_up",
@@ -76,6 +77,11 @@ class Section:
 def lessons(root: Path = ROOT) -> list[Path]:
     """Return the lessons below *root* in the order of reading."""
     return sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+def quizzes(root: Path = ROOT) -> list[Path]:
+    """Return the notebooks of the quiz below *root*: they stand beside the lessons and are none."""
+    return sorted((root / "notebooks").glob("quiz_*.ipynb"))
 
 
 def read_json(path: Path) -> Notebook:

@@ -4,8 +4,9 @@
 copies without outputs.  Nothing here overwrites what a learner wrote.
 
     python -m mailkit.workbook lessons          list the lessons in the order of reading
-    python -m mailkit.workbook copies           copy into work/ the lessons that are not there yet
+    python -m mailkit.workbook copies           copy into work/ the lessons and the quiz where they are not there yet
     python -m mailkit.workbook fresh            put the copies aside and make new ones
+    python -m mailkit.workbook class FOLDER     what a class knew before and after, from the files quiz-NAME.csv
     python -m mailkit.workbook store [NAMES]    re-execute the lessons from the top and store them, menus made anew
 
 A stored lesson is the same to the byte each time it is executed, so a change in ``git diff`` is a change in what
@@ -28,7 +29,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from traitlets.config import Config
 
-from mailkit.sections import MENU, ROOT, call, cell_id, is_menu, lessons, menu, planned_minutes
+from mailkit.quiz.notebook import quiz_notebook
+from mailkit.sections import MENU, ROOT, call, cell_id, is_menu, lessons, menu, planned_minutes, quizzes
 
 __all__ = [
     "ROOT",
@@ -66,11 +68,11 @@ def without_outputs(notebook: NotebookNode) -> NotebookNode:
 
 
 def copies(root: Path = ROOT) -> list[Path]:
-    """Copy each lesson without outputs into ``work/`` unless a file of that name is there; return the new copies."""
+    """Copy lessons and quiz without outputs into ``work/`` unless a file of that name is there; return the copies."""
     work = root / "work"
     work.mkdir(exist_ok=True)
     made = []
-    for lesson in lessons(root):
+    for lesson in [*lessons(root), *quizzes(root)]:
         copy = work / lesson.name
         if not copy.exists():
             copy.write_text(as_text(without_outputs(read(lesson))), encoding="utf-8", newline="\n")
@@ -83,7 +85,7 @@ def fresh(root: Path = ROOT, *, now: datetime | None = None) -> Path | None:
 
     Only files that bear a lesson's name are moved; other files in ``work/`` stay where they are.
     """
-    old = [copy for lesson in lessons(root) if (copy := root / "work" / lesson.name).exists()]
+    old = [copy for lesson in [*lessons(root), *quizzes(root)] if (copy := root / "work" / lesson.name).exists()]
     kept = root / "work" / f"kept-{now or datetime.now():%Y%m%d-%H%M%S}"
     if old:
         kept.mkdir()
@@ -164,11 +166,17 @@ def with_menu(notebook: NotebookNode, number: str) -> NotebookNode:
 
 
 def store(lesson: Path) -> None:
-    """Re-execute the notebook in the file *lesson* and store it there, with its menu made anew.
+    """Re-execute the notebook in the file *lesson* and store it there, a lesson with its menu made anew.
+
+    A notebook of the quiz is made anew from ``data/quiz.csv`` first.
 
     Raises CellFailed at the first cell that fails, and then writes nothing.
     """
-    text = as_text(execute(with_menu(read(lesson), lesson.stem[:2]), lesson.parent))
+    if lesson.stem.startswith("quiz_"):
+        notebook = quiz_notebook(lesson.stem.removeprefix("quiz_"))
+    else:
+        notebook = with_menu(read(lesson), lesson.stem[:2])
+    text = as_text(execute(notebook, lesson.parent))
     lesson.write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -188,11 +196,33 @@ def _streams_joined(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
 
 
 def _named(names: Sequence[str], root: Path) -> list[Path]:
-    """Return the lessons of those *names* ("04_spf", "04_spf.ipynb" or a path to it); all for no names."""
-    by_name = {lesson.stem: lesson for lesson in lessons(root)}
+    """Return the notebooks of those *names* ("04_spf", "04_spf.ipynb" or a path to it); all for no names."""
+    by_name = {lesson.stem: lesson for lesson in [*lessons(root), *quizzes(root)]}
     if unknown := [name for name in names if Path(name).stem not in by_name]:
         raise ValueError(f"no lesson {', '.join(unknown)}; there are {', '.join(by_name) or 'none'}")
     return [by_name[Path(name).stem] for name in names] or list(by_name.values())
+
+
+def _show_class(folder: Path) -> int:
+    """Print what the class in *folder* knew, draw it in class.png there, and return the exit status."""
+    from mailkit.figures.quiz import before_and_after  # matplotlib takes a while, and the other commands need none
+    from mailkit.quiz import class_results
+
+    try:
+        found = class_results(folder)
+        picture = before_and_after(found.pairs, title=f"The quiz before and after: {found.learners} learners")
+        (folder / "class.png").write_bytes(picture.png())
+    except (ValueError, OSError) as error:
+        print(f"no picture: {error}", file=sys.stderr)
+        return 1
+    print(picture)
+    for pair in found.pairs:
+        if pair.usual_wrong_answer:
+            print(f"usual wrong answer about {pair.topic}, after: {pair.usual_wrong_answer}")
+    for line in found.left_out:
+        print(f"not counted: {line}")
+    print(f"drawn in {folder / 'class.png'}")
+    return 0
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
@@ -202,6 +232,8 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     commands.add_parser("lessons", help="list the lessons")
     commands.add_parser("copies", help="make the learner's copies that are missing")
     commands.add_parser("fresh", help="put the learner's copies aside and make new ones")
+    counting = commands.add_parser("class", help="what a class knew before and after, from its files quiz-NAME.csv")
+    counting.add_argument("folder", type=Path, metavar="FOLDER", help="where those files are; class.png is drawn there")
     storing = commands.add_parser("store", help="re-execute lessons and store them")
     storing.add_argument("names", nargs="*", metavar="NAME", help="a lesson such as 04_spf; all when none is named")
     options = parser.parse_args(arguments)
@@ -214,6 +246,8 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     elif options.command == "fresh":
         kept = fresh(root)
         print(f"your old copies: {kept.relative_to(root)}" if kept else "there were no old copies")
+    elif options.command == "class":
+        return _show_class(options.folder)
     else:
         try:
             for lesson in _named(options.names, root):

@@ -36,7 +36,9 @@ FLOORS = {
     **dict.fromkeys(["results", "datasets"], 0),
     **dict.fromkeys(["message", "network", "conversation", "clients"], 1),
     **dict.fromkeys(["lab", "report", "figures"], 3),
-    **dict.fromkeys(["exercises", "sections", "catching_up", "workbook", "training", "lesson_document", "connect"], 4),
+    **dict.fromkeys(
+        ["exercises", "sections", "quiz", "catching_up", "workbook", "training", "lesson_document", "connect"], 4
+    ),
 }
 # Floor 2, in the order of reading: a lesson may import an earlier one.  Lesson 00 looks around with the probes of
 # lesson 01, so its room stands behind that.
