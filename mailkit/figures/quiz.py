@@ -14,7 +14,7 @@ from mailkit.results import BADGES
 __all__ = ["AskedTwice", "before_and_after"]
 
 _ROW, _TOP = 0.42, 1.0  # inches: a line, and where the first begins
-_MARGIN, _LEFT, _RIGHT = 0.3, 3.1, 6.75  # inches: of the sheet, and where none and all of the class stand
+_MARGIN, _LEFT, _RIGHT = 0.3, 3.0, 6.5  # inches: of the sheet, and where none and all of the class stand
 _RING, _DOT = 0.1, 0.065
 _BEFORE, _AFTER = BADGES["warn"][1], BADGES["pass"][1]
 
