@@ -1,6 +1,6 @@
-"""DMARC in pictures: identifiers against the From line, two ways to a policy record, and what reports say day by day.
+"""DMARC in pictures: identifiers against the From line, a table of cases, and two ways to a policy record.
 
-What counts as aligned stands in RFC 9989 section 4.4, the tree walk in its section 4.10, reports in RFC 9990.
+What counts as aligned stands in RFC 9989 section 4.4, the tree walk in its section 4.10.
 """
 
 from __future__ import annotations
