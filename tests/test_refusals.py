@@ -41,6 +41,13 @@ REPLIES = [
     ("550 5.7.27 Sender address has null MX", "550", "5.7.27", "", "the sender's domain has a null MX"),
     (f"550 5.7.27 It didn't pass SPF authentication. {GSMTP}", "550", "5.7.27", "Gmail", "SPF did not pass"),
     ("550 5.7.27 This message was blocked because it didn't pass SPF", "550", "5.7.27", "Gmail", "SPF did not pass"),
+    (
+        "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup",
+        "550",
+        "5.1.10",
+        "Microsoft",
+        "Exchange knows no mailbox",
+    ),
     # Gmail's own.
     (f"550-5.7.25 [192.0.2.9] no PTR record\r\n550 5.7.25 visit … {GSMTP}", "550", "5.7.25", "Gmail", PTR),
     ("451 4.7.23 The sending IP doesn't have a PTR record", "451", "4.7.23", "Gmail", f"for now: {PTR}"),
