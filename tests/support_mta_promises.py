@@ -27,6 +27,7 @@ __all__ = [
     "forgets_what_was_whispered",
     "hand_in",
     "hides_no_second_message",
+    "introduces_itself",
     "logged_in",
     "no_login_before_tls",
     "no_old_tls",
@@ -36,6 +37,7 @@ __all__ = [
     "records_what_it_checked",
     "sends_no_bare_line_end",
     "signs_with_both_keys",
+    "takes_what_fails_spf",
     "where",
 ]
 
@@ -125,6 +127,24 @@ def no_old_tls(one: Running) -> None:
         assert seen.versions == ("TLS 1.2", "TLS 1.3"), seen
 
 
+def introduces_itself(one: Running) -> None:
+    """The greeting has the host's name; EHLO on 25 lists STARTTLS, and Exim's no CHUNKING; Postfix answers no VRFY."""
+
+    def greeting() -> bytes:
+        with socket.create_connection((ADDRESSES["server"], 25), timeout=60) as sock:
+            return sock.recv(1000)
+
+    assert one.machine.inside(greeting, outside=True).startswith(f"220 {HOST} ".encode())
+    connection = client(one.machine, 25)
+    connection.ehlo()
+    assert "starttls" in connection.esmtp_features
+    if one.software == "exim":
+        assert "chunking" not in connection.esmtp_features
+    else:
+        assert connection.docmd("VRFY", "hanako")[0] == 502
+    connection.close()
+
+
 def no_relaying(one: Running) -> None:
     """25 offers no login and relays for no stranger, whatever form the address has."""
     connection = client(one.machine, 25)
@@ -175,8 +195,8 @@ def no_synchronization_no_talk(one: Running) -> None:
     assert b"554" in said and b"synchronization" in said and b"250 2.1.0" not in said, said
 
 
-def signs_with_both_keys(one: Running) -> None:
-    """What goes out is signed, and verifies by RSA and by Ed25519."""
+def signs_with_both_keys(one: Running) -> bytes:
+    """What goes out is signed, and verifies by RSA and by Ed25519; returns it."""
     sink = one.sink("receiver", 25)
     connection = logged_in(one)
     connection.sendmail(f"hanako@{DOMAIN}", ["taro@other.example"], MESSAGE)
@@ -187,6 +207,7 @@ def signs_with_both_keys(one: Running) -> None:
         ("ed25519-sha256", "e2026", AuthResult.PASS),
         ("rsa-sha256", "r2026", AuthResult.PASS),
     ]
+    return sink.messages[0][1]
 
 
 def hides_no_second_message(one: Running, end: bytes) -> None:
@@ -244,6 +265,19 @@ def records_what_it_checked(one: Running, spf: bool = True) -> None:
     assert ("Received-SPF: pass" in text.replace("Pass", "pass")) is spf
     if one.software == "postfix":
         assert "dmarc=pass" in text
+
+
+def takes_what_fails_spf(one: Running, spf: bool = True) -> None:
+    """A message that fails SPF, and has no signature, is taken, and that is recorded."""
+    connection = client(one.machine, 25)
+    message = MESSAGE.replace(b"<1@", b"<2@").replace(b"hanako@" + DOMAIN.encode(), b"x@never.example")
+    connection.sendmail("x@never.example", [f"postmaster@{DOMAIN}"], message)
+    connection.quit()
+    one.machine.until(lambda: "Message-ID: <2@" in one.mailbox(), f"delivered: {one.log}")
+    text = one.mailbox().rpartition("\nFrom x@never.example")[2].lower()
+    assert ("received-spf: fail" in text) is spf
+    if one.software == "postfix":
+        assert "dkim=none" in text and "dmarc=none" in text
 
 
 CERTIFICATES = {

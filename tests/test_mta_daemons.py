@@ -30,6 +30,7 @@ def receiving(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     records = {
         (DOMAIN, "TXT"): ['"v=spf1 ip4:192.0.2.99 -all"'],
         (f"_dmarc.{DOMAIN}", "TXT"): ['"v=DMARC1; p=none"'],
+        ("never.example", "TXT"): ['"v=spf1 -all"'],
     }
     with running(tmp_path_factory.mktemp("m"), "receiving", request.param, records) as one:
         yield one
@@ -45,6 +46,11 @@ def test_465_speaks_tls_at_once_and_refuses_mail_before_a_login(submission: Runn
 
 def test_the_doors_speak_tls_of_today_alone(submission: Running) -> None:
     promises.no_old_tls(submission)
+
+
+def test_25_greets_and_introduces_itself(submission: Running, receiving: Running) -> None:
+    for one in (submission, receiving):
+        promises.introduces_itself(one)
 
 
 def test_25_refuses_to_relay(submission: Running) -> None:
@@ -79,6 +85,17 @@ def test_nothing_is_smuggled_out(software: str, tmp_path: Path) -> None:
 
 def test_what_comes_in_is_checked_and_recorded(receiving: Running) -> None:
     promises.records_what_it_checked(receiving)
+    promises.takes_what_fails_spf(receiving)
+
+
+def test_a_verifier_that_is_down_lets_nothing_in_unchecked(tmp_path: Path) -> None:
+    with running(tmp_path, "receiving", "postfix") as one:
+        one.machine.run("pkill", "opendmarc")
+        one.machine.until(lambda: "opendmarc" not in one.machine.run("ps", "axww"), "down")
+        with pytest.raises((smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused)) as refused:
+            client(one.machine, 25).sendmail(f"hanako@{DOMAIN}", [f"postmaster@{DOMAIN}"], MESSAGE)
+        code = getattr(refused.value, "smtp_code", None) or refused.value.recipients[f"postmaster@{DOMAIN}"][0]
+        assert 400 <= code < 500 and one.mailbox() == ""
 
 
 def test_a_stranger_may_not_relay_and_an_unknown_name_is_refused(receiving: Running) -> None:
@@ -172,7 +189,7 @@ def test_an_exim_without_spf_takes_the_same_file_and_records_dkim_alone(tmp_path
 
 @pytest.mark.parametrize("software", SOFTWARE)
 def test_many_messages_reach_the_smarthost_signed_once_each(software: str, tmp_path: Path) -> None:
-    many = 100
+    many = 40
     with running(tmp_path, "smarthost", software, **SIGNING) as one:
         sink = one.sink("relay", 587, AUTHORITY.issue(RELAY).pem(), auth=True)
         own = one.machine.inside(lambda: smtplib.SMTP("127.0.0.1", 25, timeout=60))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import support_mta_promises as promises
 from support_daemons import unpacked
-from support_machine import machine
+from support_machine import ADDRESSES, machine
 from support_mta import AUTHORITY, DOMAIN, RELAY, SIGNING, Running, running
 
 from mailkit import datasets, mta
@@ -107,6 +107,7 @@ def receiving(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     records = {
         (DOMAIN, "TXT"): ['"v=spf1 ip4:192.0.2.99 -all"'],
         (f"_dmarc.{DOMAIN}", "TXT"): ['"v=DMARC1; p=none"'],
+        ("never.example", "TXT"): ['"v=spf1 -all"'],
     }
     with running(tmp_path_factory.mktemp("m"), "receiving", software, records, release=version) as one:
         yield one
@@ -116,8 +117,11 @@ def test_a_submission_server_keeps_its_promises(submission: Running) -> None:
     assert promises.accepted(submission) == ""
     promises.no_login_before_tls(submission)
     promises.at_465_too(submission)
+    promises.introduces_itself(submission)
     promises.no_relaying(submission)
-    promises.signs_with_both_keys(submission)
+    sent = promises.signs_with_both_keys(submission)
+    hides = submission.software == "postfix" and submission.configuration.description.numbers >= (3, 10)
+    assert (ADDRESSES["stranger"].encode() not in sent) is hides
 
 
 def test_a_receiving_server_keeps_its_promises(receiving: Running) -> None:
@@ -127,6 +131,7 @@ def test_a_receiving_server_keeps_its_promises(receiving: Running) -> None:
     promises.no_synchronization_no_talk(receiving)
     spf = receiving.software == "postfix" or "SPF" in receiving.machine.run("exim4", "-bV").split()
     promises.records_what_it_checked(receiving, spf)
+    promises.takes_what_fails_spf(receiving, spf)
 
 
 @pytest.mark.parametrize(("software", "version"), OTHERS)

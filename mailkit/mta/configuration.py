@@ -17,7 +17,7 @@ def configure(job: str, **description: Any) -> Configuration:
 
     ``submission`` takes mail on 587 and 465 after AUTH inside TLS, signs it and delivers it.  ``smarthost`` stands
     behind OP25B and hands everything to a relay, after AUTH inside verified TLS.  ``receiving`` takes mail on port 25,
-    checks SPF, DKIM and, with Postfix, DMARC, and records what they said.
+    checks SPF, DKIM and DMARC, and records what they said; Exim does what its build supports.
 
     Every job takes ``domain``, ``hostname``, ``software`` ("postfix" or "exim") and ``version`` (Postfix 3.7 to 3.11,
     Exim 4.96 to 4.100).  ``submission`` needs ``selector``, ``key``, ``certificate`` and ``certificate_key``, and takes

