@@ -49,6 +49,7 @@ _NNRPD = """
 mta: /bin/true
 organization: practice
 domain: test.example
+nnrpdloadlimit: 0
 pathhost: {host}
 pathnews: /usr/lib/news
 pathdb: {folder}
