@@ -6,29 +6,22 @@ import atexit
 import smtplib
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from mailkit.clients import Credentials
 from mailkit.lab.core import Lab
 from mailkit.lab.daemons.machine import Machine
+from mailkit.lab.daemons.recordings import Handed, rows_of
 from mailkit.lab.daemons.setting_up import DOORS, LOGS, roots, set_up, start_daemons
 from mailkit.lab.daemons.wires import Wires, addresses
-from mailkit.mta import Configuration, Delivery, Fate, read_log
-from mailkit.results import Record, Rows, Sentence
+from mailkit.mta import Configuration, Delivery, Fate
+from mailkit.results import Rows, Sentence
 
-__all__ = ["Handed", "LiveServer"]
+__all__ = ["LiveServer"]
 
+_MARK = "postfix/mark"
 _SECONDS = 60  # for a reply of the daemon's on this machine
-
-
-@dataclass(frozen=True)
-class Handed(Record):
-    """Whether the daemon has ``taken`` a message that its own machine handed in, and its last words."""
-
-    taken: bool
-    reply: str
 
 
 class _Local(smtplib.SMTP):
@@ -62,7 +55,7 @@ class LiveServer:
         self.software, self.job, self.host = wanted.software, wanted.job, wanted.hostname
         self.address = lab.router.source_of(place) or ""
         self._lab = lab
-        self._taken = 0
+        self._taken = self._marks = 0
         at = roots(self.software, self.job)
         others = [one for one in addresses(lab) if one != self.address]
         self.machine = Machine(self.host, self.address, others, at)
@@ -103,6 +96,15 @@ class LiveServer:
         """A login for the ports 587 and 465."""
         return self._lab.account(f"hanako@{self.configuration.description.domain}")
 
+    @property
+    def doors(self) -> tuple[int, ...]:
+        """The ports at which the world reaches the daemon."""
+        return DOORS[self.job]
+
+    def expect(self, recipients: int) -> None:
+        """Know that the daemon has taken a message for as many *recipients* by another way than :meth:`submit`."""
+        self._taken += recipients
+
     def submit(self, message: bytes, *, sender: str, recipients: Sequence[str]) -> Handed:
         """Hand *message* in on the machine itself, as its own programs do, and return what the daemon said."""
         return self.submit_all([message], sender=sender, recipients=recipients)[0]
@@ -130,7 +132,8 @@ class LiveServer:
     @property
     def log(self) -> str:
         """The daemon's log since it listens."""
-        return self._whole_log()[self._since :]
+        lines = self._whole_log()[self._since :].splitlines(keepends=True)
+        return "".join(line for line in lines if f" {_MARK}" not in line)
 
     def _whole_log(self) -> str:
         return self.log_file.read_text(encoding="utf-8", errors="replace") if self.log_file.exists() else ""
@@ -138,13 +141,7 @@ class LiveServer:
     def deliveries(self) -> Rows[Delivery]:
         """What the log says, one row for each recipient of each message, once all has been tried that was taken."""
         self.settle()
-        rows = self._rows()
-        return Rows(Delivery, list(rows), caption=f"the log of {self.host}, {self._lab.clock.now():%Y-%m-%d}")
-
-    def _rows(self) -> Rows[Delivery]:
-        part = self.machine.folder / "log"
-        part.write_text(self.log, encoding="utf-8")
-        return read_log(part)
+        return rows_of(self.log, f"the log of {self.host}, {self._lab.clock.now():%Y-%m-%d}")
 
     def settle(self) -> None:
         """Wait until each message that the daemon took has been tried, and what left it has arrived.
@@ -152,13 +149,23 @@ class LiveServer:
         Raises RuntimeError when a message is never tried.
         """
 
+        self._flush()
+
         def tried() -> bool:
-            rows = self._rows()
+            rows = rows_of(self.log)
             waiting = any(row.fate is Fate.QUEUED for row in rows)
             return not waiting and sum(row.tries > 0 for row in rows) >= self._taken
 
         self.machine.until(tried, "a line of the log about each message")
         self._lab.settle()
+
+    def _flush(self) -> None:
+        """Return when all that the daemon has said is in its log, which a program of its own writes for Postfix."""
+        if self.software == "postfix":
+            self._marks += 1
+            mark = f"mark {self._marks}."
+            self.machine.run("postlog", "-t", _MARK, mark)
+            self.machine.until(lambda: mark in self._whole_log(), "a mark in the log")
 
     def stop(self) -> None:
         """End the daemon and its machine; the practice internet goes on."""
