@@ -14,6 +14,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from mailkit.lab import Lab
 
+# Lesson 09 is run again and again: from recordings, but where a test asks for the daemons themselves.
+os.environ.setdefault("MAILKIT_DAEMONS", "recorded")
 # Files whose tests take long and share little.
 ONE_BY_ONE = {"test_browser", "test_notebooks", "test_other_world"}
 

@@ -230,6 +230,8 @@ def test_a_recording_says_when_the_practice_internet_answers_otherwise(
 
 
 def test_what_cannot_be_run_says_why(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert daemons.why_not("exim") == "MAILKIT_DAEMONS asks for recordings."
+    monkeypatch.delenv("MAILKIT_DAEMONS")
     monkeypatch.setattr("sys.platform", "darwin")
     assert daemons.why_not("exim") == "Exim cannot be run here: a machine of its own takes Linux"
 
@@ -260,7 +262,8 @@ with Lab() as lab:
 """
 
 
-def test_exim_takes_no_root(root: Path) -> None:
+def test_exim_takes_no_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MAILKIT_DAEMONS")
     if why := daemons.why_not("exim"):
         pytest.skip(why)
     script = WITHOUT_ROOT % (MESSAGE, SENDER, ALICE, ALICE)
