@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailkit.figures.grid import Block, Cell, Column, Row, grid
-from mailkit.figures.style import Picture, fitted
+from mailkit.figures.style import Picture
 from mailkit.mta import Configuration
 
 __all__ = ["side_by_side"]
@@ -11,14 +11,14 @@ __all__ = ["side_by_side"]
 # What is wanted -> by what one knows its line in each program.
 _WANTED = (
     ("who may relay", "smtpd_relay_restrictions", "Relaying denied"),
-    ("everything to the relay", "relayhost", "driver = manualroute"),
-    ("who the relay is", "smtp_tls_security_level", "tls_verify_hosts"),
+    ("the way out", "relayhost", "route_data"),
+    ("the right relay", "smtp_tls_security_level", "tls_verify_hosts"),
     ("the login", "smtp_sasl_auth_enable", "hosts_require_auth"),
-    ("login inside TLS only", "smtpd_tls_auth_only", "auth_advertise_hosts"),
-    ("the signature", "SigningTable", "dkim_domain"),
-    ("no signer, no mail", "milter_default_action", "dkim_strict"),
+    ("login in TLS only", "smtpd_tls_auth_only", "auth_advertise_hosts"),
+    ("the signature", "smtpd_milters", "dkim_domain"),
+    ("no signer", "milter_default_action", "dkim_strict"),
 )
-_COLUMNS = (Column("Postfix", share=2.0), Column("Exim", share=2.0), Column("what a probe sees", share=2.4))
+_COLUMNS = (Column("Postfix", share=2.6), Column("Exim", share=2.1), Column("what one sees of it", share=2.9))
 _MEANINGS = {
     "info": "the line as it stands in the file",
     "pass": "what one sees of it, from outside or in the log",
@@ -39,9 +39,10 @@ def side_by_side(postfix: Configuration, exim: Configuration, *, title: str = "T
         right, also = _line(exim, in_exim)
         if not left and not right:
             continue
-        cells = [_cell(left), _cell(right)]
-        rows.append(Row(name, "", [*cells, Cell(seen or also, "pass")], f"{name}: {left} | {right} | {seen or also}"))
-    return grid([Block(rows)], _COLUMNS, _MEANINGS, title=title, said=title, names=2.0)
+        seen = (seen or also).partition(";")[0]
+        cells = [_cell(left), _cell(right), Cell(seen, "pass")]
+        rows.append(Row(name, "", cells, f"{name}: {left} | {right} | {seen}"))
+    return grid([Block(rows)], _COLUMNS, _MEANINGS, title=title, said=title, names=1.6)
 
 
 def _cell(line: str) -> Cell:
@@ -58,5 +59,5 @@ def _line(configuration: Configuration, known_by: str) -> tuple[str, str]:
         if known_by in line.line:
             words = [part.strip() for part in line.line.splitlines()]
             chosen = next((part for part in words if known_by in part), words[0])
-            return fitted(chosen), fitted(line.sees)
+            return chosen, line.sees
     return "", ""

@@ -12,7 +12,7 @@ from typing import Self
 from mailkit.clients import Credentials
 from mailkit.lab.core import Lab
 from mailkit.lab.daemons.machine import Machine
-from mailkit.lab.daemons.recordings import Handed, rows_of
+from mailkit.lab.daemons.recordings import Handed, caption, rows_of
 from mailkit.lab.daemons.setting_up import DOORS, LOGS, roots, set_up, start_daemons
 from mailkit.lab.daemons.wires import Wires, addresses
 from mailkit.mta import Configuration, Delivery, Fate
@@ -141,7 +141,7 @@ class LiveServer:
     def deliveries(self) -> Rows[Delivery]:
         """What the log says, one row for each recipient of each message, once all has been tried that was taken."""
         self.settle()
-        return rows_of(self.log, f"the log of {self.host}, {self._lab.clock.now():%Y-%m-%d}")
+        return rows_of(self.log, caption(self.software, self.host, self._lab))
 
     def settle(self) -> None:
         """Wait until each message that the daemon took has been tried, and what left it has arrived.

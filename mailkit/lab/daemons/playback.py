@@ -15,7 +15,7 @@ from mailkit.conversation import FAILURES
 from mailkit.conversation.handing_over import hand_over
 from mailkit.lab.core import Lab
 from mailkit.lab.daemons.doors import doors
-from mailkit.lab.daemons.recordings import Handed, Onward, Recording, rows_of
+from mailkit.lab.daemons.recordings import Handed, Onward, Recording, caption, rows_of
 from mailkit.mta import Configuration, Delivery
 from mailkit.results import Outcome, Rows, Sentence
 
@@ -145,7 +145,7 @@ class RecordedServer:
 
     def deliveries(self) -> Rows[Delivery]:
         """What the log says, one row for each recipient of each message."""
-        return rows_of(self.log, f"the log of {self.host}, {self._lab.clock.now():%Y-%m-%d}")
+        return rows_of(self.log, caption(self.software, self.host, self._lab))
 
     def settle(self) -> None:
         """Play what came to a door, and wait until it has arrived."""

@@ -10,11 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mailkit.datasets import DATA
+from mailkit.lab.core import Lab
 from mailkit.lab.daemons.packages import Missing
 from mailkit.mta import Configuration, Delivery, Fate, read_log
 from mailkit.results import Record, Rows
 
-__all__ = ["FOLDER", "Handed", "Onward", "Recording", "find", "name_of", "rows_of", "summary", "write"]
+__all__ = ["FOLDER", "Handed", "Onward", "Recording", "caption", "find", "name_of", "rows_of", "summary", "write"]
 
 FOLDER = DATA / "mta_runs"
 
@@ -112,6 +113,11 @@ def write(name: str, recording: Recording) -> Path:
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(asdict(recording), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return file
+
+
+def caption(software: str, host: str, lab: Lab) -> str:
+    """Return what stands below a log: whose it is, and the day in the practice internet."""
+    return f"the log of {software.capitalize()} on {host}, {lab.clock.now():%Y-%m-%d}"
 
 
 def rows_of(log: str, caption: str = "") -> Rows[Delivery]:
