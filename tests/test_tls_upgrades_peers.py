@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 from support_daemons import running, unpacked
 from support_neighbours import NEIGHBOURS
+from support_servers import PATIENCE
 from support_tls import HOST, network
 from test_tls_peers import MIDDLE, ROOT, Client, Running, reported, s_client, scanned
 
@@ -63,6 +64,6 @@ def test_neighbours_without_tls(
     """INN offers STARTTLS even without a certificate; vsftpd's refusal does not say whether it knows the command."""
     ports, ca_file = neighbours(f"{name}-without-tls")
     ((port, here),) = ports.items()
-    found = tls.scan(HOST, here, starttls=NEIGHBOURS[name].ports[port], net=network(ca_file, timeout=5))
+    found = tls.scan(HOST, here, starttls=NEIGHBOURS[name].ports[port], net=network(ca_file, timeout=PATIENCE))
     assert (found.outcome, found.stage, found.offered) == (Outcome.REJECTED, stage, offered), found
     assert found.reason == reason
