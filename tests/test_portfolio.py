@@ -32,7 +32,7 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def net(lab: Lab) -> Network:
-    return replace(lab.network(), timeout=30.0)
+    return replace(lab.network(), timeout=300.0)
 
 
 # The DNS part.
@@ -99,7 +99,7 @@ def test_a_finished_run_is_followed_by_another_and_what_changed_is_told(tmp_path
     store, domains = tmp_path / "findings.sqlite", ["kaisha.example", "example.net"]
     options: dict[str, Any] = {"dns_only": True, "store": store, "progress": False, "selectors": ["s2026"]}
     with Lab() as other:
-        options["net"] = replace(other.network(), timeout=30.0)
+        options["net"] = replace(other.network(), timeout=300.0)
         report.audit(domains, **options)
         with pytest.raises(ValueError, match="two finished runs"):
             report.changes(store)

@@ -203,7 +203,11 @@ REPORTS = {
         pass    | SPF all | @ | everybody else fails
         pass    | SPF who may send | @ | its own hosts and those that it names
         unknown | DKIM selectors | @ | the wildcard answers for every selector, so that none can be found by trying
-{_NOTHING_MORE}    """,
+        info    | sending services | @ | none of the known ones, which proves nothing: selectors cannot be listed
+        info    | reading mail | @ | nobody announces a server, and nobody listens under the usual names
+        unknown | settings for mail programs | @ | the wildcard invents both names that a program asks for, and nobody
+                answers there: whether they are meant cannot be told
+    """,
     # Dual stack.
     "dual.example": f"""
         pass    | MX | @ | RFC 5321 section 5.1: the DNS names an exchanger
