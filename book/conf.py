@@ -10,6 +10,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 project = "Sending mail properly"
 language = "en"
 highlight_language = "none"  # a block that names no language is a record, a log or a message
+# A lesson may leave a level of headings out, or name a language in a block that Pygments does not know.
+suppress_warnings = ["myst.header", "misc.highlighting_failure"]
 extensions = ["myst_nb", "sphinx.ext.autodoc", "folds"]
 
 nb_execution_mode = "off"

@@ -25,7 +25,7 @@ Item = NotebookNode | Block
 _ASKED = re.compile(r"\b(q\d+)\.check\(")
 _NO_GUESS = "… not attempted: You made no guess; it was `"
 _UNANSWERED = "… not attempted: "
-_LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?:|#|mailto:)([^)\s]+)\)")
+_LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?:|mailto:)([^)\s]+)\)")
 
 
 def folded(lesson: Path) -> NotebookNode:
@@ -52,7 +52,7 @@ def folded(lesson: Path) -> NotebookNode:
             for name in dict.fromkeys(_ASKED.findall(item.source)):
                 shown += [_block(text) for text in _solution(name, questions[name])]
     known = {path.name for path in lesson.parent.glob("*.ipynb")}
-    cells = [_linked(new_markdown_cell(i.text), known) if isinstance(i, Block) else i for i in shown]
+    cells = [new_markdown_cell(_linked(i, known)) if isinstance(i, Block) else i for i in shown]
     return new_notebook(cells=cells, metadata=notebook.metadata)
 
 
@@ -139,14 +139,14 @@ def _escaped(text: str) -> str:
     return "".join(p if p.startswith("`") else re.sub(r"([*_<>\[\]{}#|$~^])", r"\\\1", p) for p in pieces)
 
 
-def _linked(cell: NotebookNode, known: set[str]) -> NotebookNode:
-    """Return *cell* with links to lessons as they are, to the README as links to the book's first page, else none."""
+def _linked(block: Block, known: set[str]) -> str:
+    """Return the text of *block*: links to lessons stay, those to the README lead to the first page, else text."""
 
     def target(match: re.Match[str]) -> str:
         text, to = match.groups()
-        if to.partition("#")[0] in known:
-            return f"[{text}]({to})"
+        file = to.partition("#")[0]
+        if file in known:
+            return f"[{text}]({file})"
         return f"[{text}](../index.md)" if to.startswith("../README") else text
 
-    cell.source = _LINK.sub(target, cell.source)
-    return cell
+    return block.text if block.kind == "fence" else _LINK.sub(target, block.text)

@@ -174,9 +174,9 @@ def test_what_is_for_jupyterlab_alone_is_left_out(tmp_path: Path) -> None:
 
 
 def test_links_that_lead_out_of_the_book_are_text(tmp_path: Path) -> None:
-    text = "[a](01_op25b.ipynb#x) [b](../README.md) [c](../TRAINING.md) [d](https://x.example) ![e](f.png)"
+    text = "[a](01_op25b.ipynb#x) [b](../README.md) [c](../TRAINING.md) [d](https://x.example) ![e](f.png) [f](#here)"
     (cell,) = folded(lesson_of(tmp_path, new_markdown_cell(text))).cells
-    assert cell.source == "[a](01_op25b.ipynb#x) [b](../index.md) c [d](https://x.example) ![e](f.png)"
+    assert cell.source == "[a](01_op25b.ipynb) [b](../index.md) c [d](https://x.example) ![e](f.png) f"
 
 
 # The indexes.
