@@ -51,7 +51,7 @@ def folded(lesson: Path) -> NotebookNode:
             shown += [_with_outputs(item, []), *_outputs_alone(item)]
             for name in dict.fromkeys(_ASKED.findall(item.source)):
                 shown += [_block(text) for text in _solution(name, questions[name])]
-    known = {path.name for path in lesson.parent.glob("*.ipynb")}
+    known = {path.name for path in lesson.parent.glob("[0-9][0-9]_*.ipynb")}
     cells = [new_markdown_cell(_linked(i, known)) if isinstance(i, Block) else i for i in shown]
     return new_notebook(cells=cells, metadata=notebook.metadata)
 

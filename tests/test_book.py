@@ -174,9 +174,11 @@ def test_what_is_for_jupyterlab_alone_is_left_out(tmp_path: Path) -> None:
 
 
 def test_links_that_lead_out_of_the_book_are_text(tmp_path: Path) -> None:
-    text = "[a](01_op25b.ipynb#x) [b](../README.md) [c](../TRAINING.md) [d](https://x.example) ![e](f.png) [f](#here)"
+    (tmp_path / "quiz.ipynb").touch()  # beside the lessons, and none of them
+    text = "[a](01_op25b.ipynb#x) [b](../README.md) [c](../TRAINING.md) [d](https://x.example) ![e](f.png)"
+    text += " [f](#here) [g](quiz.ipynb)"
     (cell,) = folded(lesson_of(tmp_path, new_markdown_cell(text))).cells
-    assert cell.source == "[a](01_op25b.ipynb) [b](../index.md) c [d](https://x.example) ![e](f.png) f"
+    assert cell.source == "[a](01_op25b.ipynb) [b](../index.md) c [d](https://x.example) ![e](f.png) f g"
 
 
 # The indexes.
