@@ -14,6 +14,7 @@ import logging
 import smtplib
 import socket
 import ssl
+import statistics
 import time
 from collections.abc import Callable
 
@@ -30,6 +31,7 @@ SENDER = "hanako@kaisha.example"
 PEOPLE = ("alice@bigmail.example", "ben@bigmail.example")
 RELAY = "smtp.isp.example"
 SENT = {"postfix": " status=sent ", "exim": " => "}
+FLUSH = {"postfix": ("postqueue", "-f"), "exim": ("exim4", "-qff")}
 PATIENCE = 1800  # seconds: a message that is never delivered is a failure, a slow machine is none
 # The company's mail may leave by the provider's relay, too.
 RECORD = '"v=spf1 mx a:smtp.kaisha.example a:smtp.isp.example -all"'
@@ -88,16 +90,27 @@ def through_the_daemon(lab: Lab, software: str) -> float:
             for person in PEOPLE:
                 mine = [message for recipient, message in messages() if recipient == person]
                 assert all(one.taken for one in server.submit_all(mine, sender=SENDER, recipients=[person]))
-            deadline = time.monotonic() + PATIENCE
-            while server.log.count(SENT[software]) < MESSAGES:  # cheap enough to ask again and again
-                assert time.monotonic() < deadline, f"within {PATIENCE} s not all were sent: {server.log[-2000:]}"
-                time.sleep(0.1)
+            _wait(server)
             lab.settle()
 
         taken = timed(work)
         assert len(server.deliveries().where(fate=Fate.SENT)) == MESSAGES
     check(lab)
     return taken
+
+
+def _wait(server: daemons.LiveServer) -> None:
+    """Return when every message has left; what waits, because the DNS or the relay was too slow, is tried again."""
+    begun, last, at = time.monotonic(), 0, time.monotonic()
+    while (sent := server.log.count(SENT[server.software])) < MESSAGES:  # cheap enough to ask again and again
+        now = time.monotonic()
+        assert now - begun < PATIENCE, f"within {PATIENCE} s {sent} were sent: {server.log[-2000:]}"
+        if sent > last:
+            last, at = sent, now
+        elif now - at > 5:
+            server.machine.run(*FLUSH[server.software])
+            at = time.monotonic()
+        time.sleep(0.1)
 
 
 def through_the_relay(lab: Lab) -> float:
@@ -154,7 +167,7 @@ def main() -> None:
     """Measure and print."""
     print(f"{MESSAGES} messages from behind OP25B into mailboxes; how many times as long as bare smtplib")
     with Lab() as lab:
-        peer = bare(lab)
+        peer = statistics.median(bare(lab) for _ in range(5))
         show("smtplib to a bare aiosmtpd, thrown away", peer, 1.0)
         lab.publish("kaisha.example", "TXT", RECORD)
         taken = through_the_relay(lab)

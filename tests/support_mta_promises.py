@@ -173,7 +173,9 @@ def forgets_what_was_whispered(one: Running) -> None:
     """A command sent ahead of TLS is not obeyed inside it (CVE-2011-0411)."""
     for port in (25, 587) if one.configuration.description.job == "submission" else (25,):
         found = one.machine.inside(partial(tls.inject, HOST, port, net=_net()))
-        assert (found.outcome, found.vulnerable) == (Outcome.OPEN, False), found
+        # Exim hangs up on who sends commands ahead of the handshake; Postfix throws them away.
+        hung_up = found.outcome is Outcome.REJECTED and "synchronization" in found.reason
+        assert hung_up or (found.outcome, found.vulnerable) == (Outcome.OPEN, False), found
 
 
 def no_synchronization_no_talk(one: Running) -> None:
