@@ -7,6 +7,7 @@ copies without outputs.  Nothing here overwrites what a learner wrote.
     python -m mailkit.workbook copies           copy into work/ the lessons and the quiz where they are not there yet
     python -m mailkit.workbook fresh            put the copies aside and make new ones
     python -m mailkit.workbook class FOLDER     what a class knew before and after, from the files quiz-NAME.csv
+    python -m mailkit.workbook menus            make the menus anew after a change of text, without executing
     python -m mailkit.workbook store [NAMES]    re-execute the lessons from the top and store them, menus made anew
 
 A stored lesson is the same to the byte each time it is executed, so a change in ``git diff`` is a change in what
@@ -41,6 +42,7 @@ __all__ = [
     "fresh",
     "lessons",
     "read",
+    "refresh_menu",
     "store",
     "with_menu",
     "without_outputs",
@@ -154,15 +156,26 @@ def with_menu(notebook: NotebookNode, number: str) -> NotebookNode:
     if planned_minutes(notebook) is None:
         return notebook
     metadata = {"tags": [MENU, "remove-cell"]}
-    both = [
-        new_markdown_cell(menu(notebook), metadata=metadata),  # type: ignore[no-untyped-call]
-        new_code_cell(call(number), metadata=metadata),  # type: ignore[no-untyped-call]
-    ]
+    text = new_markdown_cell(menu(notebook), metadata=metadata)  # type: ignore[no-untyped-call]
+    new = new_code_cell(call(number), metadata=metadata)  # type: ignore[no-untyped-call]
+    same = [cell for cell in notebook.cells if is_menu(cell) and cell.source == new.source]
+    both = [text, *(same[:1] or [new])]  # one that was run keeps what it showed
     cells = [cell for cell in notebook.cells if not is_menu(cell)]
     has_heading = [cell.cell_type == "markdown" and "\n## " in f"\n{cell.source}" for cell in cells]
     first = has_heading.index(True) if True in has_heading else len(cells)
     notebook.cells = [*cells[:first], *both, *cells[first:]]
     return notebook
+
+
+def refresh_menu(lesson: Path) -> bool:
+    """Make the menu in the file *lesson* anew without executing it; return whether anything changed.
+
+    The first menu of a lesson comes with :func:`store`: until then its call has not been run.
+    """
+    before = lesson.read_text(encoding="utf-8")
+    text = as_text(with_menu(read(lesson), lesson.stem[:2]))
+    lesson.write_text(text, encoding="utf-8", newline="\n")
+    return text != before
 
 
 def store(lesson: Path) -> None:
@@ -234,6 +247,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     commands.add_parser("fresh", help="put the learner's copies aside and make new ones")
     counting = commands.add_parser("class", help="what a class knew before and after, from its files quiz-NAME.csv")
     counting.add_argument("folder", type=Path, metavar="FOLDER", help="where those files are; class.png is drawn there")
+    commands.add_parser("menus", help="make the menus of the lessons anew, without executing")
     storing = commands.add_parser("store", help="re-execute lessons and store them")
     storing.add_argument("names", nargs="*", metavar="NAME", help="a lesson such as 04_spf; all when none is named")
     options = parser.parse_args(arguments)
@@ -246,6 +260,9 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     elif options.command == "fresh":
         kept = fresh(root)
         print(f"your old copies: {kept.relative_to(root)}" if kept else "there were no old copies")
+    elif options.command == "menus":
+        for lesson in filter(refresh_menu, lessons(root)):
+            print(f"menu made anew: {lesson.stem}")
     elif options.command == "class":
         return _show_class(options.folder)
     else:

@@ -86,11 +86,26 @@ def test_minutes_edited_in_the_menu_stay_and_a_new_section_gets_its_share() -> N
     assert shared["A"] == edited["A"]
 
 
+def test_menus_are_made_anew_without_executing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notebooks").mkdir()
+    path = tmp_path / "notebooks" / "04_small.ipynb"
+    notebook = workbook.with_menu(lesson(), "04")
+    notebook.cells[3].outputs = [nbformat.v4.new_output("stream", text="was run")]
+    notebook.cells[4].source += " And more."
+    path.write_text(workbook.as_text(notebook), encoding="utf-8")
+    assert workbook.main(["menus"], tmp_path) == 0
+    assert capsys.readouterr().out == "menu made anew: 04_small\n"
+    again = workbook.read(path)
+    assert f"(#cell-id={again.cells[4].id})" in again.cells[2].source
+    assert again.cells[3].outputs[0].text == "was run"
+    assert workbook.main(["menus"], tmp_path) == 0 and capsys.readouterr().out == ""
+
+
 @each_lesson
 def test_menu_of_a_lesson_is_of_today(lesson: Path) -> None:
     notebook = workbook.read(lesson)
     stored = [cell.source for cell in notebook.cells if sections.is_menu(cell)]
-    assert stored == [sections.menu(notebook), sections.call(lesson.stem[:2])], f"make notebooks NAMES={lesson.stem}"
+    assert stored == [sections.menu(notebook), sections.call(lesson.stem[:2])], "python -m mailkit.workbook menus"
 
 
 @each_lesson
