@@ -7,6 +7,7 @@ stands before it, which takes about as much of the processors as the stand-in do
 from __future__ import annotations
 
 import base64
+import os
 import random
 import shutil
 import signal
@@ -20,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
+from threading import Thread
 from typing import Any
 
 import dns.message
@@ -89,7 +91,7 @@ def served(domains: int) -> Iterator[tuple[int, str]]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         program = _nsd(folder)
         line = [sys.executable, __file__, str(domains), str(program or "")]
-        process = stack.enter_context(subprocess.Popen(line, stdout=subprocess.PIPE, text=True))
+        process = stack.enter_context(subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         stack.callback(process.terminate)
         assert process.stdout is not None
         yield int(process.stdout.readline()), "nsd behind a delay" if program else "a stand-in, for want of nsd"
@@ -241,9 +243,16 @@ def _question(message: bytes) -> bytes:
     return message[12:end]
 
 
+def _end_with_the_other() -> None:
+    """End this process when the one that started it does, be it killed."""
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def main(domains: int, program: str) -> None:
     """Serve until terminated."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # by way of the clauses below that end nsd
+    Thread(target=_end_with_the_other, daemon=True).start()
     sock = _udp()
     if not program:
         print(sock.getsockname()[1], flush=True)
@@ -255,6 +264,7 @@ def main(domains: int, program: str) -> None:
             forward(sock, port)
         finally:
             process.terminate()
+            process.wait()
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from mailkit import report
 from mailkit.network import Network, prefetching
 from mailkit.report import many, second
 from mailkit.report.checks import run, select
+from mailkit.report.store import Store
 from mailkit.report.subject import Subject
 from mailkit.results import Finding, Rows, Verdict
 
@@ -208,3 +209,23 @@ def test_the_date_is_the_same_in_both(net: Network) -> None:
     moment = datetime(2020, 2, 29, tzinfo=UTC)
     octets = second._packed(replace(net, clock=lambda: moment), {})
     assert octets is not None and pickle.loads(octets)[0].now() == moment
+
+
+def test_an_interrupt_ends_the_second_at_once(net: Network, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Though its traceback, which a notebook keeps, knows of everything that was under way."""
+    begun: list[Any] = []
+    start = second.subprocess.Popen
+
+    def noting(*args: Any, **options: Any) -> Any:
+        begun.append(start(*args, **options))
+        return begun[-1]
+
+    def interrupted(self: Any, some: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(second, "_processors", lambda: 2)
+    monkeypatch.setattr(second.subprocess, "Popen", noting)
+    monkeypatch.setattr(Store, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt) as kept:
+        report.collect(DOMAINS, net=net, store=tmp_path / "x.sqlite", dns_only=True, lessons=["04_spf"], progress=False)
+    assert kept.tb is not None and [process.poll() is not None for process in begun] == [True]

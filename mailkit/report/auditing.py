@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import closing
 from functools import partial
@@ -51,11 +51,12 @@ def audit(
 
     A name may be written in its own letters; a :func:`portfolio` may take the place of a list.  *selectors* are the
     DKIM selectors to look for (default: the usual ones), *lessons* those whose checks to run (default: all).  With
-    *dns_only* no server but the DNS is asked, hundreds of domains at the same time.  With *own_servers* the resolver's
-    answers are compared with those of each zone's own name servers.  *store* is a SQLite file that takes the findings
-    as they come: an interrupted run is gone on with by the same call.  *progress* prints a line a domain, for many one
-    line with the time that is left.  *executor* is anything with the interface of concurrent.futures; for processes
-    and Dask each audit is sent there, mail servers are better given to threads.
+    *dns_only* no server but the DNS is asked, hundreds of domains at the same time, and from 300 domains on in two
+    processes.  With *own_servers* the resolver's answers are compared with those of each zone's own name servers.
+    *store* is a SQLite file that takes the findings as they come: an interrupted run is gone on with by the same call.
+    *progress* prints a line a domain, for many one line with the time that is left.  *executor* is anything with the
+    interface of concurrent.futures; for processes and Dask each audit is sent there, mail servers are better given to
+    threads.
 
     A domain takes at most 90 seconds.  What cannot be seen from the place of *net*, what is no domain name in a list of
     several, and a check that breaks are ``unknown``.
@@ -74,9 +75,10 @@ def audit(
     else:
         told = _telling(entries, 0, progress)
         parts: dict[int, list[Finding]] = {}
-        for some in _found(numbered, net, checks, dns_only, own_servers, executor):
-            parts.update(some)
-            told(some)
+        with closing(_found(numbered, net, checks, dns_only, own_servers, executor)) as coming:
+            for some in coming:
+                parts.update(some)
+                told(some)
         rows = Rows(Finding, (f for position in sorted(parts) for f in parts[position]), caption=net.caption)
     return _without_domain(rows) if len(entries) == 1 else rows
 
@@ -134,9 +136,11 @@ def _fill(
     """Audit those of *numbered* that are not in the store yet, and write each there as soon as it is done."""
     told = _telling([entry for _, entry in numbered], len(kept.done), progress)
     left = [item for item in numbered if item[0] not in kept.done]
-    for some in _found(left, net, checks, dns_only, own_servers, executor):
-        kept.save(some)
-        told(some)
+    # Closed at once where storing or an interrupt ends it: a traceback would keep it, and what it has begun, alive.
+    with closing(_found(left, net, checks, dns_only, own_servers, executor)) as coming:
+        for some in coming:
+            kept.save(some)
+            told(some)
 
 
 def _telling(entries: Sequence[PortfolioDomain], done: int, progress: bool) -> Callable[[Sequence[Found]], None]:
@@ -167,7 +171,7 @@ def _found(
     dns_only: bool,
     own_servers: bool,
     executor: Executor | None,
-) -> Iterator[Sequence[Found]]:
+) -> Generator[Sequence[Found], None, None]:
     """Yield the findings on each of *numbered* as they come, what comes together at once."""
     entries = dict(numbered)
 
