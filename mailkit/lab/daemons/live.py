@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import smtplib
 import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -21,6 +22,7 @@ from mailkit.results import Rows, Sentence
 __all__ = ["LiveServer"]
 
 _MARK = "postfix/mark"
+_STILL, _PAUSE = 120.0, 0.05  # seconds without any progress; from one look into the log to the next
 _SECONDS = 60  # for a reply of the daemon's on this machine
 
 
@@ -146,17 +148,22 @@ class LiveServer:
     def settle(self) -> None:
         """Wait until each message that the daemon took has been tried, and what left it has arrived.
 
-        Raises RuntimeError when a message is never tried.
+        Raises RuntimeError when for two minutes no further message is tried.
         """
-
         self._flush()
-
-        def tried() -> bool:
+        before, since = -1, 0.0
+        while True:
             rows = rows_of(self.log)
-            waiting = any(row.fate is Fate.QUEUED for row in rows)
-            return not waiting and sum(row.tries > 0 for row in rows) >= self._taken
-
-        self.machine.until(tried, "a line of the log about each message")
+            tried = sum(row.tries > 0 for row in rows)
+            if tried >= self._taken and not any(row.fate is Fate.QUEUED for row in rows):
+                break
+            if tried != before:
+                before, since = tried, time.monotonic()
+            if time.monotonic() > since + _STILL:
+                raise RuntimeError(
+                    f"{tried} of {self._taken} messages have been tried, and no more: {self.log[-1000:]}"
+                )
+            time.sleep(_PAUSE)
         self._lab.settle()
 
     def _flush(self) -> None:
