@@ -164,7 +164,8 @@ class Machine:
         groups = "".join(f"{name}:x:{group or n}:\n" for name, n in (numbers | _OWN_GROUPS).items())
         (etc / "passwd").write_text("root:x:0:0::/root:/bin/sh\n" + users + _rest("/etc/passwd"))
         (etc / "group").write_text("root:x:0:\n" + groups + _rest("/etc/group"))
-        (etc / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:2 attempts:2\n")
+        # The name server shares this machine's processors, and may be slow: that must decide nothing (resolv.conf(5)).
+        (etc / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:30 attempts:2\n")
         (etc / "hosts").write_text(f"127.0.0.1 localhost\n{own} {hostname}\n")
         (etc / "nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files dns\nservices: files\n")
 
