@@ -167,3 +167,12 @@ def test_a_server_that_says_nothing_of_use_is_no_difference(
         assert said.status is Status.TIMEOUT and reason in said.reason
         differences, unasked = compare_with_zone([(DOMAIN, "TXT")], net=net)
     assert differences == [] and reason in unasked
+
+
+def test_the_command_asks_them_too() -> None:
+    import subprocess
+    import sys
+
+    line = [sys.executable, "-m", "mailkit.report", "example.com", "--dns-only", "--own-servers"]
+    ran = subprocess.run(line, capture_output=True, encoding="utf-8", stdin=subprocess.DEVNULL, timeout=300)
+    assert ran.returncode == 0 and "the zone's own servers say the same" in ran.stdout.replace("\n           ", " ")
