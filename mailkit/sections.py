@@ -43,7 +43,7 @@ _HEADING = re.compile(r"^## +(.+?)\s*$", re.MULTILINE)
 _FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
 _KEY = re.compile(r"(?:Annex )?(\d+|[A-Z]) · ")
 _TIME = re.compile(r"^\| Time \| (\d+) minutes to teach, (\d+) to practise(?:; annexes (\d+) more)? \|", re.MULTILINE)
-_ENTRY = re.compile(r"\[([^\]]+)\]\(#[^)]*\) \| (\d+) \|")
+_ENTRY = re.compile(r"\[([^\[\]]+)\]\(#[^()]*\) \| (\d+) \|")
 _WORDS_PER_MINUTE = 150  # read by somebody who thinks along
 # Minutes: to turn to a section, to run a cell and look, to make up one's mind.
 _PER_SECTION, _PER_CELL, _PER_GUESS = 0.5, 0.5, 1.0
