@@ -51,17 +51,10 @@ def relaying(postfix: Postfix, server: Service | None, name: str) -> Finding:
     states = {setting: _guarded(words) for setting, words in lists.items()}
     shown = "; ".join(f"{setting} = {', '.join(words)}" for setting, words in lists.items() if words)
     reference = "postconf(5), smtpd_relay_restrictions"
-    if "guarded" in states.values():
-        setting = next(setting for setting, state in states.items() if state == "guarded")
-        advice = "Strangers may send to your own domains only."
-        return judged(
-            "open relay",
-            name,
-            Verdict.PASS,
-            f"{setting} refuses other destinations: {shown}",
-            advice,
-            reference=reference,
-        )
+    if guarded := [setting for setting, state in states.items() if state == "guarded"]:
+        setting = min(guarded, key=lambda one: "permit_mynetworks" in lists[one])
+        let_in = list(networks(postfix, name)) if "permit_mynetworks" in lists[setting] else []
+        return _behind_the_guard(name, f"{setting} refuses other destinations: {shown}", let_in, reference)
     if before := [state for state in states.values() if state.startswith("before ")]:
         return judged(
             "open relay",
@@ -89,6 +82,20 @@ def relaying(postfix: Postfix, server: Service | None, name: str) -> Finding:
         "smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination",
         reference,
     )
+
+
+def _behind_the_guard(name: str, evidence: str, let_in: list[Finding], reference: str) -> Finding:
+    """Return whether strangers may send where the refusal stands, but not for those that mynetworks lets in."""
+    for verdict, advice in (
+        (Verdict.FAIL, "The refusal spares mynetworks, and everybody is in it: name your own networks."),
+        (Verdict.UNKNOWN, "The refusal spares mynetworks, and whom that holds is not read here."),
+        (Verdict.WARN, "The refusal spares mynetworks, which holds more than networks of your own."),
+    ):
+        if words := [finding.evidence for finding in let_in if finding.verdict is verdict]:
+            shown = f"{evidence}; mynetworks holds {', '.join(words)}"
+            return judged("open relay", name, verdict, shown, advice, reference=reference)
+    advice = "Strangers may send to your own domains only."
+    return judged("open relay", name, Verdict.PASS, evidence, advice, reference=reference)
 
 
 def _guarded(words: list[str]) -> str:
@@ -126,7 +133,7 @@ def networks(postfix: Postfix, subject: str) -> Iterator[Finding]:
                 check,
                 subject,
                 Verdict.UNKNOWN,
-                f"{word} is not an address: what it holds is not read here",
+                f"{word}, which is not an address: what it holds is not read here",
                 reference=reference,
             )
             continue
