@@ -377,9 +377,11 @@ def rerun(notebook: NotebookNode, folder: Path) -> list[str]:
 
 
 def from_each_section(notebook: NotebookNode, folder: Path, number: str) -> list[str]:
-    """Catch up with each section of the lesson *number* as a latecomer does, and run *notebook* from there to its end.
+    """Catch up with each section of the lesson *number* as a latecomer does, and run it and the next one.
 
-    One kernel in *folder* serves all; before each time its names are forgotten.  Returns and raises as ``rerun`` does.
+    That stands for all the rest of *notebook*: what a section shows after catching up, and after another section, it
+    shows wherever one began.  One kernel in *folder* serves all; before each time its names are forgotten.  Returns and
+    raises as ``rerun`` does.
     """
     _, *rest = sections(notebook)
     keys = {section.title: section.key for section in workbook_sections(notebook)}
@@ -388,7 +390,7 @@ def from_each_section(notebook: NotebookNode, folder: Path, number: str) -> list
         key = keys[rest[place].title]
         call = f'%reset -f\nfrom mailkit.catching_up import catch_up\nprint(catch_up("{number}/{key}"))'
         plan.append((key, None, new_code_cell(call)))
-        for section in rest[place:]:
+        for section in rest[place : place + 2]:
             plan += [again(f'from {key}: "{section.title}"', cell) for _, cell in section.cells]
     return differences(plan, folder)
 

@@ -19,7 +19,7 @@ CATCH_UP, EXPERIMENT = {"tags": ["catch-up"]}, {"tags": ["experiment"]}
 
 
 @each_converted_lesson
-def test_from_each_section_to_the_end(lesson: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_each_section_on(lesson: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in LOOPBACK_ONLY.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(workbook, "CELL_TIMEOUT", 600)  # one long cell is run many times here, on a busy machine too
