@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from support_neighbours import NEIGHBOURS
+from support_servers import closed_port
 
 from mailkit.lab.daemons import packages
 
@@ -138,14 +139,6 @@ def unpacked(daemon: str) -> Path:
         pytest.skip(str(error))
 
 
-def _free_ports(count: int) -> list[int]:
-    socks = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [sock.getsockname()[1] for sock in socks]
-    for sock in socks:
-        sock.close()
-    return ports
-
-
 @contextmanager
 def running(
     daemon: str, root: Path, folder: Path, pem: bytes, host: str, settings: str = ""
@@ -157,7 +150,7 @@ def running(
     if os.geteuid() != 0 or not shutil.which("unshare"):
         pytest.skip("laying a folder over /usr takes root and unshare (apt-get install util-linux)")
     protocols = NEIGHBOURS[daemon].ports if daemon in NEIGHBOURS else DAEMONS[daemon]
-    ports = dict(zip(protocols, _free_ports(len(protocols))))
+    ports = {protocol: closed_port() for protocol in protocols}
     _write(daemon, folder, pem, host, ports, settings)
     command = _filled(NEIGHBOURS[daemon].command if daemon in NEIGHBOURS else _COMMANDS[daemon], folder, host, ports)
     script = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import socketserver
 import struct
 import threading
@@ -129,10 +128,3 @@ def serving(
         for server in servers:
             server.shutdown()
             server.server_close()
-
-
-def free_port() -> int:
-    """Return a UDP port where nobody answers."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

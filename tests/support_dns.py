@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import dns.name
+from support_servers import one_number
 
 from mailkit.lab.dns.authority import Authority
 from mailkit.lab.dns.resolver import CachingResolver
@@ -23,7 +24,6 @@ from mailkit.network import Network
 Records = Mapping[str, Mapping[str, Sequence[str]]]
 """{name: {type: [value, …]}}; a TXT value that does not begin with a quote is plain text."""
 
-_PORT_TRIES = 20
 _APEX = "$TTL 300\n@ SOA ns.example. hostmaster.example. 1 1800 900 604800 60\n@ NS ns.example.\n"
 
 
@@ -133,22 +133,15 @@ def raw_dns(
 ) -> Iterator[int]:
     """A name server in octets: ``answer(question)`` gives the datagrams to send back; yields the port.
 
-    Over TCP a connection is served by *stream*, and refused without one.  The numbers are taken with another try.
+    Over TCP a connection is served by *stream*, and refused without one.
     """
     with ExitStack() as stack:
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        for _ in range(_PORT_TRIES):
-            tcp = socket.create_server(("127.0.0.1", 0))
-            try:
-                udp.bind(tcp.getsockname())
-                break
-            except OSError:
-                tcp.close()
+        tcp, udp = one_number()
         port = udp.getsockname()[1]
         stack.callback(udp.close)
         stack.callback(tcp.close)
-        if stream is None:
-            tcp.close()
+        if stream:
+            tcp.listen()
         over = threading.Event()
 
         def serve_udp() -> None:

@@ -17,6 +17,7 @@ from mailkit.network.exchange import Nameserver
 
 HOST = "127.0.0.1"
 _ESTABLISHED = 1  # the state in tcp_info
+_KEPT: list[socket.socket] = []  # what keeps the closed ports closed
 
 PATIENCE = 60.0  # seconds for what will answer: how busy this machine is must decide nothing
 
@@ -59,9 +60,30 @@ def tcp_server(behave: Behaviour, host: str = HOST) -> Iterator[int]:
 
 
 def closed_port() -> int:
-    """Return a port of loopback on which nobody listens."""
-    with socket.create_server((HOST, 0)) as server:
-        return int(server.getsockname()[1])
+    """Return a port of loopback that refuses, over TCP and over UDP, for as long as these tests run.
+
+    No other program is given its number meanwhile.  A server that a test starts may still listen there, if it sets
+    SO_REUSEADDR, as every mail server does.
+    """
+    tcp, udp = one_number()
+    udp.connect(udp.getsockname())  # what comes from anywhere else is refused
+    _KEPT.extend((tcp, udp))
+    return int(tcp.getsockname()[1])
+
+
+def one_number() -> tuple[socket.socket, socket.socket]:
+    """Return a TCP and a UDP socket at one number of loopback; the first does not listen yet, so that it refuses."""
+    for _ in range(50):
+        tcp, udp = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        tcp.bind((HOST, 0))
+        try:
+            udp.bind(tcp.getsockname())
+            return tcp, udp
+        except OSError:  # another program has this number over UDP
+            tcp.close()
+            udp.close()
+    raise OSError("no number is free over both TCP and UDP")
 
 
 def is_held(connection: socket.socket) -> bool:

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from dns.zone import from_text as zone_from_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_dkim_dns import NOW, SERVFAIL, SILENCE, free_port, serving
+from support_dkim_dns import NOW, SERVFAIL, SILENCE, serving
+from support_servers import closed_port
 
 from mailkit import datasets, dkim
 from mailkit.dkim.canonical import canonical_body, canonical_field
@@ -421,7 +422,7 @@ def test_what_the_key_lookup_decides(net, selector, result, says):
 
 
 def test_a_dead_resolver_is_a_temperror_and_no_verdict():
-    net = Network("internet", "here", (("127.0.0.1", free_port()),), timeout=0.2)
+    net = Network("internet", "here", (("127.0.0.1", closed_port()),), timeout=0.2)
     row = only(dkim.verify(signed(), net=net))
     assert (row.result, row.verdict) == ("temperror", Verdict.UNKNOWN)
     assert row.detail and row.detail not in repr(row)

@@ -9,7 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_dkim_dns import NOW, SERVFAIL, free_port, serving
+from support_dkim_dns import NOW, SERVFAIL, serving
+from support_servers import closed_port
 
 from mailkit import clients, dkim, report, workbook
 from mailkit.figures import dkim as figures
@@ -234,7 +235,7 @@ def test_unknown_is_not_fail() -> None:
     name = "_domainkey.kaisha.example"
     with serving({f"mailkit-made-up-selector-4711.{name}": SERVFAIL}) as net:
         assert [f.verdict for f in dkim.findings("kaisha.example", net=net)] == [Verdict.UNKNOWN]
-    nowhere = Network("internet", "here", nameservers=(("127.0.0.1", free_port()),), timeout=0.2)
+    nowhere = Network("internet", "here", nameservers=(("127.0.0.1", closed_port()),), timeout=0.2)
     assert {f.verdict for f in dkim.findings("kaisha.example", net=nowhere)} == {Verdict.UNKNOWN}
     assert {f.verdict for f in dkim.findings("kaisha.example", net=nowhere, selectors=["s1"])} == {Verdict.UNKNOWN}
 

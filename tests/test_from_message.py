@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from support_dkim_dns import free_port
 from support_messages import CASES, KEY_NAME, OTHER, OURS, RECEIVER, THEIRS, delivered, mail, publish, signed, trace
+from support_servers import closed_port
 from support_spf_dns import DnsServer
 
 from mailkit import report
@@ -164,7 +164,7 @@ def test_of_two_notes_of_the_sender_the_whole_address_is_taken(dns: DnsServer) -
 
 
 def test_a_network_that_answers_nothing_makes_nothing_fail(dns: DnsServer) -> None:
-    nobody = internet(nameservers=[f"127.0.0.1:{free_port()}"], timeout=0.5)
+    nobody = internet(nameservers=[f"127.0.0.1:{closed_port()}"], timeout=0.5)
     for message in (delivered(signed()), delivered(mail(), THEIRS), CASES["a mailing list"].message()):
         found = report.from_message(message, net=nobody)
         assert found.result == "unknown"

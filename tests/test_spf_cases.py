@@ -10,6 +10,7 @@ from typing import Any
 import dns.flags as dns_flags
 import dns.message as dns_message
 import pytest
+from support_servers import one_number
 from support_spf_dns import SERVFAIL, DnsServer
 
 from mailkit import spf
@@ -531,7 +532,7 @@ def test_a_resolver_that_denies_every_name_is_not_believed(dns_server: DnsServer
 
 
 def test_the_reason_is_the_refused_tcp_when_an_answer_does_not_fit(dns: DnsServer) -> None:
-    udp, tcp = _one_number()
+    tcp, udp = one_number()
     with udp, tcp:
         answering = threading.Thread(target=_truncate_all, args=(udp,), daemon=True)
         answering.start()
@@ -542,22 +543,6 @@ def test_the_reason_is_the_refused_tcp_when_an_answer_does_not_fit(dns: DnsServe
         answering.join(30)
     assert check.result == "temperror" and "it refuses TCP" in check.reason
     assert found.verdict is UNKNOWN and "it refuses TCP" in found.evidence
-
-
-def _one_number() -> tuple[socket.socket, socket.socket]:
-    """Return a UDP socket, and a TCP socket at the same number that nobody listens on, so that it refuses."""
-    for _ in range(50):
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        udp.bind(("127.0.0.1", 0))
-        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            tcp.bind(udp.getsockname())
-        except OSError:  # another program has it
-            udp.close()
-            tcp.close()
-            continue
-        return udp, tcp
-    raise OSError("no number is free over both UDP and TCP")
 
 
 def _truncate_all(udp: socket.socket) -> None:

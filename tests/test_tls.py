@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from support_servers import PATIENCE, patiently
+from support_servers import PATIENCE, closed_port, patiently
 from support_tls import DAY, HOST, NOW, Authority, network, serve, serve_tls
 
 from mailkit import tls
@@ -365,9 +365,7 @@ def test_a_server_that_hangs_up() -> None:
 
 
 def test_nobody_there() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    found = tls.scan(HOST, port, net=network())
+    found = tls.scan(HOST, closed_port(), net=network())
     assert (found.outcome, found.stage) == (Outcome.REFUSED, Stage.CONNECT) and found.reason
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import pytest
 from support_daemons import DAEMONS, running, unpacked
+from support_servers import closed_port
 from support_tls import HOST, Authority, network
 
 from mailkit import tls
@@ -94,8 +95,7 @@ def ca_file(tmp_path: Path) -> Path:
 def s_server(openssl: str, pem: bytes, folder: Path, *options: str) -> Iterator[int]:
     """Run ``openssl s_server`` with *options*; yields its port."""
     (folder / "server.pem").write_bytes(pem)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = closed_port()
     files = ["-cert", "server.pem", "-key", "server.pem", "-cert_chain", "server.pem"]
     command = [openssl, "s_server", "-accept", f"127.0.0.1:{port}", *files, "-quiet", *options]
     process = subprocess.Popen(
