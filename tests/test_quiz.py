@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-from nbformat.v4 import new_code_cell
 from support_notebooks import code_cells, run_problems, shown
 
 from mailkit import datasets, sections, workbook
@@ -172,6 +171,31 @@ def test_a_name_that_makes_no_file(name: object, tmp_path: Path) -> None:
     said = hand_in(name, answered("before"), folder=tmp_path)
     assert not isinstance(said, Graded) and "the number of your seat" in said and "\x1b" not in said
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("inside", ["work", "notebooks", "."])
+def test_the_file_goes_to_the_workbook_that_the_notebook_lies_in(
+    inside: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a server that learners share, mailkit lies where none of them may write."""
+    monkeypatch.setattr("mailkit.quiz.answering.ROOT", tmp_path / "installed")
+    own = tmp_path / "hanako"
+    for folder in ("notebooks", "work"):
+        (own / folder).mkdir(parents=True)
+    (own / "notebooks" / "quiz_before.ipynb").touch()
+    monkeypatch.chdir(own / inside)
+    graded = hand_in("seat-7", answered("before"))
+    assert isinstance(graded, Graded) and graded.kept.startswith("Your answers are in work/quiz-seat-7.csv")
+    assert (own / "work" / "quiz-seat-7.csv").is_file() and not (tmp_path / "installed").exists()
+
+
+def test_a_notebook_that_lies_in_no_workbook_uses_that_of_mailkit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailkit.quiz.answering.ROOT", tmp_path / "installed")
+    monkeypatch.chdir(tmp_path)
+    hand_in("seat-7", answered("before"))
+    assert (tmp_path / "installed" / "work" / "quiz-seat-7.csv").is_file()
 
 
 @pytest.mark.parametrize("name", ["seat-7", 7, " Hanako ", "花子"])
@@ -347,10 +371,10 @@ def test_a_notebook_shows_what_is_stored_and_can_be_filled_in(when: str, tmp_pat
         letters = iter(item.right for item in items(when))
         for cell in code_cells(notebook):
             cell.source = re.sub(r"\.guess\(\.\.\.\)", lambda _: f".guess({next(letters)})", cell.source)
-            cell.source = cell.source.replace("NAME = ...", 'NAME = "seat-7"')
-        fill = f"import mailkit.quiz.answering as a, pathlib\na.ROOT = pathlib.Path({str(tmp_path)!r})"
-        notebook.cells.insert(0, new_code_cell(fill))
-        done = workbook.execute(notebook, tmp_path)
+            cell.source = cell.source.replace('NAME = "..."', 'NAME = "seat-7"')
+        # As on a shared server: mailkit lies elsewhere, and the copy in the learner's own workbook.
+        (tmp_path / "work").mkdir()
+        done = workbook.execute(notebook, tmp_path / "work")
     finally:
         environment.undo()
     assert shown(code_cells(done)[-1]).startswith("12 of 12 right. Your answers are in work/quiz-seat-7.csv")

@@ -14,7 +14,7 @@ from mailkit.exercises.feedback import Feedback, FeedbackKind
 from mailkit.quiz import sheets
 from mailkit.quiz.items import LETTERS, QuizItem, items
 from mailkit.results import Sentence, visible
-from mailkit.sections import ROOT
+from mailkit.sections import ROOT, quizzes
 
 __all__ = ["Graded", "QuizQuestion", "hand_in", "quiz_questions"]
 
@@ -75,7 +75,10 @@ def quiz_questions(when: str) -> tuple[QuizQuestion, ...]:
 
 
 def hand_in(name: Any, questions: Sequence[QuizQuestion], *, folder: Path | None = None) -> Graded | Sentence:
-    """Grade *questions* and keep the letters in *folder*/quiz-*name*.csv (default: the workbook's ``work``).
+    """Grade *questions* and keep the letters in *folder*/quiz-*name*.csv.
+
+    *folder* is by default ``work`` in the workbook that the notebook lies in: where learners share one mailkit, each
+    has a workbook of their own.
 
     While an answer is missing, or *name* is none, nothing is written and nothing is told: the sentence says what to do.
     *name* is a nickname or the number of a seat, up to 40 letters, digits and hyphens.  What was handed in first
@@ -91,9 +94,15 @@ def hand_in(name: Any, questions: Sequence[QuizQuestion], *, folder: Path | None
     if open_ones := [str(question.item.pair) for question in questions if not question.letter]:
         return Sentence(f"Nothing is handed in yet: no answer to question {', '.join(open_ones)}.")
     letters = {question.item.pair: question.letter for question in questions}
-    kept = sheets.keep(folder or ROOT / "work", text, questions[0].item.when, letters)
+    kept = sheets.keep(folder or _work(), text, questions[0].item.when, letters)
     feedback = tuple(_judged(question.item, question.letter) for question in questions)
     return Graded(sum(said.kind is FeedbackKind.RIGHT for said in feedback), feedback, kept)
+
+
+def _work() -> Path:
+    """Return ``work`` in the workbook that this notebook lies in; where it lies in none, in that of mailkit."""
+    here = Path.cwd()  # where JupyterLab runs a notebook: in its own folder
+    return next((folder for folder in (here, *here.parents) if quizzes(folder)), ROOT) / "work"
 
 
 def _judged(item: QuizItem, letter: str) -> Feedback:

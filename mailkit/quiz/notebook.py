@@ -14,9 +14,9 @@ _SAID = (
     "Twelve questions, one for each lesson; ten minutes. One answer of four is right. Write its letter in place of the "
     "dots and run the cell; you can change it until you hand in. A guess is welcome: **what was right is told at the "
     "end, when all are answered.**\n\n"
-    "First write a nickname or the number of your seat below, the same before and after, and run both cells. Your "
-    "letters go into a file on this machine, `work/quiz-NAME.csv`, which the trainer may collect to see what the class "
-    "knows. Your name stands in the file's name only."
+    "First write a nickname or the number of your seat between the quotes below, the same before and after, and run "
+    "both cells. Your letters go into a file on this machine, `work/quiz-NAME.csv`, which the trainer may collect to "
+    "see what the class knows. Your name stands in the file's name only."
 )
 
 
@@ -34,7 +34,7 @@ def quiz_notebook(when: str) -> NotebookNode:
     names = [f"p{item.pair}" for item in asked]
     begin = [
         _text(f"# {_TITLES[when]}\n\n{_SAID}"),
-        _code('NAME = ...   # such as "seat-7"'),
+        _code('NAME = "..."   # such as "seat-7"'),
         _code(
             "from mailkit.quiz import hand_in, quiz_questions\n\n"
             f'questions = quiz_questions("{when}")\n{", ".join(names)} = questions'
