@@ -2,16 +2,15 @@
 
 start.sh, start.cmd and start.ps1 call this with whatever Python they find; so it is written for old ones too, and
 looks for the Python that the wheels are for.  The first time it makes a virtual environment beside itself, from
-wheels/ alone.  What is written behind the command goes to JupyterLab: ./start.sh --no-browser
+wheels/ alone; and again when the folder has been moved or copied, since the paths in it are those of the old place.
+What is written behind the command goes to JupyterLab: ./start.sh --no-browser
 
 Tried on Linux.  Not tried on macOS and Windows, for want of such machines.
 """
 
 from __future__ import annotations
 
-import filecmp
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,13 +43,13 @@ def candidates(tag: str) -> Iterator[list[str]]:
     yield ["py", f"-{version}"] if os.name == "nt" else [f"python{version}"]
 
 
-def answers(command: list[str], tag: str) -> bool:
-    """Tell whether *command* is a Python *tag*."""
+def tag_of(command: list[str]) -> str:
+    """Return which Python *command* is, "cp312"; "" where it is none."""
     try:
         said = subprocess.run([*command, "-c", ASK_VERSION], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     except OSError:
-        return False
-    return said.stdout.decode().strip() == tag
+        return ""
+    return "" if said.returncode else said.stdout.decode().strip()
 
 
 def python_for_the_wheels() -> list[str]:
@@ -58,7 +57,7 @@ def python_for_the_wheels() -> list[str]:
     tags = pythons_of_the_wheels()
     for tag in tags:
         for command in candidates(tag):
-            if answers(command, tag):
+            if tag_of(command) == tag:
                 return command
     here = f"This is Python {sys.version_info[0]}.{sys.version_info[1]} on {sys.platform}"
     if not tags:
@@ -74,15 +73,21 @@ def in_venv(name: str) -> str:
 
 def run(why: str, *command: str) -> None:
     """Run *command*; raise CannotStart with the sentence *why* if it fails."""
-    if subprocess.run(command, cwd=HERE).returncode:
+    try:
+        failed = bool(subprocess.run(command, cwd=HERE).returncode)
+    except OSError as error:
+        print(error, file=sys.stderr)
+        failed = True
+    if failed:
         raise CannotStart(why)
 
 
 def set_up() -> None:
-    """Make the virtual environment, unless it is there and was made from this very list."""
+    """Make the virtual environment, unless it is there, whole, and was made in this place and from this very list."""
     packages = HERE / "lists" / (SYSTEMS[sys.platform][0] + ".txt")
+    made_of = f"{str(VENV)!a}\n{packages.read_text(encoding='utf-8')}"
     ready = VENV / "ready"
-    if ready.exists() and filecmp.cmp(ready, packages, shallow=False):
+    if ready.exists() and ready.read_text(encoding="utf-8") == made_of and tag_of([in_venv("python")]):
         return
     python = python_for_the_wheels()
     print("Setting up the workbook in this folder: a minute or two, once.", flush=True)
@@ -97,11 +102,16 @@ def set_up() -> None:
     )
     install = [in_venv("python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     install += ["--no-index", "--find-links", str(WHEELS)]
-    why = "pip could not install from wheels/: START.txt says how to fetch the wheels for another system or processor."
+    why = (
+        "pip could not install from wheels/; what it says stands above. For another system or processor START.txt "
+        "says how to fetch the wheels."
+    )
+    if os.name == "nt":
+        why += " If a file is not found, its path may be too long for Windows: take a folder such as C:\\mail."
     # Python compiles what is imported when it first is; to compile everything takes longer than the rest.
     run(why, *install, "--no-compile", "--require-hashes", "--requirement", str(packages))
     run(why, *install, "--no-deps", "--editable", ".")
-    shutil.copyfile(packages, ready)
+    ready.write_text(made_of, encoding="utf-8")
 
 
 def open_workbook(arguments: list[str]) -> int:

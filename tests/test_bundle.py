@@ -161,8 +161,33 @@ def test_the_scripts_say_what_was_not_tried(bundle: Path) -> None:
         script = (bundle / name).read_bytes()
         assert script.count(b"\n") == script.count(b"\r\n") > 5
         assert b"Not tried" in script and b"start.py" in script
+        assert script.isascii(), "Windows reads others in the code page of its language"
     assert os.access(bundle / "start.sh", os.X_OK)
     assert "not tried on macOS" in (bundle / "start.sh").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["start.sh", "start.cmd", "start.ps1"])
+def test_the_scripts_try_a_python_before_they_take_it(name: str) -> None:
+    """On Windows, python3 may be a name that leads to the Store alone; on macOS, one that asks to install it."""
+    script = (ROOT / "bundle" / name).read_text(encoding="utf-8")
+    assert 0 < script.index("sys.exit(sys.version_info") < script.index(" start.py ")
+
+
+def test_a_python_that_is_none_is_passed_over(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "bundle" / "start.sh", tmp_path)
+    (tmp_path / "start.py").write_text("import sys\nprint(sys.argv[1:])\n", encoding="utf-8")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "dirname").symlink_to(shutil.which("dirname") or "")
+    (programs / "python3").write_text("#!/bin/sh\necho Install it from the shop\nexit 1\n", encoding="utf-8")
+    (programs / "python3").chmod(0o755)
+    command = ["/bin/sh", str(tmp_path / "start.sh"), "--no-browser", "a b"]
+    none = subprocess.run(command, env={"PATH": str(programs)}, capture_output=True, text=True)
+    assert (none.returncode, none.stdout) == (1, "") and "none was found" in none.stderr
+    (programs / "python3.12").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+    (programs / "python3.12").chmod(0o755)
+    found = subprocess.run(command, env={"PATH": str(programs)}, capture_output=True, text=True)
+    assert (found.returncode, found.stdout) == (0, "['--no-browser', 'a b']\n")
 
 
 def test_opens_as_make_lab_does() -> None:
@@ -170,6 +195,54 @@ def test_opens_as_make_lab_does() -> None:
     script = (ROOT / "bundle" / "start.py").read_text(encoding="utf-8")
     for option in ("--LabApp.default_url=/lab/tree/work/", "--KernelManager.transport_encryption=auto", "--allow-root"):
         assert option in makefile and option in script
+
+
+def starts_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let start.py be the one of *folder*."""
+    monkeypatch.setattr(start, "HERE", folder)
+    monkeypatch.setattr(start, "WHEELS", folder / "wheels")
+    monkeypatch.setattr(start, "VENV", folder / ".venv")
+    monkeypatch.setattr(start.sys, "platform", "linux")
+
+
+def test_is_set_up_once_and_again_where_it_was_moved_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trainer tries the folder and then copies it: the paths in its environment are those of the trainer's."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in ("wheels", "lists"):
+        (here / folder).mkdir(parents=True)
+    tag = "cp{}{}".format(*sys.version_info[:2])
+    (here / "wheels" / f"numpy-2.4.6-{tag}-{tag}-manylinux_2_27_x86_64.whl").touch()
+    (here / "lists" / "linux.txt").write_text("idna==3.11\n", encoding="utf-8")
+    made: list[Path] = []
+
+    def run(why: str, *command: str) -> None:
+        if "venv" in command:
+            made.append(start.VENV)
+            (start.VENV / "bin").mkdir(parents=True, exist_ok=True)
+            (start.VENV / "bin" / "python").unlink(missing_ok=True)
+            (start.VENV / "bin" / "python").symlink_to(sys.executable)
+
+    monkeypatch.setattr(start, "run", run)
+    starts_in(here, monkeypatch)
+    start.set_up()
+    start.set_up()
+    assert made == [here / ".venv"]
+    shutil.copytree(here, there, symlinks=True)
+    starts_in(there, monkeypatch)
+    start.set_up()
+    start.set_up()
+    assert made == [here / ".venv", there / ".venv"]
+    (there / ".venv" / "bin" / "python").unlink()  # the Python it was made of is gone
+    start.set_up()
+    (there / "lists" / "linux.txt").write_text("idna==3.12\n", encoding="utf-8")
+    start.set_up()
+    assert made[2:] == [there / ".venv"] * 2
+
+
+def test_a_program_that_is_not_there_is_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(start.CannotStart, match="The lessons could not be marked"):
+        start.run("The lessons could not be marked.", str(tmp_path / "jupyter"), "trust")
+    assert "jupyter" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -186,11 +259,8 @@ def test_says_which_python_is_needed(
         (tmp_path / folder).mkdir()
     (tmp_path / "wheels" / wheel).touch()
     (tmp_path / "lists" / "linux.txt").touch()
-    monkeypatch.setattr(start, "HERE", tmp_path)
-    monkeypatch.setattr(start, "WHEELS", tmp_path / "wheels")
-    monkeypatch.setattr(start, "VENV", tmp_path / ".venv")
-    monkeypatch.setattr(start.sys, "platform", "linux")
-    monkeypatch.setattr(start, "answers", lambda command, tag: tag == "cp311")
+    starts_in(tmp_path, monkeypatch)
+    monkeypatch.setattr(start, "tag_of", lambda command: "cp311")
     assert start.main([]) == 1
     assert said in capsys.readouterr().err
     assert not (tmp_path / ".venv").exists()
