@@ -160,7 +160,10 @@ class Machine:
         return value
 
     def publish(self, records: Mapping[tuple[str, str], Sequence[str]]) -> None:
-        """Answer questions on 127.0.0.1:53 out of *records*, (name, type) -> values; every other name has nothing."""
+        """Answer questions on 127.0.0.1:53 out of *records*, (name, type) -> values; every other name has nothing.
+
+        An alias, of the type CNAME, comes with what its target has, as every resolver answers.
+        """
 
         def listen() -> socket.socket:
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -180,10 +183,15 @@ class Machine:
                     continue
                 reply = dns.message.make_response(query, recursion_available=True)
                 question = query.question[0]
-                name = question.name.to_text().rstrip(".").lower()
+                owner = question.name
+                name = owner.to_text().rstrip(".").lower()
+                if alias := records.get((name, "CNAME")):
+                    reply.answer.append(dns.rrset.from_text(owner, 300, "IN", "CNAME", *alias))
+                    owner = dns.name.from_text(alias[0])
+                    name = owner.to_text().rstrip(".").lower()
                 values = records.get((name, dns.rdatatype.to_text(question.rdtype)))
                 if values:
-                    reply.answer.append(dns.rrset.from_text(question.name, 300, "IN", question.rdtype, *values))
+                    reply.answer.append(dns.rrset.from_text(owner, 300, "IN", question.rdtype, *values))
                 elif not any(known == name or known.endswith(f".{name}") for known, _ in records):
                     reply.set_rcode(dns.rcode.NXDOMAIN)
                 sock.sendto(reply.to_wire(), peer)

@@ -29,6 +29,7 @@ __all__ = [
     "PASSWORD",
     "RELAY",
     "ROOT_PEM",
+    "USER",
     "Running",
     "Sink",
     "client",
@@ -39,8 +40,9 @@ __all__ = [
 AUTHORITY = Authority()
 ROOT_PEM = AUTHORITY.certificate.public_bytes(serialization.Encoding.PEM).decode()
 DOMAIN, HOST, RELAY = "kaisha.example", "mail.kaisha.example", "smtp.relay.example"
+USER = 'KAISHA\\hanako|"1" #2 ${y} /;{}'
 PASSWORD = 'it\'s "all" $one #pass:word, {really} \\ 50%'
-"""Every character that means something in one of the files."""
+"""Both with every character that means something in one of the files."""
 KEYS = {"r2026": dkim.generate(), "e2026": dkim.generate("ed25519-sha256")}
 PATHS = {"certificate": "/etc/ssl/mail.pem", "certificate_key": "/etc/ssl/mail.key"}
 SIGNING = {
@@ -87,7 +89,7 @@ def description(job: str, software: str, **changes: Any) -> dict[str, Any]:
         "submission": PATHS | SIGNING,
         "smarthost": {
             "relay": RELAY,
-            "user": "hanako@relay.example",
+            "user": USER,
             "password": PASSWORD,
             "ca_file": "/etc/ssl/ca.pem",
         },

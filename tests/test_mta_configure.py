@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mailkit import mta
@@ -25,6 +25,7 @@ JOBS: dict[str, dict[str, str]] = {
     "receiving": PATHS | {"postmaster": "hanako"},
 }
 SOFTWARE = ("postfix", "exim")
+LOGIN = {name: JOBS["smarthost"][name] for name in ("user", "password")}
 NASTY = ["a\nb", "a\r\nmynetworks = 0.0.0.0/0", "a b", "a'b", 'a"b', "a$b", "a#b", "a:b", "${run{/bin/sh}}", "a\0b",
          "a,b", "a;b", "a{b", "a}b", "a\\b", "\u2028", "a\x85b", "\t", "%s", "a" * 5000]  # fmt: skip
 
@@ -66,27 +67,32 @@ def test_every_job_is_written_with_reasons_and_with_what_a_probe_sees(job: str, 
 @pytest.mark.parametrize("job", JOBS)
 def test_a_value_that_would_mean_more_is_refused_with_a_reason(job: str, software: str, value: str) -> None:
     for name in ("domain", "hostname", *JOBS[job]):
-        if name == "password" or (name == "user" and value == "%s"):
+        if name in ("user", "password"):
             continue  # the tables that hold them read both as they are
         with pytest.raises(ValueError, match=r"\w+ .*\w+") as refused:
             configure(job, software, **{name: value})
         assert "\n" not in str(refused.value) and len(str(refused.value)) < 500
 
 
-@given(password=st.text(min_size=1, max_size=40), software=st.sampled_from(SOFTWARE))
+@given(value=st.text(min_size=1, max_size=40), software=st.sampled_from(SOFTWARE), name=st.sampled_from(list(LOGIN)))
+@example(value="KAISHA\\hanako", software="exim", name="user")
+@example(value='#1 "x"|${y}', software="exim", name="user")
+@example(value="a:b", software="postfix", name="user")
 @settings(max_examples=300, deadline=None)
-def test_a_password_is_one_literal_value_or_refused_without_being_said(password: str, software: str) -> None:
+def test_what_one_logs_in_with_is_literal_or_refused_without_being_said(value: str, software: str, name: str) -> None:
     plain = configure("smarthost", software)
     try:
-        configuration = configure("smarthost", software, password=password)
+        configuration = configure("smarthost", software, **{name: value})
     except ValueError as refused:
-        if len(password) > 3:
-            assert password not in str(refused)
-        assert not password.isprintable() or password != password.strip() or "^" in password
+        if len(value) > 3:
+            assert value not in str(refused)
+        parts = ("^", ":") if name == "user" else ("^",)
+        assert not value.isprintable() or value != value.strip() or any(part in value for part in parts)
         return
     (path,) = configuration.secret
     (line,) = configuration.files[path].splitlines()
-    assert line.partition("hanako@relay.example:")[2] == password
+    user, _, password = line.split(" ", 1)[1].partition(":")
+    assert (user, password) == tuple({**LOGIN, name: value}.values())
     assert {p: t for p, t in configuration.files.items() if p != path} == {
         p: t for p, t in plain.files.items() if p != path
     }
@@ -105,7 +111,7 @@ def test_no_value_adds_a_line_to_any_file(data: st.DataObject) -> None:
     if "selector" not in name and not name.endswith("key"):
         assert structure(configuration).keys() == structure(configure(job, software)).keys()
     for text in configuration.files.values():
-        assert text.isascii() or name == "password"
+        assert text.isascii() or name in LOGIN
     plain = structure(configure(job, software))
     for path, names in structure(configuration).items():
         if path in plain:
@@ -135,15 +141,36 @@ def test_what_a_version_does_not_know_is_not_written() -> None:
         ({"relay_port": 0}, "port"),
         ({"password": " x"}, "space"),
         ({"password": ""}, "password"),
-        ({"relay": "192.0.2.1"}, "address"),
+        ({"user": "hanako:relay.example"}, "colon"),
+        ({"relay": "192.0.2.1"}, "relay: .* address.* certificate"),
+        ({"relay": "[2001:db8::1]"}, "relay: .* address.* certificate"),
+        ({"hostname": "mail.kaisha.example:25"}, "hostname: "),
+        ({"ca_file": ""}, "ca_file"),
         ({"selector": "a"}, "belong together"),
         ({"ed25519_selector": "a", "ed25519_key": "/k"}, "RSA"),
         ({"selector": "a", "key": "/k", "ed25519_selector": "a", "ed25519_key": "/k"}, "two selectors"),
+        ({"selector": "a", "key": "/k", "ed25519_selector": "A", "ed25519_key": "/k"}, "two selectors"),
+        ({"selector": ".".join(["a" * 60] * 4), "key": "/k"}, "too long"),
     ],
 )
 def test_a_description_that_cannot_work_is_refused(changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         configure("smarthost", "postfix", **changes)
+
+
+def test_names_of_any_script_are_written_as_the_dns_has_them() -> None:
+    names = {"domain": "会社.example", "hostname": "mail.会社.example", "relay": "smtp.例え.example"}
+    for software in SOFTWARE:
+        configuration = configure("smarthost", software, **names)
+        written = configuration.description
+        assert (written.domain, written.relay) == ("xn--6oq404h.example", "smtp.xn--r8jz45g.example")
+        assert all(text.isascii() for text in configuration.files.values())
+
+
+def test_exim_has_nobody_read_as_root() -> None:
+    with pytest.raises(ValueError, match="never_users"):
+        configure("receiving", "exim", postmaster="root")
+    assert configure("receiving", "postfix", postmaster="root").files
 
 
 def test_bad_arguments_say_what_to_pass() -> None:

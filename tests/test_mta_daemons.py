@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import support_mta_promises as promises
-from support_mta import AUTHORITY, DOMAIN, HOST, PASSWORD, RELAY, SIGNING, Running, client, running
+from support_machine import ADDRESSES
+from support_mta import AUTHORITY, DOMAIN, HOST, PASSWORD, RELAY, SIGNING, USER, Running, client, running
 from support_mta_promises import MESSAGE, SMUGGLED, accepted, hand_in, logged_in, where
 
 from mailkit import dkim, mta
@@ -109,6 +110,15 @@ def test_a_stranger_may_not_relay_and_an_unknown_name_is_refused(receiving: Runn
     connection.close()
 
 
+def test_what_comes_for_root_is_delivered(tmp_path: Path) -> None:
+    for software in SOFTWARE:
+        folder = tmp_path / software
+        folder.mkdir()
+        with running(folder, "receiving", software) as one:
+            client(one.machine, 25).sendmail(f"hanako@{DOMAIN}", [f"root@{DOMAIN}"], MESSAGE)
+            one.machine.until(lambda: one.mailbox("hanako" if one.software == "exim" else "root"), "delivered")
+
+
 @pytest.mark.parametrize(("software", "down"), [(name, down) for name in SOFTWARE for down in SIGNER_DOWN[name]])
 def test_nothing_unsigned_leaves_when_a_signer_is_down(software: str, down: tuple[str, ...], tmp_path: Path) -> None:
     with running(tmp_path, "submission", software) as one:
@@ -140,12 +150,25 @@ def test_a_smarthost_gets_the_password_over_verified_tls(software: str, port: in
         sink = one.sink("relay", port, AUTHORITY.issue(RELAY).pem(), auth=True)
         hand_in(one)
         one.machine.until(lambda: sink.messages, f"delivered: {one.log}")
-        assert sink.logins[0] == ("hanako@relay.example", PASSWORD)
+        assert sink.logins[0] == (USER, PASSWORD)
         assert accepted(one) == ""
         read = mta.read_log(where(one))
         (row,) = one.machine.until(lambda: mta.read_log(where(one)).where(fate=mta.Fate.SENT), f"sent: {read}")
         assert (row.sender, row.recipient, row.tries) == (f"hanako@{DOMAIN}", "taro@other.example", 1)
         assert RELAY in row.relay
+
+
+@pytest.mark.parametrize("software", SOFTWARE)
+def test_the_name_of_a_smarthost_may_be_an_alias(software: str, tmp_path: Path) -> None:
+    """As those of the large services are; the certificate and the password go by the name that was written."""
+    records = {
+        (RELAY, "A"): [], (RELAY, "CNAME"): ["farm7.relay.example."], ("farm7.relay.example", "A"): [ADDRESSES["relay"]]
+    }  # fmt: skip
+    with running(tmp_path, "smarthost", software, records) as one:
+        sink = one.sink("relay", 587, AUTHORITY.issue(RELAY).pem(), auth=True)
+        hand_in(one)
+        one.machine.until(lambda: sink.messages, f"delivered: {one.log}")
+        assert sink.logins == [(USER, PASSWORD)]
 
 
 @pytest.mark.parametrize(("bad", "port"), [(bad, 587) for bad in promises.CERTIFICATES] + [("another name", 465)])

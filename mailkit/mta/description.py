@@ -1,7 +1,8 @@
 """What a mail server is to do, said once: the values that go into its configuration, each judged before it is written.
 
 A value ends up in files of several programs with several grammars.  Names and paths are held to an alphabet that means
-nothing special in any of them; a password may be nearly anything, and goes only into files that are read literally.
+nothing special in any of them; what one logs in with may be nearly anything, and goes only into files that are read
+literally.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ _SELECTOR = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
-_USER = re.compile(r"[A-Za-z0-9._%+=@/!-]{1,254}")
-_MOST_PASSWORD = 512  # characters: far above what providers give out, far below what a line of a file may have
+_MOST = {"user": 254, "password": 512}  # characters: more than providers give out, less than a line of a file may have
+_LONGEST_NAME = 253  # octets of a name in the DNS (RFC 1035 section 2.3.4)
 
 _NEEDED = {
     "submission": ("selector", "key", "certificate", "certificate_key"),
@@ -107,9 +108,15 @@ def describe(job: str, **description: Any) -> Description:
             raise ValueError(f"{name} and {other} belong together: pass both, or none")
     if given.get("ed25519_selector") and not given.get("selector"):
         raise ValueError("sign with RSA too: receivers such as Gmail do not verify Ed25519; pass selector and key")
-    if given.get("selector") and given.get("selector") == given.get("ed25519_selector"):
+    written = Description(job=job, **{name: _written(name, value, software) for name, value in given.items()})
+    selectors = [selector for _, selector, _ in written.keys]
+    if len({selector.lower() for selector in selectors}) < len(selectors):  # the DNS knows no capital letters
         raise ValueError("two keys need two selectors: one name in the DNS holds one key (RFC 6376 section 3.6.2.2)")
-    return Description(job=job, **{name: _written(name, value, software) for name, value in given.items()})
+    if any(len(f"{selector}._domainkey.{written.domain}") > _LONGEST_NAME for selector in selectors):
+        raise ValueError("the selector is too long: no name in the DNS holds it (RFC 1035 section 2.3.4)")
+    if software == "exim" and written.postmaster == "root":
+        raise ValueError("Exim delivers nothing to root (never_users): postmaster is the account of somebody who reads")
+    return written
 
 
 def _written(name: str, value: Any, software: str) -> Any:
@@ -122,19 +129,19 @@ def _written(name: str, value: Any, software: str) -> Any:
         return value
     if name == "version":
         return _version(value, software)
-    if name == "domain":
+    if name in ("domain", "hostname", "relay"):
         return _host(name, value)
-    if name in ("hostname", "relay"):
-        return _host(name, value)
-    if name == "password":
-        return _password(value, software)
-    if name == "user":
-        return _fits(_USER, name, value, "letters, digits and . _ % + = @ / ! -, at most 254 of them")
+    if name in _MOST:
+        return _literal(name, value, software)
     if name == "postmaster":
         return _fits(_ACCOUNT, name, value, "the name of an account on this machine, in small letters")
     if name in ("selector", "ed25519_selector"):
-        return _fits(_SELECTOR, name, value, "letters, digits and hyphens, like '2026a'") if value else ""
-    if not value:
+        return (
+            _fits(_SELECTOR, name, value, "letters, digits and hyphens, with dots between them, like '2026a'")
+            if value
+            else ""
+        )
+    if not value and name != "ca_file":
         return ""
     _fits(_PATH, name, value, "a full path of letters, digits and . _ @ + = -, like '/etc/dkimkeys/2026a.pem'")
     if len(value) > 200:
@@ -143,7 +150,11 @@ def _written(name: str, value: Any, software: str) -> Any:
 
 
 def _host(name: str, value: str) -> str:
-    ascii_name = to_ascii(value)
+    try:
+        ascii_name = to_ascii(value)
+    except ValueError as error:
+        more = "; its certificate is checked against its name" if name == "relay" else ""
+        raise ValueError(f"{name}: {error}{more}") from None
     if not is_host_name(ascii_name) or "." not in ascii_name:
         raise ValueError(f"{name} is a full name of letters, digits, hyphens and dots, not {value[:80]!r}")
     return ascii_name
@@ -151,7 +162,7 @@ def _host(name: str, value: str) -> str:
 
 def _fits(pattern: re.Pattern[str], name: str, value: str, wanted: str) -> str:
     if not pattern.fullmatch(value):
-        raise ValueError(f"{name} is {wanted}; {value[:80]!r} would mean something else in a configuration file")
+        raise ValueError(f"{name} is {wanted}, not {value[:80]!r}")
     return value
 
 
@@ -177,18 +188,20 @@ def _version(value: str, software: str) -> str:
     return "{}.{}".format(*given)
 
 
-def _password(value: str, software: str) -> str:
-    """Return a password that a table file holds as it is; no message repeats any of it."""
-    if len(value) > _MOST_PASSWORD:
-        raise ValueError(f"the password is longer than {_MOST_PASSWORD} characters")
+def _literal(name: str, value: str, software: str) -> str:
+    """Return what one logs in with, as a table file holds it; no message repeats any of it."""
+    if len(value) > _MOST[name]:
+        raise ValueError(f"the {name} is longer than {_MOST[name]} characters")
     # Whatever str.splitlines takes for the end of a line, too: nobody types it, and no two programs agree on it.
     if not value.isprintable():
-        raise ValueError("the password has a line break or another control character, which no line of a file can hold")
+        raise ValueError(f"the {name} has a line break or another character that no line of a file shows as it is")
     if value != value.strip():
-        raise ValueError("the password begins or ends with a space, which the file's reader strips off")
+        raise ValueError(f"the {name} begins or ends with a space, which the file's reader strips off")
+    if name == "user" and ":" in value:
+        raise ValueError("the user has a colon, which parts the name from the password in the file")
     if software == "exim" and "^" in value:
         raise ValueError(
-            "the password has a ^, with which Exim parts the name from the password: choose one without (Exim's "
+            f"the {name} has a ^, with which Exim parts the name from the password: choose one without (Exim's "
             "manual, plaintext authenticator)"
         )
     return value

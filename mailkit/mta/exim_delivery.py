@@ -37,9 +37,10 @@ def routers(wanted: Description) -> list[ConfigLine]:
             "postmaster:\n"
             "  driver = redirect\n"
             "  domains = +local_domains\n"
-            "  local_parts = postmaster : abuse\n"
+            "  local_parts = postmaster : abuse : root\n"
             f"  data = {wanted.postmaster}@{wanted.domain}",
-            "postmaster must be read (RFC 5321 section 4.5.1).", "RCPT to postmaster: accepted", Probe.CONVERSE),
+            "postmaster must be read (RFC 5321 section 4.5.1); to root Exim delivers nothing.",
+            "RCPT to postmaster: accepted", Probe.CONVERSE),
         at(
             "localuser:\n"
             "  driver = accept\n"
@@ -126,7 +127,8 @@ def authenticators(wanted: Description) -> list[ConfigLine]:
                 f"  server_condition = {check.format(name='$auth1', password='$auth2')}".replace("def:$", "def:")),
         ]  # fmt: skip
     if wanted.job == "smarthost":
-        line = f"${{lookup{{$host}}lsearch{{{PASSWORDS}}}{{$value}}fail}}"
+        # Not $host: where the relay's name is an alias (CNAME), that is the name behind it.
+        line = f"${{lookup{{{wanted.relay}}}lsearch{{{PASSWORDS}}}{{$value}}fail}}"
         return [*lines, at(
             "plain:\n  driver = plaintext\n  public_name = PLAIN\n"
             "  client_send = <; ${if def:tls_out_cipher"

@@ -97,11 +97,11 @@ def _master(wanted: Description) -> list[ConfigLine]:
                 "587: MAIL or AUTH before STARTTLS gets 530 5.7.0",
                 Probe.CONVERSE,
             ),
-            *_login_options(wanted),
+            *_login_options(wanted, "587: after STARTTLS, EHLO lists AUTH"),
             at("465       inet  n       -       n       -       -       smtpd", "Port 465: TLS at once (RFC 8314)."),
             at("  -o syslog_name=postfix/submissions"),
             at("  -o smtpd_tls_wrappermode=yes", "", "465: the handshake comes before the greeting", Probe.SCAN),
-            *_login_options(wanted),
+            *_login_options(wanted, "465: EHLO lists AUTH"),
         ]
     if wanted.job == "receiving":
         lines += [
@@ -111,9 +111,9 @@ def _master(wanted: Description) -> list[ConfigLine]:
     return lines
 
 
-def _login_options(wanted: Description) -> list[ConfigLine]:
+def _login_options(wanted: Description, offer: str) -> list[ConfigLine]:
     options = [
-        ("smtpd_sasl_auth_enable=yes", "after STARTTLS, EHLO lists AUTH", Probe.CAPABILITIES),
+        ("smtpd_sasl_auth_enable=yes", offer, Probe.CAPABILITIES),
         ("smtpd_client_restrictions=", "", Probe.NONE),
         ("smtpd_helo_restrictions=", "", Probe.NONE),
         ("smtpd_relay_restrictions=permit_sasl_authenticated,reject", "", Probe.NONE),
