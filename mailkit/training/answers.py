@@ -1,7 +1,7 @@
 """The trainer's appendix: the answer to every prediction and exercise, built from the lessons themselves.
 
-What a prediction turned out to be is read from the stored notebook, the solution of an exercise and what its usual
-wrong answers are told from ``mailkit/exercises``: nothing is typed twice.
+What a prediction turned out to be and what an exercise asks is read from the stored notebook, the solution and what
+usual wrong answers are told from ``mailkit/exercises``: nothing is typed twice.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from typing import Any
 from mailkit.exercises.core import Prediction, Question
 from mailkit.exercises.feedback import Feedback
 from mailkit.results import visible
-from mailkit.sections import read_json
+from mailkit.sections import read_json, sections
 
 __all__ = ["answers", "observed", "predictions", "questions", "results"]
 
 _REVEALED = re.compile(r"^\S+ (?:not attempted: You made no guess; it was `(?P<word>[^`]*)`|cannot be compared: )")
+_TASK = re.compile(r"^(\d+)\. (.+?)(?=^\d+\. |\Z)", re.DOTALL | re.MULTILINE)
 _LONGEST, _LONGEST_WRONG = 300, 120  # characters of a cell, of a wrong answer
 _MOST_TOLD = 4  # sentences about wrong answers for one exercise: the first in its list are the usual ones
 
@@ -67,10 +68,11 @@ def results(cell: Mapping[str, Any]) -> dict[str, str]:
 def answers(lesson: Path) -> str:
     """Return the appendix of *lesson* as Markdown.
 
-    Each prediction with its choices and what came of it on the default settings; each exercise with its solution, why
-    it is one, its hints, and what the usual wrong answers are told.
+    Each prediction with its choices and what came of it on the default settings; each exercise as the lesson asks it,
+    with its solution, why it is one, its hints, and what the usual wrong answers are told.
     """
-    came_out = observed(read_json(lesson))
+    notebook = read_json(lesson)
+    came_out, asked = observed(notebook), _asked(notebook)
     blocks = [f"## {lesson.stem}"]
     rows = [
         f"| {name} | {_cell(one.ask)} | {_cell(', '.join(one.choices))} | "
@@ -79,16 +81,22 @@ def answers(lesson: Path) -> str:
     ]
     if rows:
         blocks.append("\n".join(["| | Prediction | Choices | What came of it |", "|---|---|---|---|", *rows]))
-    blocks += [_answer(name, question) for name, question in questions(lesson).items()]
+    blocks += [_answer(name, question, asked.get(name, "")) for name, question in questions(lesson).items()]
     return "\n\n".join(blocks) + "\n"
 
 
-def _answer(name: str, question: Question) -> str:
-    """Return one exercise with all a trainer wants to know of it."""
+def _asked(notebook: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the numbered list below *Exercises* asks, by the names of the questions; other sections have none."""
+    texts = [section.text for section in sections(notebook) if section.kind == "practise"]
+    return {f"q{number}": " ".join(words.split()) for text in texts for number, words in _TASK.findall(text)}
+
+
+def _answer(name: str, question: Question, asked: str) -> str:
+    """Return one exercise with all a trainer wants to know of it; where the lesson lists it, in the lesson's words."""
     solved = dataclasses.replace(question)
     solved.check(question.right[0])
     solution = solved.solution()
-    lines = [f"**{name}** {question.ask}", _shown(solution.code), solution.text]
+    lines = [f"**{name}** {asked or question.ask}", _shown(solution.code), solution.text]
     lines += [f"* Hint {number}: {hint}" for number, hint in enumerate(question.hints, 1)]
     told: dict[str, list[str]] = {}
     types = {type(right) for right in question.right}

@@ -1,7 +1,7 @@
 """Minute by minute: which section of a lesson begins when, and what the screen shows when it is done.
 
 The minutes are those of the lesson's menu, and what the screen shows is read from its stored outputs: the pictures and
-what became of the predictions.
+what became of the predictions, or the table where a section has neither.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from mailkit.training.answers import results
 __all__ = ["Mark", "marks", "refreshed"]
 
 _WORDS = {
-    "TRAINING.md": ("| At | Section | Minutes | When it is done, the screen shows |", "picture “{}”"),
-    "TRAINING.ja.md": ("| 開始 | 節 | 分 | 終わったとき画面に出ているもの |", "図「{}」"),
+    "TRAINING.md": ("| At | Section | Minutes | When it is done, the screen shows |", "picture “{}”", "table of {}"),
+    "TRAINING.ja.md": ("| 開始 | 節 | 分 | 終わったとき画面に出ているもの |", "図「{}」", "表（{}）"),
 }
-_LONGEST = 60  # characters of a picture's title
+_LONGEST, _COLUMNS = 60, 3  # characters of a picture's title, columns named of a table
 _BLOCK = re.compile(r"(<!-- minutes of (\d\d_\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -31,7 +31,8 @@ _BLOCK = re.compile(r"(<!-- minutes of (\d\d_\w+) -->\n).*?(<!-- end -->)", re.D
 class Mark(Record):
     """One section of a lesson: the minute it begins ``at``, how many ``minutes`` it takes, its key and title.
 
-    ``pictures`` are the titles of those it draws, ``results`` the predictions it reveals with what became of each.
+    ``pictures`` are the titles of those it draws, ``results`` the predictions it reveals with what became of each, and
+    ``table`` names the first columns of the first table it shows.
     """
 
     at: int
@@ -40,6 +41,7 @@ class Mark(Record):
     title: str
     pictures: tuple[str, ...]
     results: tuple[tuple[str, str], ...]
+    table: str
 
 
 def marks(lesson: Path) -> list[Mark]:
@@ -75,7 +77,8 @@ def refreshed(text: str, name: str, root: Path) -> str:
 def _mark(section: Section, at: int, taken: int) -> Mark:
     pictures = tuple(title for cell in section.code for title in _pictures(cell))
     came_out = tuple(pair for cell in section.code for pair in results(cell).items())
-    return Mark(at, taken, section.key, section.title, pictures, came_out)
+    tables = (head for cell in section.code for head in _heads(cell))
+    return Mark(at, taken, section.key, section.title, pictures, came_out, next(tables, ""))
 
 
 def _pictures(cell: Mapping[str, Any]) -> Iterator[str]:
@@ -86,12 +89,23 @@ def _pictures(cell: Mapping[str, Any]) -> Iterator[str]:
             yield "".join(data.get("text/plain", "")).partition("\n")[0]
 
 
+def _heads(cell: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the first columns of each table that *cell* shows: they stand in the first line of its text form."""
+    for output in cell["outputs"]:
+        data = output.get("data", {})
+        if "<table" in "".join(data.get("text/html", "")):
+            head = "".join(data["text/plain"]).partition("\n")[0]
+            yield ", ".join(re.split(r"\s{2,}", head.strip())[:_COLUMNS])
+
+
 def _table(rows: list[Mark], name: str) -> str:
-    head, picture = _WORDS[name]
+    head, picture, table = _WORDS[name]
     lines = [head, "|---:|---|---:|---|"]
     for row in rows:
         shown = [picture.format(shorten(title, _LONGEST, placeholder=" …")) for title in row.pictures]
         shown += [f"{one} `{word}`" for one, word in row.results if word]
+        if not shown and row.table:
+            shown = [table.format(row.table)]
         screen = "; ".join(shown).replace("|", "\\|") or "–"
         lines.append(f"| {row.at // 60}:{row.at % 60:02} | {row.title} | {row.minutes} | {screen} |")
     return "\n".join(lines)
