@@ -354,6 +354,27 @@ def test_makefile_helps_with_every_target() -> None:
     assert [line.split()[1] for line in said.splitlines()] == targets
 
 
+def named(text: str) -> tuple[set[str], set[str], list[str], list[tuple[str, ...]]]:
+    """What *text* names in any language: code, links, blocks without their remarks, lessons with minutes and needs."""
+    fence = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+    prose = fence.sub("", text)
+    spans = {span.replace("名前", "NAME").replace("フォルダー", "FOLDER") for span in re.findall(r"`([^`]+)`", prose)}
+    links = {link.replace(".ja.md", ".md") for link in re.findall(r"\]\(([^)]+)\)", prose)}
+    blocks = [re.sub(r" +#.*", "", block) for block in fence.findall(text)]
+    rows = re.findall(r"^\| \[(\d\d)[^|]*\| (\d+) \| ([^|]*) \|", prose, re.MULTILINE)
+    lessons = [(number, minutes, *re.findall(r"\d\d", needs)) for number, minutes, needs in rows]
+    return spans, links, blocks, lessons
+
+
+@pytest.mark.parametrize("name", ["README", "TRAINING"])
+def test_both_languages_name_the_same(name: str) -> None:
+    english, japanese = (named((ROOT / f"{name}{end}").read_text(encoding="utf-8")) for end in (".md", ".ja.md"))
+    assert len(english[0]) > 20
+    assert japanese[0] - english[0] <= {"data/glossary.csv"}, "where the Japanese words of the lessons are"
+    assert english[0] - japanese[0] == set()
+    assert english[1:] == japanese[1:]
+
+
 def test_changelog_has_a_place_for_what_is_new() -> None:
     assert "\n## [Unreleased]\n" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
