@@ -44,6 +44,8 @@ def quiz_notebook(when: str) -> NotebookNode:
         _text("## Hand in\n\nWhat you hand in first counts, so look it through."),
         _code("hand_in(NAME, questions)"),
     ]
+    if when == "before":
+        end.append(_text("Now begin: [00 Start here](00_start_here.ipynb) →"))
     middle = [cell for name, item in zip(names, asked) for cell in (_asks(item), _answers(name))]
     return new_notebook(cells=[*begin, *middle, *end])  # type: ignore[no-untyped-call, no-any-return]
 
