@@ -6,6 +6,7 @@ import email.message
 import gzip
 import io
 import itertools
+import os
 import time
 import tracemalloc
 import zipfile
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from support_spf_dns import DnsServer
 
 from mailkit import dkim, dmarc
-from mailkit.dmarc import report_rows, report_xml
+from mailkit.dmarc import report_reading, report_rows, report_xml
 from mailkit.dmarc.report_reading import COLUMNS
 from mailkit.message import report_files
 
@@ -171,6 +172,59 @@ def test_several_paths(tmp_path: Path) -> None:
     paths[1].write_bytes(b"nothing of the kind")
     with pytest.raises(ValueError, match=r"2\.xml.*no report"):
         dmarc.read_reports(paths)
+
+
+def test_a_maildir(tmp_path: Path) -> None:
+    """Its mails have no ending; what lies in tmp is not delivered yet."""
+    for folder, number in (("cur", "1"), ("new", "2"), ("tmp", "3")):
+        (tmp_path / "Maildir" / folder).mkdir(parents=True)
+        octets = mailed(("r.xml.gz", "application/gzip", gzip.compress(report(report_id=number))))
+        (tmp_path / "Maildir" / folder / f"{number}.M1P1.host:2,S").write_bytes(octets)
+    frame = dmarc.read_reports(tmp_path)
+    assert list(frame["report_id"]) == ["1", "2"] and frame.attrs["problems"] == ()
+
+
+def test_a_folder_without_reports(tmp_path: Path) -> None:
+    (tmp_path / "report.txt").write_bytes(report())
+    with pytest.raises(ValueError, match=r"no file in it ends in \.xml, \.gz, \.zip, \.eml or \.mbox"):
+        dmarc.read_reports(tmp_path)
+
+
+def test_a_file_that_cannot_be_read_does_not_spoil_the_others(tmp_path: Path) -> None:
+    (tmp_path / "good.xml").write_bytes(report())
+    (tmp_path / "dangling.eml").symlink_to(tmp_path / "gone")
+    os.mkfifo(tmp_path / "pipe.xml")  # reading it would wait for ever
+    frame = dmarc.read_reports(tmp_path)
+    problems = dict(frame.attrs["problems"])
+    assert len(frame) == 1 and problems.keys() == {"dangling.eml", "pipe.xml"}
+    assert "cannot be read" in problems["dangling.eml"] and "is no file" in problems["pipe.xml"]
+    with pytest.raises(ValueError, match="is no file"):
+        dmarc.read_reports(tmp_path / "pipe.xml")
+    with pytest.raises(FileNotFoundError):
+        dmarc.read_reports(tmp_path / "dangling.eml")
+
+
+def test_what_receivers_spell_differently_is_one_word_and_one_host(tmp_path: Path, dns: DnsServer) -> None:
+    capitals = RECORD.replace("<dkim>pass", "<dkim>Pass").replace("<disposition>none", "<disposition>NONE")
+    capitals = capitals.replace("<result>pass", "<result>PASS").replace("kaisha.test</domain>", "Kaisha.Test</domain>")
+    spellings = ("2001:db8::1", "2001:0DB8:0:0:0:0:0:1", "2001:db8:0:0::0001", "192.0.2.1", "::ffff:192.0.2.1")
+    strange = ("::1::", "fe80::1%eth0", ":")
+    records = "".join(capitals.replace("192.0.2.1", address) for address in (*spellings, *strange))
+    frame = read(tmp_path, "r.xml", report(RECORD + records))
+    assert frame["aligned"].all() and set(frame["disposition"]) == {"none"}
+    assert set(frame["dkim_domain"]) == {"kaisha.test, l.test"} and set(frame["dkim_result"]) == {"pass, fail"}
+    hosts = {row.address: row.messages for row in dmarc.sources(frame, net=dns.net())}
+    assert hosts == {"192.0.2.1": 9, "2001:db8::1": 9, **dict.fromkeys(strange, 3)}
+
+
+@pytest.mark.parametrize("before", ["", RECORD], ids=["the first record", "one like those before"])
+def test_no_count_is_so_large_that_a_sum_runs_over(tmp_path: Path, before: str) -> None:
+    most = report_rows._MAX_COUNT
+    assert most * report_reading._MAX_ROWS < 2**63
+    frame = read(tmp_path, "most.xml", report(before + RECORD.replace("3</count>", f"{most}</count>") * 100))
+    assert frame["count"].sum() == 100 * most + (3 if before else 0)
+    with pytest.raises(ValueError, match=rf"count of record \d is {most + 1}"):
+        read(tmp_path, "more.xml", report(before + RECORD.replace("3</count>", f"{most + 1}</count>")))
 
 
 BOMB = (

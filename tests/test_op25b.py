@@ -198,9 +198,9 @@ def test_reverse_without_an_answer_is_unknown(net: Network) -> None:
     assert (row.verdict, row.confirmed, row.generic) == (Verdict.UNKNOWN, None, None)
 
 
-@pytest.mark.parametrize("addresses", [[], "mx.kaisha.example", ["192.0.2.25", "192.0.2"]])
+@pytest.mark.parametrize("addresses", [[], "mx.kaisha.example", ["192.0.2.25", "192.0.2"], "fe80::1%eth0"])
 def test_reverse_takes_addresses_only(net: Network, addresses: object) -> None:
-    with pytest.raises(ValueError, match="addresses"):
+    with pytest.raises(ValueError, match="address"):
         op25b.reverse(addresses, net=net)  # type: ignore[arg-type]
 
 

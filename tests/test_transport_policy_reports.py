@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailkit import dmarc
-from mailkit.transport_policy import Session, read_reports, report_mail, write_report
+from mailkit.transport_policy import Session, read_reports, report_mail, report_reading, write_report
 from mailkit.transport_policy.report_reading import COLUMNS
 
 BEGIN, END = datetime(2026, 11, 24, tzinfo=UTC), datetime(2026, 11, 24, 23, 59, 59, tzinfo=UTC)
@@ -237,8 +237,26 @@ def test_bad_paths(tmp_path):
         read_reports([])
     with pytest.raises(FileNotFoundError):
         read_reports(tmp_path / "nowhere.json")
-    with pytest.raises(ValueError, match="the folder holds no reports"):
+    with pytest.raises(ValueError, match=r"the folder holds no reports: no file in it ends in \.json, \.gz"):
         read_reports(tmp_path)
+
+
+def test_a_maildir_with_a_mail_that_cannot_be_read(tmp_path):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "1.M1P1.host").write_bytes(MAIL)
+    (tmp_path / "new" / "2.M1P1.host").symlink_to(tmp_path / "gone")
+    frame = read_reports(tmp_path)
+    assert set(frame["report_id"]) == {"1@bigmail.example"}
+    assert [(name, "cannot be read" in why) for name, why in frame.attrs["problems"]] == [("2.M1P1.host", True)]
+
+
+def test_no_number_is_so_large_that_a_sum_runs_over():
+    most = report_reading._MOST_COUNT
+    assert most * report_reading._MOST_ROWS < 2**63
+    key = "total-failure-session-count"
+    assert read_reports(changed("policies", 0, "summary", key, to=most))["failed"].sum() >= most
+    with pytest.raises(ValueError, match="no number of sessions"):
+        read_reports(changed("policies", 0, "summary", key, to=most + 1))
 
 
 KEYS = ("policies", "policy", "summary", "date-range", "failure-details", "policy-type")

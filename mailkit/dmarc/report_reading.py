@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -11,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from mailkit.dmarc.report_rows import SHAPE, Header, Shape
 from mailkit.dmarc.report_xml import Batch, Known, read_xml
-from mailkit.message.report_files import XML, Found, ReportProblem, documents, documents_in, report_paths
+from mailkit.message.report_files import (
+    XML,
+    Found,
+    ReportProblem,
+    documents,
+    documents_in,
+    no_reports_in,
+    report_paths,
+    without_raising,
+)
 from mailkit.results import visible
 
 if TYPE_CHECKING:
@@ -38,10 +48,10 @@ def read_reports(paths: Paths) -> pd.DataFrame:
     """Return the records of aggregate reports, one row for each, in the columns COLUMNS.
 
     *paths* is a file, a folder, or several of them: XML as it is, in gzip or zip, mails (.eml) or mailboxes with such
-    attachments; of a folder all files with these endings, also in folders below.  Bytes are what such a file holds, a
-    mail for instance.  A report that comes twice, by sender, id, domain and time, is read once.  ``aligned`` is whether
-    a message passed by SPF or DKIM, ``begin`` and ``end``
-    are moments in UTC, several DKIM results stand in one text.
+    attachments; of a folder all files with these endings, also in folders below, and the mails of a Maildir.  Bytes are
+    what such a file holds, a mail for instance.  A report that comes twice, by sender, id, domain and time, is read
+    once.  ``aligned`` is whether a message passed by SPF or DKIM, ``begin`` and ``end`` are moments in UTC, several
+    DKIM results stand in one text.  Words are in small letters, and an address is spelt in one way.
 
     In a folder, an archive of several files, a mailbox or among several bytes one bad report does not spoil the others:
     ``.attrs["problems"]`` names those that were left out, with the reason, and ``.attrs["repeated"]`` those that came
@@ -68,9 +78,10 @@ def _read_path(path: Path, collected: _Collected) -> None:
     several = path.is_dir()
     for file in report_paths(path, XML):
         name = str(file.relative_to(path)) if several else file.name
-        _read_documents(documents(file, XML), file.name, name, collected)
+        found = documents(file, XML)
+        _read_documents(without_raising(found) if several else found, file.name, name, collected)
     if collected.reports == before:
-        name, reason = collected.problems[-1] if collected.problems else ("", "the folder holds no reports")
+        name, reason = collected.problems[-1] if collected.problems else ("", no_reports_in(XML))
         raise ValueError(f"{visible(str(path), 200)}: {reason}" + (f" ({name})" if several and name else ""))
 
 
@@ -154,7 +165,8 @@ class _Collected:
         import pandas as pd  # both are slow to import
 
         shape_of, header_of = np.asarray(self.shape_of), np.asarray(self.header_of)
-        columns: dict[str, Any] = {"source_ip": _texts(list(self.addresses), np.asarray(self.address_of), "source_ip")}
+        addresses = map(_spelt_alike, self.addresses)
+        columns: dict[str, Any] = {"source_ip": _texts(addresses, np.asarray(self.address_of), "source_ip")}
         columns["count"] = np.asarray(self.counts)
         by_shape = list(zip(*self.shapes, strict=True)) or [()] * len(SHAPE)
         for name, values in zip(SHAPE, by_shape, strict=True):
@@ -176,6 +188,17 @@ class _Collected:
 
 def _identity(header: Header) -> tuple[str, str, str, int, int]:
     return header.org_name, header.report_id, header.domain, header.begin, header.end
+
+
+def _spelt_alike(address: str) -> str:
+    """Return *address* as all reports should spell it (RFC 5952); what is no address stays as it is."""
+    if ":" not in address:
+        return address
+    try:
+        spelt = socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, address))
+    except (OSError, ValueError):
+        return address
+    return spelt.removeprefix("::ffff:") if "." in spelt else spelt
 
 
 def _texts(values: Iterable[str], numbers: Any, name: str) -> Any:

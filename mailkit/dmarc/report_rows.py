@@ -12,7 +12,7 @@ __all__ = ["SHAPE", "Header", "Reader", "Row", "Shape"]
 
 _MAX_RECORDS = 5_000_000
 _MAX_TEXT = 255  # characters of a value; a domain name has no more
-_MAX_COUNT = 1 << 53
+_MAX_COUNT = 1 << 38  # of messages in one record: as many records as are read can be added up in 64 bits
 _MAX_MOMENT = 9_000_000_000  # seconds since 1970: the year 2255, which pandas can still hold
 _MAX_NAMES = 1000  # element names remembered
 
@@ -137,13 +137,13 @@ class Reader:
             begin=_number(said["begin"], "begin", _MAX_MOMENT),
             end=_number(said["end"], "end", _MAX_MOMENT),
             domain=published["domain"].lower().rstrip("."),
-            p=published.get("p", ""),
-            sp=published.get("sp", ""),
-            np=published.get("np", ""),
-            adkim=published.get("adkim", ""),
-            aspf=published.get("aspf", ""),
-            testing=published.get("testing", ""),
-            discovery_method=published.get("discovery_method", ""),
+            p=published.get("p", "").lower(),
+            sp=published.get("sp", "").lower(),
+            np=published.get("np", "").lower(),
+            adkim=published.get("adkim", "").lower(),
+            aspf=published.get("aspf", "").lower(),
+            testing=published.get("testing", "").lower(),
+            discovery_method=published.get("discovery_method", "").lower(),
             format=self._form,
         )
 
@@ -186,19 +186,19 @@ class Reader:
             raise ReportProblem(f"record {self._records} has no {missing}")
         get = row.get
         shape = (
-            get("disposition", ""),
-            get("dkim", ""),
-            get("spf", ""),
+            get("disposition", "").lower(),
+            get("dkim", "").lower(),
+            get("spf", "").lower(),
             get("header_from", "").lower(),
             get("envelope_from", "").lower(),
             get("envelope_to", "").lower(),
             _joined(reasons),
             _joined(comments),
-            _joined([s.get("domain", "") for s in signatures]),
+            _joined([s.get("domain", "").lower() for s in signatures]),
             _joined([s.get("selector", "") for s in signatures]),
-            _joined([s.get("result", "") for s in signatures]),
+            _joined([s.get("result", "").lower() for s in signatures]),
             envelope.get("domain", "").lower(),
-            envelope.get("result", ""),
+            envelope.get("result", "").lower(),
         )
         return row["source_ip"], _number(get("count", ""), f"count of record {self._records}", _MAX_COUNT), shape
 

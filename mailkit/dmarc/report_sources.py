@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailkit.network import Network
+from mailkit.network.addresses import is_address
 from mailkit.op25b import reverse
 from mailkit.results import Record, Rows
 
@@ -76,21 +76,15 @@ def sources(reports: pd.DataFrame, *, net: Network) -> Rows[Source]:
 
 
 def _hosts(addresses: list[str], net: Network) -> dict[str, tuple[str, bool | None]]:
-    """Return the reverse name of each address, and whether it leads back."""
+    """Return the reverse name of each address, and whether it leads back.
+
+    A report is written by strangers: what stands where an address belongs need not be one, or be one of a single link.
+    """
     found: dict[str, tuple[str, bool | None]] = dict.fromkeys(addresses, ("", None))
-    if asked := [address for address in addresses if _is_address(address)]:
+    if asked := [address for address in addresses if is_address(address) and "%" not in address]:
         for address, host in zip(asked, reverse(asked, net=net), strict=True):
             found[address] = (host.name, host.confirmed)
     return found
-
-
-def _is_address(text: str) -> bool:
-    """A report is written by strangers: what stands where an address belongs need not be one."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _domains(reports: pd.DataFrame) -> dict[str, tuple[str, str]]:

@@ -29,7 +29,7 @@ _NAMESPACES = {"urn:ietf:params:xml:ns:dmarc-2.0": "RFC 9990"}
 _END = b"</record>"
 _RECORD = re.compile(rb"\s*<record>")
 _FRONT = re.compile(
-    rb"\s*<record>(\s*<row>\s*<source_ip>)([0-9A-Fa-f.:]{2,45})(</source_ip>\s*<count>)([0-9]{1,15})(?=</count>)"
+    rb"\s*<record>(\s*<row>\s*<source_ip>)([0-9A-Fa-f.:]{2,45})(</source_ip>\s*<count>)([0-9]{1,11})(?=</count>)"
 )
 
 Batch = tuple[Header, list[Row]]

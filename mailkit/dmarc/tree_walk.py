@@ -1,4 +1,4 @@
-"""The DNS tree walk: from a name up to its top-level domain, in at most eight net (RFC 9989 section 4.10)."""
+"""The DNS tree walk: from a name up to its top-level domain, in at most eight questions (RFC 9989 section 4.10)."""
 
 from __future__ import annotations
 

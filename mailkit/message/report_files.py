@@ -20,7 +20,8 @@ from typing import IO, Protocol
 
 from mailkit.results import visible
 
-__all__ = ["JSON", "XML", "Bounded", "Content", "Found", "ReportProblem", "documents", "documents_in", "report_paths"]
+__all__ = ["JSON", "XML", "Bounded", "Content", "Found", "ReportProblem"]
+__all__ += ["documents", "documents_in", "no_reports_in", "report_paths", "without_raising"]
 
 _MAX_OCTETS = 1 << 30  # of one report, unpacked
 _FREE_OCTETS = 16 << 20  # unpacked, before the ratio is looked at
@@ -31,6 +32,7 @@ _MAX_PARTS = 200
 _MAX_FILES = 100_000
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _SUFFIXES = (".gz", ".zip", ".eml", ".mbox")
+_MAILDIR = ("cur", "new")  # the folders of a Maildir in which every file is a mail
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _BEFORE = b"\xef\xbb\xbf \t\r\n"  # what may stand before the first sign: a byte order mark, white space
 _DAMAGE = (zlib.error, EOFError, gzip.BadGzipFile, zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError)
@@ -105,17 +107,36 @@ Found = tuple[str, Bounded | ReportProblem]  # of a report: a name, and what it 
 def report_paths(path: Path, content: Content) -> list[Path]:
     """Return the files of a folder that may be reports, by their names and in their order, those in folders below too.
 
-    A file is returned as it is.  Links are not followed into other folders.
+    Of a Maildir these are all its mails.  A file is returned as it is.  Links are not followed into other folders.
     """
     if not path.is_dir():
         return [path]
     found: list[Path] = []
     for folder, folders, names in os.walk(path):
         folders.sort()
-        found += [Path(folder, name) for name in sorted(names) if name.lower().endswith((content.suffix, *_SUFFIXES))]
+        every = Path(folder).name in _MAILDIR
+        found += [Path(folder, name) for name in sorted(names) if every or name.lower().endswith(_endings(content))]
         if len(found) > _MAX_FILES:
             raise ReportProblem(f"the folder holds more than {_MAX_FILES:,} files")
     return found
+
+
+def _endings(content: Content) -> tuple[str, ...]:
+    return content.suffix, *_SUFFIXES
+
+
+def no_reports_in(content: Content) -> str:
+    """Return the sentence on a folder in which :func:`report_paths` found nothing."""
+    *others, last = _endings(content)
+    return f"the folder holds no reports: no file in it ends in {', '.join(others)} or {last}, or lies in a Maildir"
+
+
+def without_raising(found: Iterator[Found]) -> Iterator[Found]:
+    """Yield what was *found* in one file among several: when it cannot be read, that is its problem alone."""
+    try:
+        yield from found
+    except OSError as error:
+        raise ReportProblem(f"it cannot be read: {error.strerror or type(error).__name__}") from None
 
 
 def documents(path: Path, content: Content) -> Iterator[Found]:
@@ -123,6 +144,8 @@ def documents(path: Path, content: Content) -> Iterator[Found]:
 
     Raises ReportProblem when the file as a whole is nothing that holds reports, OSError when it cannot be read.
     """
+    if path.exists() and not path.is_file():
+        raise ReportProblem("it is no file, but a device, a pipe or the like")
     with path.open("rb") as file:
         is_mailbox = path.suffix.lower() == ".mbox"
         yield from _documents(path.name, file, path.stat().st_size, content, is_mailbox=is_mailbox)

@@ -51,6 +51,8 @@ def reverse(addresses: str | Iterable[str], *, net: Network) -> Rows[Reverse]:
         raise ValueError(
             "addresses are IP addresses like '192.0.2.25'; look a host's up with net.addresses()"
         ) from None
+    if scoped := next((ip for ip in ips if "%" in ip), ""):
+        raise ValueError(f"{visible(scoped, 80)!r} is an address of one link only: no reverse name leads to it")
     return Rows(Reverse, each(lambda ip: _judge(ip, net), ips), caption=net.caption)
 
 

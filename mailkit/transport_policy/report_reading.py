@@ -9,7 +9,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mailkit.message.report_files import JSON, Bounded, Found, ReportProblem, documents, documents_in, report_paths
+from mailkit.message.report_files import (
+    JSON,
+    Bounded,
+    Found,
+    ReportProblem,
+    documents,
+    documents_in,
+    no_reports_in,
+    report_paths,
+    without_raising,
+)
 from mailkit.results import visible
 
 if TYPE_CHECKING:
@@ -23,7 +33,7 @@ COLUMNS = (
 )
 _CATEGORIES = ("domain", "policy", "result_type", "organization")
 _MOST_POLICIES, _MOST_DETAILS, _MOST_ROWS = 10_000, 100_000, 1_000_000
-_MOST_COUNT = 2**53
+_MOST_COUNT = 2**42  # of sessions: as many rows as are read can be added up in 64 bits
 _MOST_OCTETS, _CHUNK = 32 << 20, 1 << 18  # of one report, which is read as a whole; of one step
 
 _OCTETS = "the octets"  # the name of what has none
@@ -63,7 +73,7 @@ def read_reports(paths: Source | Iterable[Source]) -> pd.DataFrame:
             except ReportProblem as problem:
                 problems.append((label, str(problem)))
         if not found:
-            reason = problems[-1][1] if len(problems) > before else "the folder holds no reports"
+            reason = problems[-1][1] if len(problems) > before else no_reports_in(JSON)
             shown = _OCTETS if isinstance(source, bytes) else visible(str(source), 200)
             raise ValueError(f"{shown}: {reason}")
     return _frame(rows, problems)
@@ -74,8 +84,10 @@ def _found(source: Source) -> Iterator[Found]:
     if isinstance(source, bytes):
         yield from _or_problem(_OCTETS, documents_in(_OCTETS, source, JSON))
         return
+    several = Path(source).is_dir()
     for path in report_paths(Path(source), JSON):
-        yield from _or_problem(path.name, documents(path, JSON))
+        found = documents(path, JSON)
+        yield from _or_problem(path.name, without_raising(found) if several else found)
 
 
 def _or_problem(name: str, found: Iterator[Found]) -> Iterator[Found]:
