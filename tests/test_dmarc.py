@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from support_spf_dns import SERVFAIL, SILENCE, DnsServer
 
 from mailkit import dmarc
-from mailkit.dmarc.records import is_policy_record, looks_like_one, parse_record
+from mailkit.dmarc.records import is_policy_record, parse_record
+from mailkit.dmarc.spoilt import looks_like_one, meant, spoiler
 from mailkit.dmarc.tree_walk import MAX_QUERIES, targets
 
 NONE, QUARANTINE, REJECT = dmarc.Policy.NONE, dmarc.Policy.QUARANTINE, dmarc.Policy.REJECT
@@ -114,9 +115,75 @@ def test_what_is_no_record(text: str) -> None:
         parse_record(text)
 
 
-def test_what_only_looks_like_one() -> None:
-    assert all(map(looks_like_one, ["v=dmarc1; p=none", " v=DMARC1; p=none", '"v=DMARC1; p=none"', "DMARC1; p=none"]))
-    assert not any(map(looks_like_one, [P_NONE, "v=spf1 -all", "", "google-site-verification=dmarc"]))
+MEANT = "v=DMARC1; p=none; rua=mailto:d@b.test"
+
+
+@pytest.mark.parametrize(
+    ("text", "spoilt_by"),
+    [
+        ("v=dmarc1; p=none; rua=mailto:d@b.test", "capitals"),
+        (" v=DMARC1; p=none; rua=mailto:d@b.test", "a space stands before"),
+        ("\ufeffv=DMARC1; p=none; rua=mailto:d@b.test", "byte-order mark"),
+        ("\u00a0v=DMARC1; p=none; rua=mailto:d@b.test", "no-break space"),
+        ('"v=DMARC1; p=none; rua=mailto:d@b.test"', "a quotation mark stands before"),
+        ("“v=DMARC1; p=none; rua=mailto:d@b.test”", "left double quotation mark"),
+        ("v=DMARC1\\; p=none\\; rua=mailto:d@b.test", "stands “\\”, not a semicolon"),
+        ("v=DMARC1, p=none, rua=mailto:d@b.test", "stands a comma, not a semicolon"),
+        ("v=DMARC1 p=none rua=mailto:d@b.test", "stands “p”, not a semicolon"),
+        ("v=DMARC1: p=none; rua=mailto:d@b.test", "stands a colon, not a semicolon"),
+        ("v=DMARC1.; p=none; rua=mailto:d@b.test", "stands a dot, not a semicolon"),
+        ("ｖ＝ＤＭＡＲＣ１；ｐ＝ｎｏｎｅ；rua=mailto:d@b.test", "does not begin with"),
+        ("p=none; v=DMARC1; rua=mailto:d@b.test", "“p=none; ” stands before"),
+        ("_dmarc.b.test. IN TXT v=DMARC1; p=none; rua=mailto:d@b.test", "IN TXT ” stands before"),
+        ("DMARC1; p=none; rua=mailto:d@b.test", "does not begin with"),
+        ("v=DMARCv1; p=none; rua=d@b.test", "does not begin with"),
+    ],
+)
+def test_what_only_looks_like_one(text: str, spoilt_by: str) -> None:
+    assert looks_like_one(text) and not is_policy_record(text)
+    assert spoilt_by in spoiler(text)
+    assert meant(text) == MEANT
+
+
+def test_what_does_not_even_look_like_one() -> None:
+    assert not any(map(looks_like_one, ["v=spf1 -all", "", "google-site-verification=dmarc", "v=DKIM1; p=x"]))
+    assert not looks_like_one("v=spf1 include:_dmarc.b.test -all")
+
+
+@pytest.mark.parametrize(
+    "rua",
+    [
+        "d@b.test",
+        "mailto: d@b.test",
+        "mailto://d@b.test",
+        "mailto:<d@b.test>",
+        "MAILTO:d@b.test",
+        "“mailto:d@b.test”",
+        "'mailto:d@b.test'",
+        "mailto:d@b.test,",
+    ],
+)
+def test_an_address_as_it_was_meant(rua: str) -> None:
+    assert meant(f"v=DMARC1; p=none; rua={rua}") == MEANT
+
+
+@pytest.mark.parametrize("between", [",", " ", ", ", ";", "; ", " mailto:", ";mailto:"])
+def test_several_addresses_as_they_were_meant(between: str) -> None:
+    text = f"v=DMARC1; p=none; rua=mailto:d@b.test{between}e@b.test; fo=1"
+    assert meant(text) == f"{MEANT},mailto:e@b.test; fo=1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        P_REJECT,
+        "v=DMARC1; p=reject; sp=none; np=reject; adkim=s; aspf=s; t=y; psd=n; fo=1:d:s; ri=86400; rf=afrf; pct=50",
+        "v=DMARC1; p=none; rua=mailto:d@b.test!10m,https://b.test/in?a=b; ruf=mailto:a%2Cb@b.test?subject=x",
+        "v=DMARC1; p=none; x=an unknown tag, p of which nobody knows",
+    ],
+)
+def test_what_was_meant_by_a_good_record_is_that_record(text: str) -> None:
+    assert meant(text) == text
 
 
 @given(st.text(max_size=300))
@@ -125,9 +192,13 @@ def test_what_only_looks_like_one() -> None:
 @example("v=DMARC1; rua=" + "mailto:a@b.test," * 200)
 @example("v=DMARC1; rua=mailto:" + "a" * 60_000)
 @example("v=DMARC1;" + " " * 60_000 + "x")
+@example("rua=" + " ," * 30_000 + "x")
+@example("rua=" + "a" * 60_000)
+@example("rua=mailto:" + "<a@b " * 10_000)
 def test_whatever_a_record_says_is_parsed(text: str) -> None:
     record = parse_record("v=DMARC1;" + text)
     assert record.psd in "ynu" and record.adkim in "rs" and len(record.rua) <= 50
+    assert parse_record(meant(text)) and spoiler(text) and looks_like_one(f"dmarc1 {text}")
 
 
 # The tree walk: section 4.10.

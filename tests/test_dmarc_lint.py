@@ -143,6 +143,88 @@ def test_one_fault_and_exactly_its_finding(
         assert faults(mended(dns, findings, check)) == []
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        GOOD.replace(";", "\\;"),
+        GOOD.replace(";", ","),
+        GOOD.replace("; ", " "),
+        f"“{GOOD}”",
+        f"\ufeff{GOOD}",
+        f"_dmarc.kaisha.test. IN TXT {GOOD}",
+        GOOD.replace("v=DMARC1; p=quarantine", "p=quarantine; v=DMARC1"),
+    ],
+)
+def test_a_record_that_was_meant_is_shown_explained_and_mended(dns: DnsServer, record: str) -> None:
+    findings = lint(dns, record.encode())
+    assert faults(findings) == [("record", FAIL)]
+    (found,) = findings
+    assert "looks like" in found.evidence and "\\x" not in found.evidence and "DMARC1" in found.evidence
+    assert "never in force" in found.advice
+    assert [pasted.value for pasted in parse_paste(found.fix)] == [GOOD]
+    assert faults(mended(dns, findings, "record")) == []
+
+
+def test_below_a_covering_record_an_attempt_is_not_passed_over(dns: DnsServer) -> None:
+    (found,) = lint(dns, "v=DMARC1 p=reject", domain="news.kaisha.test")
+    assert found.verdict is FAIL and "the record of kaisha.test applies: quarantine" in found.evidence
+    assert "is no DMARC record" not in dmarc.policy("news.kaisha.test", net=dns.net()).reason
+
+
+def test_an_attempt_beside_the_record_is_named(dns: DnsServer) -> None:
+    findings = lint(dns, GOOD, "v=DMARC1 p=none")
+    assert faults(findings) == []
+    assert [f.verdict for f in findings.where(check="DMARC almost a record")] == [INFO]
+
+
+def test_where_there_is_only_an_attempt_discovery_says_so(dns: DnsServer) -> None:
+    dns.publish("_dmarc.new.test", "TXT", "v=DMARC1\\; p=none")
+    reason = dmarc.policy("new.test", net=dns.net()).reason
+    assert "_dmarc.new.test is no DMARC record" in reason and "not a semicolon" in reason
+
+
+@pytest.mark.parametrize(
+    "rua",
+    ["d@kaisha.test", "mailto:<d@kaisha.test>", "“mailto:d@kaisha.test”", "mailto: d@kaisha.test"],
+)
+def test_an_address_that_is_no_uri_is_kept_not_dropped(dns: DnsServer, rua: str) -> None:
+    findings = lint(dns, f"v=DMARC1; p=none; rua={rua}".encode())
+    assert faults(findings) == [("syntax", WARN), ("policy", WARN)]
+    for found in findings:
+        if found.fix:
+            assert [record.value for record in parse_paste(found.fix)] == ["v=DMARC1; p=none; rua=mailto:d@kaisha.test"]
+    assert faults(mended(dns, findings, "syntax")) == []
+
+
+@pytest.mark.parametrize("between", [" ", ";", "; mailto:"])
+def test_several_addresses_without_their_commas(dns: DnsServer, between: str) -> None:
+    findings = lint(
+        dns, f"v=DMARC1; p=quarantine; rua=mailto:d@kaisha.test{between}e@kaisha.test; ruf=f@kaisha.test; fo=1"
+    )
+    (found,) = [f for f in findings if f.check == "DMARC syntax"]
+    mend = "v=DMARC1; p=quarantine; rua=mailto:d@kaisha.test,mailto:e@kaisha.test; ruf=mailto:f@kaisha.test; fo=1"
+    assert [record.value for record in parse_paste(found.fix)] == [mend]
+
+
+def test_slashes_before_an_address_belong_to_it(dns: DnsServer) -> None:
+    findings = lint(dns, GOOD.replace("mailto:", "mailto://"))
+    assert faults(findings) == [("report address", FAIL)] and "go to //d@kaisha.test" in repr(findings)
+    assert faults(mended(dns, findings, "report address")) == []
+
+
+def test_a_word_of_a_word_processor_is_shown_as_it_was_typed(dns: DnsServer) -> None:
+    """What is in force is offered, not what was meant: a policy that nobody has tried refuses nothing."""
+    (found,) = [f for f in lint(dns, "v=DMARC1; p=“reject”; rua=mailto:d@kaisha.test".encode()) if f.verdict is FAIL]
+    assert "p=“reject” is no tag=value: it holds “ (U+201C, left double quotation mark)" in found.evidence
+    assert [record.value for record in parse_paste(found.fix)] == ["v=DMARC1; p=none; rua=mailto:d@kaisha.test"]
+
+
+def test_an_appendix_is_no_section(dns: DnsServer) -> None:
+    assert {f.reference for f in lint(dns, GOOD + "; pct=20").where(check="DMARC removed tags")} == {
+        "RFC 9989 appendix A.6"
+    }
+
+
 def test_a_host_that_takes_no_mail_is_not_mended_by_its_consent(dns: DnsServer) -> None:
     (found,) = [f for f in lint(dns, GOOD.replace("d@kaisha", "d@gone")) if f.verdict is FAIL]
     assert not found.fix and "takes no mail" in found.advice

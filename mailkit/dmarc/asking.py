@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mailkit.dmarc.records import DmarcRecord, is_policy_record, looks_like_one, parse_record
+from mailkit.dmarc.records import DmarcRecord, is_policy_record, parse_record
+from mailkit.dmarc.spoilt import looks_like_one
 from mailkit.network import Answer, Network, Status
 from mailkit.results import visible
+from mailkit.spf.characters import readable
 
 __all__ = ["Node", "ask", "node"]
 
@@ -26,7 +28,7 @@ class Node:
     """What is published at ``_dmarc.DOMAIN``.
 
     ``record`` is the record when there is exactly one, ``texts`` are all that are DMARC records, ``almost`` those that
-    only look like one.  ``failed`` is True when the DNS did not say.
+    only look like one, as they were typed: nothing in them is escaped.  ``failed`` is True when the DNS did not say.
     """
 
     domain: str
@@ -53,8 +55,8 @@ def node(domain: str, net: Network) -> Node:
 
 @lru_cache(maxsize=1024)  # every way up the tree comes by the same few names
 def _read(domain: str, answer: Answer) -> Node:
-    everything = [octets.decode("ascii", "backslashreplace") for octets in answer.texts]
+    everything = [readable(octets) for octets in answer.texts]
     texts = [text for text in everything if is_policy_record(text)]
-    almost = tuple(visible(text, 500) for text in everything if looks_like_one(text))
+    almost = tuple(text for text in everything if not is_policy_record(text) and looks_like_one(text))
     record = parse_record(texts[0]) if len(texts) == 1 else None
     return Node(domain, answer, record, tuple(visible(text, 4000) for text in texts), almost)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mailkit.dmarc.asking import Node, ask
 from mailkit.dmarc.public_suffix import OldWay, old_way
 from mailkit.dmarc.records import DmarcRecord, Policy
+from mailkit.dmarc.spoilt import spoiler
 from mailkit.dmarc.tree_walk import Query, Walk, walk
 from mailkit.network import Network, Status
 from mailkit.network.health import trouble
@@ -115,6 +116,9 @@ def _why_none(path: Walk) -> str:
         return f"{failed.name} was not answered{answer}: whether there is a record is not known"
     if any(len(place.texts) > 1 for place in path.nodes):
         return "several DMARC records at one name, which are all discarded, and no other"
+    own = path.nodes[0]
+    if own.almost:
+        return f"what stands at {own.name} is no DMARC record ({spoiler(own.almost[0])}), nor is there one above it"
     return "no DMARC record at the domain or above it"
 
 

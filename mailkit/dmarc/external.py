@@ -11,6 +11,7 @@ from mailkit.dmarc.records import is_policy_record, parse_record
 from mailkit.dmarc.tree_walk import walk
 from mailkit.network import Network, Status
 from mailkit.results import Record
+from mailkit.spf.characters import readable
 
 __all__ = ["Consent", "Standing", "destinations", "standing"]
 
@@ -61,7 +62,7 @@ def standing(host: str, discovery: Discovery, net: Network) -> Standing:
     if answer.status in (Status.SERVFAIL, Status.TIMEOUT):
         reason = f"whether {host} has agreed to take reports on {place} is not known: {answer.reason}"
         return Standing(Consent.UNKNOWN, name, reason)
-    texts = [octets.decode("ascii", "backslashreplace") for octets in answer.texts]
+    texts = [readable(octets) for octets in answer.texts]
     agreed = [parse_record(text) for text in texts if is_policy_record(text)]
     if not agreed:
         reason = f"{host} has not agreed to take reports on {place} ({name} has no v=DMARC1): none are sent there"

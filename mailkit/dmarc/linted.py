@@ -7,7 +7,8 @@ from typing import Any
 
 from mailkit.dmarc.asking import Node
 from mailkit.dmarc.discovery import Discovery
-from mailkit.dmarc.records import DmarcRecord, Policy
+from mailkit.dmarc.records import DmarcRecord, Policy, parse_record
+from mailkit.dmarc.spoilt import meant
 from mailkit.network import DnsRecord, Network, Status, paste
 from mailkit.network.endpoints import mail_exchangers
 from mailkit.results import Finding, Verdict, visible
@@ -23,8 +24,9 @@ def rank(policy: Policy | None) -> int:
 def finding(
     check: str, domain: str, verdict: Verdict, evidence: str, reference: str, advice: str = "", fix: str = ""
 ) -> Finding:
-    """Return a finding of the DMARC lesson; *reference* is a section of RFC 9989, or begins with "RFC"."""
-    source = reference if reference.startswith("RFC") else f"RFC 9989 section {reference}"
+    """Return a finding of the DMARC lesson; *reference* is a section or appendix of RFC 9989, or begins with "RFC"."""
+    part = "section" if reference[0].isdigit() else "appendix"
+    source = reference if reference.startswith("RFC") else f"RFC 9989 {part} {reference}"
     return Finding(f"DMARC {check}", domain, verdict, visible(evidence, 600), advice, fix, source, "06_dmarc")
 
 
@@ -56,8 +58,21 @@ class LintedPolicy:
         """An address for reports to offer, "" where the domain takes no mail."""
         return f"mailto:dmarc@{self.domain}" if self.takes_mail else ""
 
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The tags rua, ruf and fo, their addresses as they were probably meant."""
+        as_meant = parse_record(meant(self.record.typed))
+        tags = {name: ",".join(uri.text for uri in getattr(as_meant, name)) for name in ("rua", "ruf")}
+        return {**tags, "fo": ":".join(as_meant.fo) if as_meant.fo != ("0",) else ""}
+
+    @property
+    def reports_to(self) -> str:
+        """What to offer for rua: the addresses that are there, or a mailbox of the domain; "" where it has none."""
+        return self.addresses["rua"] or self.mailbox
+
     def line(self, **changes: Any) -> str:
         """Return the record to paste: this one, written anew with *changes*."""
+        changes = {**self.addresses, **changes}
         return paste(DnsRecord(f"_dmarc.{self.domain}", "TXT", rebuilt(self.record, **changes)))
 
 

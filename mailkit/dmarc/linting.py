@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailkit import spf
-from mailkit.dmarc.asking import ask
+from mailkit.dmarc.asking import Node, ask
 from mailkit.dmarc.discovery import Discovery, discover
 from mailkit.dmarc.linted import LintedPolicy, finding, rank, rebuilt
 from mailkit.dmarc.public_suffix import is_public_suffix
 from mailkit.dmarc.records import Policy, is_policy_record, parse_record
 from mailkit.dmarc.report_addresses import report_addresses
+from mailkit.dmarc.spoilt import meant, spoiler
 from mailkit.dmarc.trial import tried
 from mailkit.network import DnsRecord, Network, Status, paste
 from mailkit.network.endpoints import mail_exchangers
 from mailkit.network.names import to_ascii
 from mailkit.results import Finding, Rows, Verdict, visible
+from mailkit.spf.characters import readable
 
 __all__ = ["findings", "lint"]
 
@@ -55,6 +57,9 @@ def _judged(domain: str, net: Network) -> Iterator[Finding]:
         return
     subject = LintedPolicy(domain, discovery, own.record, net)
     yield finding("record", domain, Verdict.PASS, own.record.text, "4.5")
+    if own.almost:
+        evidence = f"beside it stands what looks like a record, but is none: {_shown(own.almost[0])}"
+        yield finding("almost a record", domain, Verdict.INFO, evidence, "4.10", "Receivers pass it over: it can go.")
     yield _syntax(subject)
     if not own.record.invalid_policy:
         yield _policy(subject)
@@ -76,6 +81,8 @@ def _without_record(domain: str, discovery: Discovery, net: Network) -> Finding:
         fix = paste(DnsRecord(name, "TXT", rebuilt(mildest))) if mildest else ""
         advice = "Keep one. This is the mildest of them: nothing is refused that is not refused now."
         return finding("record", domain, Verdict.FAIL, evidence, "4.10", advice, fix)
+    if own.almost:
+        return _almost(own, discovery)
     if discovery.status == "found":
         evidence = f"covered by the record of {discovery.where}: {discovery.policy} ({discovery.reason})"
         return finding("record", domain, Verdict.PASS, evidence, "4.10.1")
@@ -86,10 +93,6 @@ def _without_record(domain: str, discovery: Discovery, net: Network) -> Finding:
         where, text = misplaced
         fix = paste(DnsRecord(name, "TXT", text))
         return finding("record", domain, Verdict.FAIL, f"the record stands at {where}, not at {name}", "4.5", "", fix)
-    if own.almost:
-        evidence = f"looks like a DMARC record, but is none: {own.almost[0]}"
-        advice = "It begins with v=DMARC1; in this spelling, and with nothing in front."
-        return finding("record", domain, Verdict.FAIL, evidence, "4.7", advice, _respelled(name, own.almost[0]))
     return _none_at_all(domain, discovery, net)
 
 
@@ -97,19 +100,30 @@ def _misplaced(domain: str, net: Network) -> tuple[str, str] | None:
     """Return where the record stands by mistake: at the domain itself, or with the domain's name twice."""
     for where in (domain, f"_dmarc.{domain}.{domain}"):
         for octets in ask(where, "TXT", net).texts:
-            text = octets.decode("ascii", "backslashreplace")
+            text = readable(octets)
             if is_policy_record(text) and parse_record(text).usable:
                 return where, text
     return None
 
 
-def _respelled(name: str, text: str) -> str:
-    """Return the line to paste for a *text* that only begins wrongly, "" when more is wrong with it."""
-    bare = text.strip(" \t\"'“”").rstrip(";")
-    rest = bare.partition(";")[2]
-    candidate = f"v=DMARC1;{rest}"
-    record = parse_record(candidate)
-    return paste(DnsRecord(name, "TXT", rebuilt(record))) if record.usable and not record.faults else ""
+def _almost(own: Node, discovery: Discovery) -> Finding:
+    """Return the finding on a text that was meant as a record, with the record that was probably meant."""
+    evidence = f"looks like a DMARC record, but is none: {_shown(own.almost[0])}"
+    if discovery.status == "found":
+        evidence += f"; so the record of {discovery.where} applies: {discovery.policy}"
+    advice = "A record begins with v=DMARC1 and a semicolon; semicolons stand between its tags."
+    record = parse_record(meant(own.almost[0]))
+    fix = ""
+    if record.usable and not record.faults:
+        fix = paste(DnsRecord(own.name, "TXT", rebuilt(record)))
+        if rank(record.p):
+            advice += f" This one was never in force: read the reports under p=none first, before {record.p} is."
+    return finding("record", own.domain, Verdict.FAIL, evidence, "4.7", advice, fix)
+
+
+def _shown(text: str) -> str:
+    """Return *text*, which is almost a record, and what spoils it."""
+    return f"{visible(text, 300)} ({spoiler(text)})"
 
 
 def _none_at_all(domain: str, discovery: Discovery, net: Network) -> Finding:
@@ -132,10 +146,10 @@ def _syntax(subject: LintedPolicy) -> Finding:
     record = subject.record
     if not record.faults:
         return finding("syntax", subject.domain, Verdict.PASS, "the record is well-formed", "4.8")
-    changes = {} if record.rua or not subject.mailbox else {"rua": subject.mailbox}
+    changes = {"rua": subject.reports_to} if subject.reports_to else {}
     said = "; ".join(record.faults[:5])
     if not record.invalid_policy:
-        advice = "Receivers leave these out, and the defaults stand in."
+        advice = "Receivers leave out what they cannot read, and the defaults stand in."
         return finding("syntax", subject.domain, Verdict.WARN, said, "4.8", advice, subject.line())
     effect = "it counts as p=none" if record.usable else "there is no valid rua either, so there is no DMARC"
     advice = "This is what is in force now, written rightly; raise the policy again once the reports agree."
@@ -153,7 +167,7 @@ def _policy(subject: LintedPolicy) -> Finding:
         return finding("policy", domain, Verdict.INFO, evidence, "4.7", "Take t=y out once the reports agree.")
     if record.p is Policy.NONE and not record.rua:
         evidence = "p=none without rua: nothing is asked for, and nothing is learnt"
-        fix = subject.line(rua=subject.mailbox) if subject.mailbox else ""
+        fix = subject.line(rua=subject.reports_to) if subject.reports_to else ""
         advice = "Have the reports sent to a mailbox that exists."
         return finding("policy", domain, Verdict.WARN, evidence, "5.1.5", advice, fix)
     if record.p is Policy.NONE:
@@ -161,7 +175,7 @@ def _policy(subject: LintedPolicy) -> Finding:
         return finding("policy", domain, Verdict.INFO, "p=none: receivers report, and change nothing", "5.1.5", advice)
     if not record.rua and subject.takes_mail:
         evidence = f"p={asked} without rua: nobody tells you when your own mail fails"
-        fix = subject.line(rua=subject.mailbox)
+        fix = subject.line(rua=subject.reports_to)
         return finding("policy", domain, Verdict.WARN, evidence, "5.1.3", "Have the reports sent to a mailbox.", fix)
     if record.p is Policy.REJECT and subject.takes_mail is False:
         return finding("policy", domain, Verdict.PASS, "p=reject, and nobody takes mail here", "4.7")

@@ -10,13 +10,13 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mailkit.results import Record, visible
+from mailkit.results import Record, hidden, visible
+from mailkit.spf.characters import described, strangers
 
-__all__ = ["DmarcRecord", "Policy", "ReportUri", "is_policy_record", "looks_like_one", "parse_record"]
+__all__ = ["DmarcRecord", "Policy", "ReportUri", "is_policy_record", "parse_record"]
 
 # Section 4.8: v comes first, its value is case-sensitive, and a semicolon or the end of the record follows.
 _VERSION = re.compile(r"[vV][ \t]*=[ \t]*DMARC1[ \t]*(?:;|$)")
-_ALMOST = re.compile(r"[\s\"'“”]{0,8}v?[ \t]{0,8}=?[ \t]{0,8}dmarc", re.IGNORECASE)
 _TAG = re.compile(r"[A-Za-z]{1,40}")
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):((?:[A-Za-z0-9._~:/?#\[\]@$&'()*+=-]|%[0-9A-Fa-f]{2})+)")
 _SIZE = re.compile(r"![0-9]+[kmgt]?$", re.IGNORECASE)
@@ -61,7 +61,7 @@ class DmarcRecord(Record):
     False for a record whose policy is invalid and that has no valid rua: no DMARC then (section 4.10.1).  With a
     valid rua such a record stands for p=none, which is what ``effective`` and the three policies above then say.
     ``invalid`` names the policy tags that say no policy.  ``removed`` are tags of RFC 7489 that count no more,
-    ``unknown`` are others, ``faults`` say what was left out.
+    ``unknown`` are others, ``faults`` say what was left out.  ``typed`` is ``text`` with nothing escaped.
     """
 
     text: str
@@ -79,6 +79,7 @@ class DmarcRecord(Record):
     unknown: tuple[str, ...]
     faults: tuple[str, ...]
     invalid: tuple[str, ...]
+    typed: str = hidden()
 
     @property
     def invalid_policy(self) -> bool:
@@ -104,11 +105,6 @@ class DmarcRecord(Record):
 def is_policy_record(text: str) -> bool:
     """Return whether the TXT record *text* is a DMARC record at all: v=DMARC1 comes first."""
     return _VERSION.match(text) is not None
-
-
-def looks_like_one(text: str) -> bool:
-    """Return whether *text* seems meant as a DMARC record, though it is none: ``v=dmarc1``, a space in front …"""
-    return not is_policy_record(text) and _ALMOST.match(text) is not None
 
 
 def parse_record(text: str) -> DmarcRecord:
@@ -139,6 +135,7 @@ def parse_record(text: str) -> DmarcRecord:
         unknown=tuple(name for name in tags if name not in _KNOWN),
         faults=tuple(faults),
         invalid=invalid,
+        typed=text,
     )
 
 
@@ -152,10 +149,12 @@ def _tags(text: str, faults: list[str]) -> dict[str, str]:
         if not piece.strip(" \t"):
             if piece is not pieces[-1]:
                 faults.append("there are two semicolons with nothing between them")
-        elif not equals or not _TAG.fullmatch(name) or not value or not (value.isascii() and value.isprintable()):
+        elif strange := strangers(piece.strip(" \t")):
+            faults.append(f"{visible(piece.strip(), 60)} is no tag=value: it holds {described(strange[0])}")
+        elif not equals or not _TAG.fullmatch(name) or not value:
             faults.append(f"{visible(piece.strip(), 60)} is no tag=value")
         elif name.lower() in tags:
-            faults.append(f"{name.lower()}= is there twice, and the first counts")
+            faults.append(f"{name.lower()}= is there twice; here the first counts, elsewhere the last may")
         else:
             tags[name.lower()] = value
     if len(pieces) > _MAX_TAGS:

@@ -41,6 +41,10 @@ def _about(
 ) -> Finding:
     """Return the finding on one host: may it get the reports, and does it take mail?"""
     domain, address = subject.domain, visible(uris[0].address, 100)
+    if slashed := [uri.address for uri in uris if uri.address.startswith("/")]:
+        evidence = f"the slashes belong to the address: reports go to {visible(slashed[0], 100)}"
+        advice = "mailto: is followed by the address at once."
+        return finding(check, domain, failing, evidence, "RFC 6068 section 2", advice, subject.line())
     found = standing(host, subject.discovery, subject.net)
     if found.consent is Consent.UNKNOWN:
         return finding(check, domain, Verdict.UNKNOWN, found.reason, reference, "Ask again later.")
