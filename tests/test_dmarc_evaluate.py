@@ -80,6 +80,7 @@ FROM: list[tuple[bytes, str, list[str]]] = [
     # No domain to ask.
     (b"root", NO_DOMAIN, []),
     (b"Hanako <root>", NO_DOMAIN, []),
+    (b"Kaisha, Inc. <a@kaisha.test>", NO_DOMAIN, []),
     (b"a@", NO_DOMAIN, []),
     (b"a@[192.0.2.1]", NO_DOMAIN, []),
     (b"a@kaisha_test.%41", NO_DOMAIN, []),
@@ -119,6 +120,36 @@ def test_author(value: bytes, rule: str, domains: list[str]) -> None:
     found = author(Message((Field(b"From", b" " + value + b"\r\n"),), b""))
     assert (found.rule, list(found.domains)) == (rule, domains), found.note
     assert rule == ONE or found.note
+
+
+def noted(value: bytes) -> str:
+    return author(Message((Field(b"From", b" " + value + b"\r\n"),), b"")).note
+
+
+def test_a_name_with_a_comma_is_explained() -> None:
+    for value, name in ((b"Kaisha, Inc. <a@kaisha.test>", "Kaisha"), (b"a@kaisha.test, Inc", "Inc")):
+        assert noted(value).startswith(f"a comma parts addresses, and {name} has no @")
+    assert noted(b'"Kaisha, Inc." <a@kaisha.test>') == ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"a@kaisha.test",
+        b'"a@kaisha.test"',
+        b"=?utf-8?q?a=40kaisha.test?=",
+        b"=?utf-8?B?YUBrYWlzaGEudGVzdA==?=",
+        b"=?iso-2022-jp?B?YUBrYWlzaGEudGVzdA==?=",
+        b"=?utf-8?q?Hanako?= =?utf-8?q?=40kaisha.test?=",
+    ],
+)
+def test_a_name_that_looks_like_an_address_is_noted_however_it_is_written(name: bytes) -> None:
+    assert "looks like an address" in noted(name + b" <b@evil.test>")
+
+
+def test_names_that_cannot_be_read_are_no_addresses() -> None:
+    for name in (b"=?utf-8?q?Hanako?=", b"=?nonsense?B?YUBr?=", b"=?utf-8?B?!!!?=", b"=?utf-8?q?\xff?="):
+        assert noted(name + b" <b@evil.test>") == ""
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,11 @@ def test_what_the_owner_asks_for_stands_there(dns: DnsServer) -> None:
     assert explained(delivered(mail("hanako@nowhere.test")), dns).policy == ""
 
 
+def test_the_subject_is_shown_as_its_reader_sees_it(dns: DnsServer) -> None:
+    message = b"From: a@kaisha.test\r\nSubject: =?utf-8?B?6KuL5rGC5pu4?=\r\n =?utf-8?q?_=E2=80=AE?=\r\n\r\nx\r\n"
+    assert explained(message, dns).subject == "請求書 \\u202e"
+
+
 def test_a_bounce_is_sent_on_to_the_other_explanation(dns: DnsServer) -> None:
     kind = 'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n'
     found = explained(delivered(mail(extra=kind)), dns)

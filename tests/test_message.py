@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mailkit.message import authentication_results as ar
 from mailkit.message import received
+from mailkit.message.encoded_words import decoded_words
 from mailkit.message.lexical import TokenKind, tokens
 
 HOST = "mx.kaisha.example"
@@ -296,3 +297,26 @@ def test_comments_nest_and_quotes_end() -> None:
         (TokenKind.WORD, "g"),
         (TokenKind.QUOTED, "h"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("Tea", "Tea"),
+        ("=?utf-8?B?5pel5pys6Kqe?= at four", "日本語 at four"),
+        ("=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=", "日本"),
+        ("=?utf-8?q?a?= =?utf-8?q?b?=", "ab"),
+        ("=?nonsense?q?a?=", "=?nonsense?q?a?="),
+        ("=?utf-8?q?=FF?=", "=?utf-8?q?=FF?="),
+        ("=?zip?q?a?=", "=?zip?q?a?="),
+        ("x" * 20_000, "x" * 10_000),
+    ],
+)
+def test_encoded_words_are_read_as_far_as_they_can_be(text: str, read: str) -> None:
+    assert decoded_words(text) == read
+
+
+@given(st.text(st.sampled_from("=?utf-8qB_AZ \udcff日"), max_size=200))
+@settings(deadline=None)
+def test_any_encoded_word_is_a_text(text: str) -> None:
+    assert isinstance(decoded_words(text), str)

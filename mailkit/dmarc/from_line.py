@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mailkit.message.encoded_words import decoded_words
 from mailkit.message.fields import Message
 from mailkit.message.lexical import Token, TokenKind, tokens
 from mailkit.network.names import to_ascii
@@ -154,6 +155,9 @@ def _read(octets: bytes) -> Author:
         raise _Problem(rule, "")
     if len(mailboxes) > _MAX_ADDRESSES:
         raise _Problem("too many domains", f"{len(mailboxes)} addresses")
+    if len(mailboxes) > 1 and (loose := next((m for m in mailboxes if not _has_at(m)), None)):
+        name = visible(" ".join(token.text for token in loose), 40)
+        raise _Problem("no domain name", f"a comma parts addresses, and {name} has no @: such a name stands in quotes")
     read = [_address(mailbox, encoded="=?" in text) for mailbox in mailboxes]
     domains = tuple(dict.fromkeys(domain for _, domain, _ in read))
     if len(domains) > MAX_AUTHORS:
@@ -193,6 +197,10 @@ def _mailboxes(elements: Sequence[Token]) -> tuple[list[list[Token]], bool]:
     return [mailbox for mailbox in found if mailbox], grouped
 
 
+def _has_at(elements: Sequence[Token]) -> bool:
+    return any(token.kind is TokenKind.SPECIAL and token.text == "@" for token in elements)
+
+
 def _address(mailbox: Sequence[Token], *, encoded: bool) -> tuple[str, str, str]:
     """Return local part, domain (A-labels), and what there is to say of one mailbox."""
     signs = [token.text if token.kind is TokenKind.SPECIAL else "" for token in mailbox]
@@ -202,7 +210,7 @@ def _address(mailbox: Sequence[Token], *, encoded: bool) -> tuple[str, str, str]
             raise _Problem("unreadable", "angle brackets that do not hold one address at the end")
         start = signs.index("<")
         name = "".join(token.text for token in mailbox[:start])
-        if "@" in name:
+        if "@" in decoded_words(name):
             note = "the name in front of the address looks like an address too; DMARC does not speak of names"
         inner, inner_signs = mailbox[start + 1 : -1], signs[start + 1 : -1]
         if inner_signs[:1] == ["@"] and ":" in inner_signs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mailkit.message.encoded_words import decoded_words
 from mailkit.message.received import Hop
 from mailkit.network import Network
 from mailkit.report.causes import Cause
@@ -79,7 +80,7 @@ def from_message(eml: bytes | str | Path, *, net: Network) -> Explanation:
         notes.append(f"of {facts.way.total:,} Received fields the topmost {len(facts.way.hops)} were read")
     return Explanation(
         author=visible(who, 400),
-        subject=visible(subject[:2000].replace(b"\r\n", b"").decode("utf-8", "replace").strip(), 200),
+        subject=visible(decoded_words(subject[:2000].replace(b"\r\n", b"").decode("utf-8", "replace").strip()), 200),
         result=Word(conclusion.result),
         why=visible(conclusion.why, 600),
         policy=str(facts.judged.policy) if facts.judged is not None and facts.judged.policy is not None else "",

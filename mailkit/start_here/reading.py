@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from email import message_from_bytes, policy
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
 from email.message import Message
 
+from mailkit.message.encoded_words import decoded_words
 from mailkit.results import Record, Rows
 
 __all__ = ["Shown", "as_shown"]
@@ -37,20 +36,13 @@ def as_shown(message: bytes) -> Rows[Shown]:
         raise TypeError("the message is bytes, as in the mailbox: as_shown(mail.message)")
     try:
         parsed = message_from_bytes(message[:_LARGEST], policy=policy.compat32)
-        lines = [Shown(name, _decoded(parsed[name])) for name in _FIELDS if parsed[name] is not None]
+        lines = [
+            Shown(name, decoded_words(str(parsed[name]), _LONGEST)) for name in _FIELDS if parsed[name] is not None
+        ]
         text = _text(parsed)
     except RecursionError:  # parts within parts within parts
         lines, text = [], ""
     return Rows(Shown, [*lines, Shown("text", text)], caption="as a mail program shows it")
-
-
-def _decoded(value: object) -> str:
-    """Return the value of a field with its encoded words (RFC 2047) read, as far as they can be."""
-    raw = str(value)[:_LONGEST]
-    try:
-        return str(make_header(decode_header(raw)))
-    except (HeaderParseError, LookupError, ValueError):
-        return raw
 
 
 def _text(message: Message) -> str:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
 from email.utils import parsedate_to_datetime
 
 from mailkit.lab.mail.mailboxes import Mail, header_of
 from mailkit.lab.mailbox_servers.syntax import Atom, Item, Misspelt, day, numbers, text
+from mailkit.message.encoded_words import decoded_words
 
 __all__ = ["CHARSETS", "Numbered", "search"]
 
 CHARSETS = ("US-ASCII", "UTF-8")
 _MOST_KEYS = 64
 _DEEPEST = 10
-_LONGEST_FIELD = 10_000  # characters of a header field that are looked through
 _FLAGS = {name.upper(): f"\\{name}" for name in ("Answered", "Deleted", "Draft", "Flagged", "Seen")}
 _FIELDS = ("BCC", "CC", "FROM", "SUBJECT", "TO")
 _DATES = ("BEFORE", "ON", "SINCE", "SENTBEFORE", "SENTON", "SENTSINCE")
@@ -127,17 +125,9 @@ def _field(name: str, sought: str) -> Test:
 
     def test(one: Numbered) -> bool:
         values = header_of(one.mail.message).get_all(name, [])
-        return any(low in decoded(str(value)).lower() for value in values)
+        return any(low in decoded_words(str(value)).lower() for value in values)
 
     return test
-
-
-def decoded(value: str) -> str:
-    """Return a header field's *value* with its encoded words (RFC 2047) as what they say."""
-    try:
-        return str(make_header(decode_header(value[:_LONGEST_FIELD])))
-    except (HeaderParseError, LookupError, UnicodeError, ValueError):
-        return value[:_LONGEST_FIELD]
 
 
 def _content(sought: str, *, whole: bool) -> Test:
