@@ -37,6 +37,22 @@ REPLIES = [
     ("530 5.7.0 Must issue a STARTTLS command first", "530", "5.7.0", "", "first STARTTLS, or first AUTH"),
     ("554 5.7.0 Rejected", "554", "5.7.0", "", "it is about security or policy; what exactly"),
     ("421 4.7.0 Busy", "421", "4.7.0", "", "it is about security or policy; what exactly"),
+    # DMARC, in the words of many programs: OpenDMARC, Zimbra, others; none of them is Apple's.
+    ("550 5.7.1 rejected by DMARC policy for b.example", "550", "5.7.1", "", "refused for DMARC"),
+    ("550 5.7.1 Email rejected per DMARC policy for b.example", "550", "5.7.1", "", "refused for DMARC"),
+    ("550 5.7.1 DMARC failure for domain b.example, policy reject", "550", "5.7.1", "", "refused for DMARC"),
+    ("554 5.7.1 rejected due to the DMARC policy of b.example", "554", "5.7.1", "", "refused for DMARC"),
+    ("550 Message rejected due to DMARC", "550", "", "", "refused for DMARC"),
+    ("550 5.7.1 b.example has no DMARC record", "550", "5.7.1", "", "refused by policy: the receiver does not want"),
+    ("554 5.7.5 Permanent error evaluating DMARC policy", "554", "5.7.5", "", "DMARC could not be evaluated"),
+    ("554 5.7.9 Message not accepted for policy reasons.", "554", "5.7.9", "Yahoo", "SPF, DKIM or DMARC failed"),
+    (
+        "550 5.7.1 Your message was rejected due to b.example's DMARC policy.",
+        "550",
+        "5.7.1",
+        "iCloud",
+        "DMARC failed, and the policy",
+    ),
     # One number, two meanings: the words decide.
     ("550 5.7.27 Sender address has null MX", "550", "5.7.27", "", "the sender's domain has a null MX"),
     (f"550 5.7.27 It didn't pass SPF authentication. {GSMTP}", "550", "5.7.27", "Gmail", "SPF did not pass"),

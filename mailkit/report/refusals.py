@@ -173,8 +173,10 @@ def _row(one: Said, receiver: str) -> tuple[dict[str, str] | None, str]:
     if not registered:
         return None, ""
     best = max(registered, key=lambda row: (row["enhanced"] == one.status, len(row["words"])))
-    if not one.status:
+    if not one.status and not best["words"]:
         return best, "by the first code only: there is no second one"
+    if best["words"]:
+        return best, "by the code and its words"
     others = {row["receiver"] for row in _table() if row["enhanced"] == one.status} - {"", receiver}
     also = f"; at {', '.join(sorted(others))} it can mean something else" if others else ""
     return best, f"by the code as it is registered{also}"
