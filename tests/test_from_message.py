@@ -322,6 +322,15 @@ def test_hostile_messages_are_bounded(kind: str, dns: DnsServer) -> None:
     assert isinstance(found.findings, Rows) and len(found.hops) <= 100 and len(found.written) <= 20
 
 
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+@pytest.mark.parametrize("line", [b" y", b"X: y", b"y"])
+def test_of_a_header_that_is_not_read_to_its_end_nothing_is_missing(line: bytes, end: bytes, dns: DnsServer) -> None:
+    """Its From field stands behind what is too much."""
+    for flood in (b"X: y" + end + (line + end) * 500_000, b"X: y" + end + b"no colon" + end + (line + end) * 60_000):
+        found = explained(flood + b"From: a@kaisha.test" + end + end + b"x" + end, dns)
+        assert found.result == "unknown" and "no From field" not in found.why, found.why
+
+
 def test_what_was_cut_is_said(dns: DnsServer) -> None:
     assert "of 5,000 Received fields the topmost 100 were read" in explained(FLOODS["Received"](), dns).notes
     assert (

@@ -21,7 +21,7 @@ _FIELD = re.compile(rb"[A-Za-z][A-Za-z0-9_.-]*[ \t]*:(?!//)")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _INDENTED = re.compile(rb"([ \t]+|(?:> ?)+)[A-Za-z][A-Za-z0-9_.-]*:(?!//)")
 _PREFACE = 50  # lines of other text that may stand before the header
-_MAX_HEADER_LINES = 50_000
+_MAX_HEADER_LINES = 50_000  # of one that is mended
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,8 @@ def _mended(octets: bytes, *, copied: bool) -> Handed:
         notes.append(f"what stood before the header was left out: {start} line{'s' if start > 1 else ''}")
     lines = _without_indentation(lines[start:], notes)
     header, body = _split(lines)
+    if len(header) > _MAX_HEADER_LINES:
+        return Handed(octets, copied)  # too much to mend, and to cut it off would make fields missing that are there
     broken = [n for n, line in enumerate(header) if line[:1] not in (b" ", b"\t") and not _FIELD.match(line)]
     for number in broken:
         header[number] = b" " + header[number]
@@ -112,7 +114,7 @@ def _without_indentation(lines: list[bytes], notes: list[str]) -> list[bytes]:
 
 
 def _split(lines: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-    for number, line in enumerate(lines[:_MAX_HEADER_LINES]):
+    for number, line in enumerate(lines):
         if not line.strip(b" \t"):
             return lines[:number], lines[number + 1 :]
-    return lines[:_MAX_HEADER_LINES], lines[_MAX_HEADER_LINES:]
+    return lines, []
