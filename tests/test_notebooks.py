@@ -11,8 +11,10 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
+import dns.zone
 import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -76,9 +78,27 @@ def test_minutes_are_those_of_the_readme(lesson: Path, root: Path) -> None:
 
 @each_lesson
 def test_links_to_other_lessons_lead_somewhere(lesson: Path) -> None:
-    text = "\n".join(cell.source for cell in workbook.read(lesson).cells if cell.cell_type == "markdown")
-    linked = set(re.findall(r"\]\(([^)#:]+)\)", text))
+    linked = set(re.findall(r"\]\(([^)#:]+)\)", prose(lesson)))
     assert {name for name in linked if not (lesson.parent / name).exists()} == set()
+
+
+def test_the_foot_of_each_lesson_leads_to_its_neighbours() -> None:
+    numbered = [path for path in workbook.lessons() if path.stem[:2].isdigit()]
+    for before, after in pairwise(numbered):
+        assert re.search(rf"\[[^]]+\]\({after.name}\) →$", prose(before), re.MULTILINE), before.stem
+        assert re.search(rf"^← \[[^]]+\]\({before.name}\)", prose(after), re.MULTILINE), after.stem
+    assert len(numbered) == 12
+
+
+@each_lesson
+def test_records_in_the_text_can_be_pasted_into_a_zone(lesson: Path) -> None:
+    for block in re.findall(r"(?ms)^```\n(.*?)^```", prose(lesson)):
+        if re.search(r"(?m)^\S+\. IN ", block):
+            assert dns.zone.from_text(f"$TTL 300\n{block}", ".", relativize=False, check_origin=False).nodes
+
+
+def prose(lesson: Path) -> str:
+    return "\n".join(cell.source for cell in workbook.read(lesson).cells if cell.cell_type == "markdown")
 
 
 @each_lesson
