@@ -19,6 +19,7 @@ from mailkit.results import visible
 
 __all__ = ["choice", "names", "number", "results_of", "text"]
 
+_BETWEEN = re.compile(r"(?:[,;\s]|\band\s)+")  # names that are written as one text
 _LONGEST = 2_000  # characters of an answer that are looked at; items of a set likewise
 
 
@@ -38,7 +39,7 @@ def choice(right: str, others: Mapping[str, str]) -> Checker:
     def check(answer: Any) -> str | None:
         if not isinstance(answer, str):
             return f"The answer is a word, not {_type(answer)}: choose one of {words}."
-        word = _plain(answer).strip("\"'.")
+        word = _plain(answer).strip("\"'.()")
         return None if word == _plain(right) else reasons.get(word, f"Choose one of {words}.")
 
     return check
@@ -87,12 +88,12 @@ def text(*accepted: str, pattern: str = "", exact: bool = False, otherwise: str)
 def names(right: Iterable[str]) -> Checker:
     """Check that the answer holds just the names of *right*, in any order.
 
-    It may be a list, a set, a DataFrame's column, or one text with commas or spaces between the names.
+    It may be a list, a set, a DataFrame's column, or one text with commas, semicolons, spaces or "and" between them.
     """
     wanted = {_plain(name) for name in right}
 
     def check(answer: Any) -> str | None:
-        items = re.split(r"[,\s]+", answer[:_LONGEST].strip(", \n[](){}")) if isinstance(answer, str) else answer
+        items = _BETWEEN.split(answer[:_LONGEST].strip(",; \n[](){}")) if isinstance(answer, str) else answer
         if not isinstance(items, Iterable):
             return f"The answer is a list of names, not {_type(answer)}."
         given = [str(item).strip("\"' ") for item in islice(items, _LONGEST)]

@@ -6,20 +6,25 @@ from typing import Any
 
 from mailkit.dmarc import Policy
 from mailkit.dmarc.records import is_policy_record, parse_record
+from mailkit.dmarc.spoilt import spoiler
 from mailkit.exercises.checkers import choice, names, number, results_of
 from mailkit.exercises.core import Prediction, Question
+from mailkit.results import visible
 
 __all__ = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12"]
 __all__ += ["q1", "q2", "q3", "q4", "q5", "q6"]
 
 _COUNTS = tuple(str(count) for count in range(9))
 _FATES = ("inbox", "Junk", "refused")
-_JUNK = {"Junk": ("junk folder", "spam", "quarantine", "the spam folder"), "refused": ("reject", "rejected", "bounce")}
+_JUNK = {
+    "Junk": ("junk folder", "spam", "quarantine", "quarantined", "the spam folder"),
+    "refused": ("reject", "rejected", "bounce", "bounced"),
+}
 
 p1 = Prediction(
     "The letter is false. Which of SPF and DKIM pass at the receiver?",
     choices=("neither", "SPF", "DKIM", "both"),
-    also={"neither": ("none of them", "none")},
+    also={"neither": ("none of them", "none"), "both": ("SPF and DKIM", "both of them")},
 )
 p2 = Prediction("What becomes of the same letter now?", choices=_FATES, also=_JUNK)
 p3 = Prediction("In how many of the eight cases does DMARC pass, with relaxed alignment?", choices=_COUNTS)
@@ -44,13 +49,18 @@ p9 = Prediction(
 p10 = Prediction(
     "One letter through two forwarders: which copy passes DMARC?",
     choices=("neither", "without SRS", "with SRS", "both"),
-    also={"without SRS": ("without",), "with SRS": ("with",)},
+    also={"without SRS": ("without",), "with SRS": ("with", "SRS")},
 )
 p11 = Prediction("How many of the five addresses pass DMARC?", choices=("0", "1", "2", "3", "4", "5"))
 p12 = Prediction(
     "Which policy applies to mail of your domain?",
     choices=("no record", "none", "quarantine", "reject"),
-    also={"none": ("p=none",), "quarantine": ("p=quarantine",), "reject": ("p=reject",)},
+    also={
+        "no record": ("no DMARC", "nothing"),
+        "none": ("p=none",),
+        "quarantine": ("p=quarantine",),
+        "reject": ("p=reject",),
+    },
 )
 
 
@@ -114,7 +124,7 @@ q2 = Question(
     ),
     explanation="A signature with your d=, or an envelope sender in a subdomain of yours, is aligned. An include in "
     "your SPF record helps only mail that has your domain on its envelope.",
-    right=("B", "b"),
+    right=("B", "b", "(b)"),
     wrong=("A", "C", "D", 2),
 )
 
@@ -140,8 +150,10 @@ def _protects(answer: Any) -> str | None:
     if not isinstance(answer, str):
         return "The answer is the text of a TXT record, between quotes."
     text = answer.strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':  # as it stands in a zone file
+        text = text[1:-1]
     if not is_policy_record(text):
-        return "Receivers do not take that for a DMARC record: it begins with v=DMARC1 and a semicolon."
+        return f"Receivers do not take that for a DMARC record: {visible(spoiler(text), 200)}."
     record = parse_record(text)
     if record.faults:
         return f"Nearly: {record.faults[0]}."
@@ -149,6 +161,8 @@ def _protects(answer: Any) -> str | None:
         return "pct is ignored today, and receivers of the old way would apply the policy to a part only."
     if record.testing:
         return "With t=y the policy is one level lower."
+    if record.psd == "y":
+        return "psd=y is for registries: it says that names below this one belong to strangers."
     asked = [record.policy_for(subdomain=False, exists=True)]
     asked += [record.policy_for(subdomain=True, exists=exists) for exists in (True, False)]
     if any(policy is not Policy.REJECT for policy in asked):
@@ -162,7 +176,13 @@ q4 = Question(
     _protects,
     hints=("Nothing in its name is genuine, so nothing can be lost.", "Two tags are enough: what it is, and p=."),
     explanation="Subdomains follow p where sp and np are absent. Add `v=spf1 -all`. Here p=reject harms nobody.",
-    right=("v=DMARC1; p=reject", "v=DMARC1;p=reject;", "v=DMARC1; p=reject; sp=reject; rua=mailto:d@example.jp"),
+    right=(
+        "v=DMARC1; p=reject",
+        "v=DMARC1;p=reject;",
+        '"v=DMARC1; p=reject"',
+        "v=DMARC1; p=reject; sp=reject; rua=mailto:d@example.jp",
+        "v=DMARC1; p=reject; psd=n",
+    ),
     wrong=(
         "p=reject",
         "v=DMARC1 p=reject",
@@ -173,6 +193,9 @@ q4 = Question(
         "v=DMARC1; p=reject; np=quarantine",
         "v=DMARC1; p=reject; t=y",
         "v=DMARC1; p=reject; pct=10",
+        "v=DMARC1; p=reject; psd=y",
+        '_dmarc.example.jp. IN TXT "v=DMARC1; p=reject"',
+        "v=DMARC1\\; p=reject",
         "v=DMARC1",
         "v=spf1 -all",
         5,
@@ -204,7 +227,13 @@ q6 = Question(
     ),
     explanation="The scanner in the office and the newsletter's service. A forgery is not to be mended: that it fails "
     "is what the policy is for.",
-    right=(("192.0.2.20", "203.0.113.40"), "203.0.113.40, 192.0.2.20", {"192.0.2.20", "203.0.113.40"}),
+    right=(
+        ("192.0.2.20", "203.0.113.40"),
+        "203.0.113.40, 192.0.2.20",
+        {"192.0.2.20", "203.0.113.40"},
+        "192.0.2.20; 203.0.113.40",
+        "192.0.2.20 and 203.0.113.40",
+    ),
     wrong=(
         "192.0.2.20",
         "203.0.113.40",

@@ -158,7 +158,8 @@ def _fate(lab: Lab, trick: Trick, recipient: str, message: bytes, sent: Sent) ->
         return Spoofed(trick.name, trick.about, fate, "", "", "", said, "", message, None, sent.dialogue)
     queue_id = sent.reply.rpartition(" ")[2]
     arrived = [*lab.inbox(recipient, INBOX), *lab.inbox(recipient, JUNK)]
-    mail = next((each for each in arrived if queue_id in _identifiers(each)), None)
+    named = [each for each in arrived if queue_id.encode() in each.message]  # before the traces of all are read
+    mail = next((each for each in named if queue_id in _identifiers(each)), None)
     field = header_of(mail.message)["Authentication-Results"] if mail else None
     said_by = parse(str(field or "")).results
     spf, dkim, dmarc = (
