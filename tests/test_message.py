@@ -55,6 +55,15 @@ def test_values(value: str, shown: str) -> None:
     assert ar.Result("spf", "pass", properties=(("smtp.mailfrom", value),)).text == f"spf=pass smtp.mailfrom={shown}"
 
 
+def test_the_reasons_in_a_header_are_ascii() -> None:
+    """A value may be an international address (RFC 6532); a sentence of our own need not be one."""
+    address = ("smtp.mailfrom", "太郎@example.jp")
+    found = ar.AuthenticationResults(HOST, (ar.Result("dkim", "fail", "“[List]” – 太 was added …", (address,)),))
+    assert "'[List]' - " in found.header and 'u592a was added ..."' in found.header
+    assert 'mailfrom="太郎@example.jp"' in found.header
+    assert ar.AuthenticationResults(HOST, (ar.Result("dkim", "fail", "“x”"),)).header.isascii()
+
+
 def test_a_field_is_folded_and_says_none_where_nothing_was_checked() -> None:
     assert written() == f"{HOST}; none"
     long = ar.Result("dkim", "fail", "the body hash does not verify", (("header.d", "k" * 40), ("header.s", "s" * 30)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mailkit.message.lexical import Token, TokenKind, tokens
 from mailkit.results import Record, visible
@@ -25,6 +25,7 @@ _LINE = 78  # characters of a line, where there is a choice (RFC 5322 section 2.
 
 _KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 _PROPERTY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}(\.[A-Za-z0-9][A-Za-z0-9_-]{0,63})?\Z")
+_PLAIN = {ord(mark): plain for mark, plain in zip("“”‘’–—…", ("'", "'", "'", "'", "-", "-", "..."))}
 _TOKEN = r"[!#$%&'*+.0-9A-Z^_`a-z{|}~-]+"  # RFC 2045 section 5.1
 _BARE = re.compile(rf"{_TOKEN}(@[A-Za-z0-9.-]+)?\Z")  # RFC 8601 section 2.2 lets an address stand bare, too
 
@@ -86,8 +87,14 @@ class AuthenticationResults(Record):
 
     @property
     def header(self) -> str:
-        """The whole field, folded, without an end of line after the last one."""
-        return f"{_NAME}: {self.text}"
+        """The whole field, folded, without an end of line after the last one; its reasons are in ASCII (RFC 5322)."""
+        plain = tuple(replace(result, reason=_in_ascii(result.reason)) for result in self.results)
+        return f"{_NAME}: {replace(self, results=plain).text}"
+
+
+def _in_ascii(text: str) -> str:
+    """Return our own *text* for a header: its marks plain, what else is not ASCII spelled out."""
+    return text.translate(_PLAIN).encode("ascii", "backslashreplace").decode("ascii")
 
 
 def _escaped(text: str) -> str:
