@@ -270,6 +270,34 @@ def test_an_alias_to_nowhere(dns: DnsServer) -> None:
     assert (found.verdict, found.fix) == (FAIL, "") and "gone.provider.test" in found.evidence
 
 
+@pytest.mark.parametrize("record", ["v=DMARC1; p=none", "v=DMARC1\\; p=none", f"{GOOD}; adkim=strict"])
+def test_nothing_is_offered_for_the_place_of_an_alias(dns: DnsServer, record: str) -> None:
+    """Beside an alias no other record may stand (RFC 1034 section 3.6.2): it is mended where it leads."""
+    dns.publish("kaisha.dmarc.provider.test", "TXT", record)
+    dns.withdraw("_dmarc.kaisha.test", "TXT")
+    dns.publish("_dmarc.kaisha.test", "CNAME", "kaisha.dmarc.provider.test")
+    findings = dmarc.lint("kaisha.test", net=dns.net())
+    bad = [found for found in findings if found.verdict in (WARN, FAIL)]
+    assert bad and all(
+        found.fix == "" and "it is kaisha.dmarc.provider.test that has to say “v=" in found.advice for found in bad
+    )
+
+
+def test_an_alias_to_a_name_without_a_record(dns: DnsServer) -> None:
+    dns.publish("_dmarc.new.test", "CNAME", "kaisha.test")
+    (found,) = lint(dns, domain="new.test")
+    assert (found.verdict, found.fix) == (FAIL, "") and "alias of kaisha.test, where no DMARC" in found.evidence
+
+
+def test_a_wildcard_alias_gives_way_to_what_is_published(dns: DnsServer) -> None:
+    for name in ("_dmarc", "no-such-name-beside-dmarc"):
+        dns.publish(f"{name}.new.test", "CNAME", "web.test")
+    dns.publish("web.test", "A", "192.0.2.80")
+    dns.publish("new.test", "MX", (10, "mx.kaisha.test"))
+    (found,) = lint(dns, domain="new.test")
+    assert "alias" not in found.evidence and found.fix.startswith("_dmarc.new.test. ")
+
+
 def test_a_subdomain_is_covered(dns: DnsServer) -> None:
     (found,) = lint(dns, domain="news.kaisha.test")
     assert found.verdict is PASS and "kaisha.test: quarantine" in found.evidence

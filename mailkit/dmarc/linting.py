@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mailkit import spf
 from mailkit.dmarc.asking import Node, ask
@@ -13,7 +14,7 @@ from mailkit.dmarc.records import Policy, is_policy_record, parse_record
 from mailkit.dmarc.report_addresses import report_addresses
 from mailkit.dmarc.spoilt import meant, spoiler
 from mailkit.dmarc.trial import tried
-from mailkit.network import DnsRecord, Network, Status, paste
+from mailkit.network import DnsRecord, Network, Status, parse_paste, paste
 from mailkit.network.endpoints import mail_exchangers
 from mailkit.network.names import to_ascii
 from mailkit.results import Finding, Rows, Verdict, visible
@@ -52,6 +53,13 @@ def _judged(domain: str, net: Network) -> Iterator[Finding]:
         advice = "Ask again later; while it lasts, receivers cannot apply any policy."
         yield finding("record", domain, Verdict.UNKNOWN, discovery.reason, "5.3.6", advice)
         return
+    aliased = _alias(own, net)
+    for found in _about(domain, own, discovery, net):
+        yield _without_fix(found, own, aliased) if aliased else found
+
+
+def _about(domain: str, own: Node, discovery: Discovery, net: Network) -> Iterator[Finding]:
+    """Yield the findings on what the DNS said of *domain*, with what to publish at its own name."""
     if own.record is None:
         yield _without_record(domain, discovery, net)
         return
@@ -82,18 +90,39 @@ def _without_record(domain: str, discovery: Discovery, net: Network) -> Finding:
         advice = "Keep one. This is the mildest of them: nothing is refused that is not refused now."
         return finding("record", domain, Verdict.FAIL, evidence, "4.10", advice, fix)
     if own.almost:
-        return _almost(own, discovery)
+        return _almost(own, discovery, net)
     if discovery.status == "found":
         evidence = f"covered by the record of {discovery.where}: {discovery.policy} ({discovery.reason})"
         return finding("record", domain, Verdict.PASS, evidence, "4.10.1")
-    if own.answer.chain and own.answer.status is Status.NXDOMAIN:
-        evidence = f"{name} is an alias of {own.answer.chain[-1]}, which does not exist"
+    if alias := _alias(own, net):
+        what = "which does not exist" if own.answer.status is Status.NXDOMAIN else "where no DMARC record stands"
+        evidence = f"{name} is an alias of {alias}, {what}"
         return finding("record", domain, Verdict.FAIL, evidence, "4.5", "Mend the alias, or publish the record itself.")
     if misplaced := _misplaced(domain, net):
         where, text = misplaced
         fix = paste(DnsRecord(name, "TXT", text))
         return finding("record", domain, Verdict.FAIL, f"the record stands at {where}, not at {name}", "4.5", "", fix)
     return _none_at_all(domain, discovery, net)
+
+
+def _alias(own: Node, net: Network) -> str:
+    """Return where the alias leads that stands at the name of the record, "" where there is none.
+
+    One that comes from a wildcard gives way to whatever is published at the name itself.
+    """
+    chain = own.answer.chain
+    if not chain or ask(f"no-such-name-beside-dmarc.{own.domain}", "TXT", net).chain == chain:
+        return ""
+    return chain[-1]
+
+
+def _without_fix(found: Finding, own: Node, alias: str) -> Finding:
+    """Return *found* without a record for the place of an alias, beside which nothing may stand (RFC 1034 3.6.2)."""
+    if not any(record.name == own.name for record in parse_paste(found.fix)):
+        return found
+    value = next(record.value for record in parse_paste(found.fix))
+    advice = f"{own.name} is an alias: it is {alias} that has to say “{value}”."
+    return replace(found, fix="", advice=f"{found.advice} {advice}".strip())
 
 
 def _misplaced(domain: str, net: Network) -> tuple[str, str] | None:
@@ -106,7 +135,7 @@ def _misplaced(domain: str, net: Network) -> tuple[str, str] | None:
     return None
 
 
-def _almost(own: Node, discovery: Discovery) -> Finding:
+def _almost(own: Node, discovery: Discovery, net: Network) -> Finding:
     """Return the finding on a text that was meant as a record, with the record that was probably meant."""
     evidence = f"looks like a DMARC record, but is none: {_shown(own.almost[0])}"
     if discovery.status == "found":
@@ -115,7 +144,8 @@ def _almost(own: Node, discovery: Discovery) -> Finding:
     record = parse_record(meant(own.almost[0]))
     fix = ""
     if record.usable and not record.faults:
-        fix = paste(DnsRecord(own.name, "TXT", rebuilt(record)))
+        subject = LintedPolicy(own.domain, discovery, record, net)
+        fix = subject.line(**({"rua": subject.reports_to} if subject.reports_to else {}))
         if rank(record.p):
             advice += f" This one was never in force: read the reports under p=none first, before {record.p} is."
     return finding("record", own.domain, Verdict.FAIL, evidence, "4.7", advice, fix)
