@@ -49,10 +49,8 @@ from mailkit.sections import is_menu
 from mailkit.sections import sections as workbook_sections
 
 __all__ = [
-    "NOT_YET",
     "code_cells",
     "commands",
-    "each_converted_lesson",
     "each_lesson",
     "form_problems",
     "from_each_section",
@@ -65,14 +63,8 @@ __all__ = [
     "tags",
 ]
 
-# Lessons that do not keep the rules about sections, experiments and predictions yet.  The list only gets shorter.
-NOT_YET: frozenset[str] = frozenset()
-
 # Give a test the argument "lesson" and it runs once for each stored lesson; without lessons it is skipped.
 each_lesson = pytest.mark.parametrize("lesson", workbook.lessons(), ids=lambda path: path.stem)
-each_converted_lesson = pytest.mark.parametrize(
-    "lesson", [path for path in workbook.lessons() if path.stem not in NOT_YET], ids=lambda path: path.stem
-)
 
 LONGEST_CELL, LONGEST_LINE = 15, 100  # lines that are not blank; characters
 LONGEST_COMMAND = 88  # characters of a line in a text: what a page 1024 pixels wide shows without a break

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from support_notebooks import each_converted_lesson, from_each_section, shown
+from support_notebooks import each_lesson, from_each_section, shown
 from support_worlds import LOOPBACK_ONLY
 
 from mailkit import catching_up, lab, workbook
@@ -18,7 +18,7 @@ from mailkit.catching_up import catch_up
 CATCH_UP, EXPERIMENT = {"tags": ["catch-up"]}, {"tags": ["experiment"]}
 
 
-@each_converted_lesson
+@each_lesson
 def test_from_each_section_on(lesson: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in LOOPBACK_ONLY.items():
         monkeypatch.setenv(name, value)

@@ -19,9 +19,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from support_notebooks import (
-    NOT_YET,
     code_cells,
-    each_converted_lesson,
     each_lesson,
     form_problems,
     lesson_problems,
@@ -129,14 +127,10 @@ def choices_of(lesson: Path) -> dict[str, tuple[str, ...]]:
 
 @each_lesson
 def test_form_of_a_lesson(lesson: Path) -> None:
-    problems = lesson_problems(workbook.read(lesson), choices_of(lesson))
-    if lesson.stem in NOT_YET:
-        assert problems, f"{lesson.stem} keeps every rule now: take it off the list NOT_YET"
-    else:
-        assert problems == []
+    assert lesson_problems(workbook.read(lesson), choices_of(lesson)) == []
 
 
-@each_converted_lesson
+@each_lesson
 def test_every_section_alone_and_every_experiment_twice(lesson: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in LOOPBACK_ONLY.items():
         monkeypatch.setenv(name, value)
@@ -162,7 +156,7 @@ def with_guesses(notebook: NotebookNode, first: str = "") -> NotebookNode:
     return notebook
 
 
-@each_converted_lesson
+@each_lesson
 def test_a_right_guess_is_called_right(lesson: Path) -> None:
     notebook = workbook.execute(with_guesses(workbook.read(lesson)), lesson.parent)
     said = "".join(shown(cell) for cell in code_cells(notebook))
@@ -177,7 +171,7 @@ mailkit.lab.start().router.decide = lambda *_: Decision(Action.REJECT)
 """
 
 
-@each_converted_lesson
+@each_lesson
 def test_where_nobody_answers_nothing_raises_and_no_right_guess_is_called_wrong(lesson: Path) -> None:
     notebook = workbook.execute(with_guesses(workbook.read(lesson), NOBODY_ANSWERS), lesson.parent)
     said = "\n".join(shown(cell) for cell in code_cells(notebook))
@@ -188,7 +182,7 @@ def test_where_nobody_answers_nothing_raises_and_no_right_guess_is_called_wrong(
     assert sum(said.count(kind) for kind in kinds) == len(choices_of(lesson)), "every guess is answered"
 
 
-@each_converted_lesson
+@each_lesson
 def test_a_reset_at_any_time_raises_nothing_and_makes_no_right_guess_wrong(lesson: Path) -> None:
     notebook = with_guesses(workbook.read(lesson))
     cells = []

@@ -17,7 +17,7 @@ import dns.rcode
 import pytest
 from nbformat import NotebookNode
 from support_dns import serving
-from support_notebooks import code_cells, each_converted_lesson, each_lesson, run_problems, tags
+from support_notebooks import code_cells, each_lesson, run_problems, tags
 from support_worlds import LOOPBACK_ONLY, OTHER_WORLD, ServedWorld, served_world
 
 from mailkit import workbook
@@ -55,7 +55,7 @@ def lie(query: dns.message.Message, transport: str) -> dns.message.Message:
     return response
 
 
-@each_converted_lesson
+@each_lesson
 @pytest.mark.parametrize("resolver", ["none", "lying"])
 def test_lesson_without_a_sound_network(lesson: Path, resolver: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in LOOPBACK_ONLY.items():
