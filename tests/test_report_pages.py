@@ -157,6 +157,13 @@ def test_the_ticket_asks_for_each_record_once_and_what_it_asks_for_can_be_read_b
     assert "Domain kaisha.example" not in text
 
 
+def test_the_ticket_says_on_what_condition_a_record_is_right() -> None:
+    """Who only reads the ticket must not take the mail of a domain away that merely lacks an MX record."""
+    fix = "kaisha.example. 3600 IN MX 0 ."
+    finding = made(Verdict.WARN, "MX", fix=fix, advice="Name the mail server, or say that it takes none.")
+    assert "   note: Name the mail server, or say that it takes none.\n" in report.ticket([finding])
+
+
 def test_where_nothing_is_to_be_published_there_is_no_ticket(found: Rows[Finding]) -> None:
     assert report.ticket(found.where(domain="kaisha.example")) == ""
 
@@ -224,6 +231,33 @@ def test_that_something_cannot_be_seen_any_more_is_no_improvement() -> None:
     assert change.change is ChangeKind.OTHER and (change.before, change.after) == ("fail", "unknown")
 
 
+def lesson(name: str, *verdicts: Verdict) -> list[Finding]:
+    return [made(verdict, f"check {number}", lesson=name) for number, verdict in enumerate(verdicts)]
+
+
+BLIND = [made(Verdict.UNKNOWN, "name servers", lesson="00_start_here")]
+BROKEN = [made(Verdict.UNKNOWN, "report", lesson="04_spf")]
+
+
+@pytest.mark.parametrize(
+    "seen_less", [BLIND, BROKEN, lesson("06_dmarc", Verdict.PASS)], ids=["blind", "broken", "fewer"]
+)
+def test_what_was_not_asked_this_time_is_neither_gone_nor_back_again(seen_less: list[Finding]) -> None:
+    """Where the resolver is silent, a check breaks, or fewer lessons are asked, the findings are not lost."""
+    whole = lesson("04_spf", Verdict.PASS, Verdict.FAIL, Verdict.INFO)
+    trouble = [finding.check for finding in seen_less if finding.verdict is Verdict.UNKNOWN]
+    told = [(change.check, change.change) for change in compare(whole, seen_less)]
+    assert told == [(check, ChangeKind.NEW) for check in trouble]
+    told = [(change.check, change.change) for change in compare(seen_less, whole)]
+    fails = [("check 1", ChangeKind.NEW)]  # after a blind day it has to be told all the same
+    assert told == fails + [(check, ChangeKind.GONE) for check in trouble]
+
+
+def test_a_finding_that_a_lesson_has_no_more_is_gone() -> None:
+    told = compare(lesson("04_spf", Verdict.PASS, Verdict.PASS), lesson("04_spf", Verdict.PASS))
+    assert [(change.check, change.change) for change in told] == [("check 1", ChangeKind.GONE)]
+
+
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, "-m", "mailkit.report", *arguments]
     return subprocess.run(line, capture_output=True, text=True, encoding="utf-8", stdin=subprocess.DEVNULL, timeout=300)
@@ -234,7 +268,7 @@ def test_the_command_writes_page_and_ticket_and_tells_what_changed_since(tmp_pat
     first = run("mistakes.example", "--dns-only", "--json", str(last), "--html", str(page), "--ticket", str(ask))
     assert first.returncode == 1 and "</html>" in page.read_text("utf-8") and "Please publish" in ask.read_text("utf-8")
     again = run("mistakes.example", "--dns-only", "--since", str(last))
-    assert (again.returncode, again.stdout.splitlines()[-1]) == (1, "nothing changed")
+    assert (again.returncode, again.stdout) == (1, "nothing changed\n"), "no line of progress either"
     rows = json.loads(last.read_text(encoding="utf-8"))
     (spf,) = [row for row in rows if row["check"] == "SPF record"]
     spf["verdict"], spf["evidence"] = "pass", "it was well"

@@ -31,8 +31,11 @@ _STATUS = f"""exit status:
   {FAILED}  something failed
   {USAGE}  the command was not understood, or a file cannot be written
   {UNKNOWN}  nothing failed, but something could not be seen from here
+  With --since it is that of the whole report, not of what changed.
 
-In CSV, a cell that a spreadsheet would take for a formula begins with an apostrophe.
+On the internet, MAILKIT_NAMESERVERS names other name servers to ask, and
+MAILKIT_VIA a SOCKS5 proxy to look from.  In CSV, a cell that a spreadsheet would
+take for a formula begins with an apostrophe.
 """
 # For consoles whose character set has no marks (cp932, cp1252): the word beside the mark says the same.
 _MARKS_IN_ASCII = str.maketrans({"✓": "+", "✗": "x", "…": "...", "→": "->", "–": "-"})
@@ -64,22 +67,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m mailkit.report",
-        description="Audit mail domains.",
+        description="Audit mail domains: what the lessons check, with what to do and to paste.\nNo mail is sent.",
         epilog=_STATUS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("domain", nargs="*")
-    parser.add_argument("--portfolio", type=Path, metavar="FILE", help="more domains, from a CSV or TOML file")
+    parser.add_argument("domain", nargs="*", help="such as kaisha.example; names in other scripts as they are written")
+    parser.add_argument(
+        "--portfolio", type=Path, metavar="FILE", help="more domains, with what is known of them: a CSV or TOML file"
+    )
     parser.add_argument(
         "--network", choices=("lab", "internet"), help="default: lab for the reserved names, else internet"
     )
-    parser.add_argument("--vantage", help="the place to look from")
-    parser.add_argument("--selector", action="append", help="a DKIM selector; may be given several times")
+    parser.add_argument("--vantage", help="the place to look from, such as home in the practice internet")
+    parser.add_argument("--selector", action="append", help="a DKIM selector (s=); may be given several times")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the findings as CSV")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the findings as JSON")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as one HTML file")
     parser.add_argument("--ticket", type=Path, metavar="FILE", help="write what the DNS team is to publish")
-    parser.add_argument("--since", type=Path, metavar="FILE", help="print only what changed since this --json file")
+    parser.add_argument("--since", type=Path, metavar="FILE", help="print only what changed since this file of --json")
     parser.add_argument("--dns-only", action="store_true", help="ask no server but the DNS; fast for many domains")
     parser.add_argument(
         "--own-servers", action="store_true", help="compare the resolver's answers with the zone's own name servers"
@@ -117,6 +122,7 @@ def _run(options: argparse.Namespace) -> int:
                 dns_only=options.dns_only,
                 own_servers=options.own_servers,
                 store=options.store,
+                progress=before is None,
             )
         except BrokenPipeError:  # no reader of the progress any more
             raise

@@ -9,6 +9,7 @@ from mailkit import dkim, dmarc, mailboxes, op25b, services, smtp_auth, spf, tls
 from mailkit.network import Status, health
 from mailkit.network.parallel import each
 from mailkit.report.subject import Subject
+from mailkit.report.together import put_together
 from mailkit.results import Finding, Rows, Verdict, visible
 
 __all__ = [
@@ -76,9 +77,12 @@ def run(subject: Subject, checks: dict[str, Check]) -> Rows[Finding]:
 
 
 def guarded(lesson: str, check: Check, subject: Subject) -> list[Finding]:
-    """Return what *check* finds out about *subject*; a check that breaks is a finding of its own."""
+    """Return what *check* finds out about *subject*, with one text to paste for one name.
+
+    A check that breaks is a finding of its own.
+    """
     try:
-        return list(check(subject))
+        return put_together(list(check(subject)), subject.net, lambda net: check(replace(subject, net=net)))
     except Exception as error:
         # Whatever a stranger's server or record made of our code: it costs one row, not the report.
         return [_about_a_broken_check(lesson, subject, error)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +16,7 @@ __all__ = ["ChangeKind", "FindingChange", "changes", "compare", "earlier"]
 
 _MOST_OCTETS = 200_000_000
 _BAD = {Verdict.FAIL: 2, Verdict.WARN: 1}
+_WELL = (Verdict.PASS, Verdict.INFO)
 
 
 class ChangeKind(StrEnum):
@@ -67,17 +68,21 @@ def changes(store: str | Path, before: int | None = None, after: int | None = No
 def compare(before: Iterable[Finding], after: Iterable[Finding]) -> list[FindingChange]:
     """Return what changed from *before* to *after*, in the order of *after*; what is gone comes last.
 
-    Findings belong together by domain, lesson, check and subject.  Domains that are not in both are left out.
+    Findings belong together by domain, lesson, check and subject.  Domains that are not in both are left out.  A lesson
+    that had nothing to say at one of the two times, since the resolver was silent or it was not asked, has not lost its
+    findings: none is told as gone, and as new only what does not pass.
     """
     old, new = _keyed(before), _keyed(after)
     shared = {key[0] for key in old} & {key[0] for key in new}
+    heard_before, heard_now = _heard(old), _heard(new)
     found = []
     for key, now in new.items():
         if key[0] not in shared:
             continue
         was = old.get(key)
         if was is None:
-            found.append(_change(ChangeKind.NEW, None, now))
+            if key[:2] in heard_before or now.verdict not in _WELL:
+                found.append(_change(ChangeKind.NEW, None, now))
         elif was.verdict is not now.verdict:
             worse = _BAD.get(now.verdict, 0) > _BAD.get(was.verdict, 0)
             better = _BAD.get(now.verdict, 0) < _BAD.get(was.verdict, 0) and now.verdict is not Verdict.UNKNOWN
@@ -86,7 +91,7 @@ def compare(before: Iterable[Finding], after: Iterable[Finding]) -> list[Finding
             )
         elif was.evidence != now.evidence:
             found.append(_change(ChangeKind.OTHER, was, now))
-    gone = [was for key, was in old.items() if key[0] in shared and key not in new]
+    gone = [was for key, was in old.items() if key[:2] in heard_now and key not in new]
     return found + [_change(ChangeKind.GONE, was, None) for was in gone]
 
 
@@ -102,6 +107,15 @@ def _keyed(findings: Iterable[Finding]) -> dict[Key, Finding]:
         keyed[(*about, seen[about])] = finding
         seen[about] += 1
     return keyed
+
+
+def _heard(keyed: Collection[Key]) -> set[tuple[str, str]]:
+    """Return the domain and lesson of each check that was made; one that broke off (``report``) was not.
+
+    How the asking went (``00_start_here``) is always known.
+    """
+    made = {(domain, lesson) for domain, lesson, check, *_ in keyed if check != "report"}
+    return made | {(domain, "00_start_here") for domain, *_ in keyed}
 
 
 def _change(kind: ChangeKind, was: Finding | None, now: Finding | None) -> FindingChange:

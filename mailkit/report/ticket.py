@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from mailkit.network.exchangers import inside
 from mailkit.network.records import DnsRecord, parse_paste
+from mailkit.report.together import ALSO_MENDS
 from mailkit.results import Finding, Verdict, visible
 
 __all__ = ["ticket"]
@@ -14,7 +15,7 @@ _WORK = (Verdict.FAIL, Verdict.WARN)
 
 
 def ticket(findings: Iterable[Finding]) -> str:
-    """Return what to ask of the DNS team: each record that a fail or warn offers, once, with the reason.
+    """Return what to ask of the DNS team: each record that a fail or warn offers, once, with reason and condition.
 
     Each takes the place of the record of that kind which is there now.  "" when there is nothing to publish: what is
     left then is not the DNS team's.
@@ -48,5 +49,7 @@ def _about(domain: str, records: dict[DnsRecord, list[Finding]]) -> Iterator[str
             yield "   whose: not below this domain; pass it on to whoever runs its zone"
         for finding in findings:
             yield f"   why: {finding.check}: {visible(finding.evidence, 500)}"
+            if note := finding.advice.partition(ALSO_MENDS)[0].strip():
+                yield f"   note: {visible(note, 500)}"
             if finding.reference:
                 yield f"   see: {finding.reference}"
