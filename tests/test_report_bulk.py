@@ -36,6 +36,14 @@ def test_a_domain_without_dmarc_and_spf_meets_no_bulk_rule(found: Rows[Finding])
     assert ("Microsoft", "TLS") not in rows, "nobody demands that there"
 
 
+def test_of_a_domain_that_sends_nothing_nothing_is_demanded() -> None:
+    with Lab() as lab:
+        parked = report.audit("example.com", net=lab.network(), dns_only=True, progress=False)
+    rows = report.readiness(parked)
+    assert {row.verdict for row in rows} == {Verdict.INFO}
+    assert "info: it sends no mail" in figures._READY[Verdict.INFO] and "info" in repr(figures.readiness(rows.frame))
+
+
 def made(check: str, verdict: Verdict, evidence: str = "seen") -> Finding:
     return Finding(check, "a.example", verdict, evidence, domain="a.example")
 
@@ -58,6 +66,8 @@ def made(check: str, verdict: Verdict, evidence: str = "seen") -> Finding:
         ([made("DMARC record", Verdict.UNKNOWN)], "DMARC", Verdict.UNKNOWN),
         ([made("MX", Verdict.UNKNOWN)], "A or MX", Verdict.UNKNOWN),
         ([made("MX", Verdict.WARN)], "A or MX", Verdict.PASS),
+        ([made("MX", Verdict.WARN, "null MX, though its SPF record lets hosts send")], "A or MX", Verdict.FAIL),
+        ([made("MX", Verdict.PASS, "null MX: the domain takes no mail")], "A or MX", Verdict.FAIL),
     ],
 )
 def test_each_outcome_has_its_answer(findings: list[Finding], demand: str, verdict: Verdict | None) -> None:

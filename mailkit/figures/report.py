@@ -74,6 +74,7 @@ _READY: dict[str, str] = {
     Verdict.WARN: "warn: met, with something to mend",
     Verdict.FAIL: "fail: not met",
     Verdict.UNKNOWN: "unknown: cannot be seen in the DNS from here",
+    Verdict.INFO: "info: it sends no mail, so nothing is demanded",
     "not_run": "not demanded there",
 }
 

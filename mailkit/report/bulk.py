@@ -38,18 +38,26 @@ class Readiness(Record):
 def readiness(findings: Iterable[Finding]) -> Rows[Readiness]:
     """Return the demands of Gmail, Yahoo, Microsoft, iCloud and docomo, held against *findings*, domain by domain.
 
-    *findings* are the rows of a report with the lessons 01, 04, 05 and 06, with ``dns_only`` or without.
+    *findings* are the rows of a report with the lessons 01, 04, 05 and 06, with ``dns_only`` or without.  Of a domain
+    that says that it sends no mail nothing is demanded: ``info``.
     """
     found = list(findings)
     rows = []
     for domain in dict.fromkeys(finding.domain for finding in found):
         some = [finding for finding in found if finding.domain == domain]
-        answers = {demand: answer(some) for demand, answer in _ANSWERS.items()}
+        answers = {demand: _NOTHING_SENT if _sends_none(some) else answer(some) for demand, answer in _ANSWERS.items()}
         for demand in datasets.load("bulk_demands").to_dict("records"):
             verdict, evidence = answers[str(demand["demand"])]
             cells = {str(name): str(value) for name, value in demand.items()}
             rows.append(Readiness(domain, verdict=verdict, evidence=evidence, **cells))
     return Rows(Readiness, rows, caption=getattr(findings, "caption", ""))
+
+
+_NOTHING_SENT = Verdict.INFO, "the domain says that it sends no mail (v=spf1 -all)"
+
+
+def _sends_none(some: list[Finding]) -> bool:
+    return any(finding.check == "SPF all" and "sends no mail" in finding.evidence for finding in some)
 
 
 def _spf(some: list[Finding]) -> Answer:
@@ -87,6 +95,8 @@ def _reachable(some: list[Finding]) -> Answer:
     exchangers = next((finding for finding in some if finding.check == "MX"), None)
     if exchangers is None:
         return _not_asked("01_op25b")
+    if exchangers.evidence.startswith("null MX"):  # it may send, but nobody can answer
+        return Verdict.FAIL, exchangers.evidence
     worst = exchangers.verdict
     return (worst if worst in (Verdict.FAIL, Verdict.UNKNOWN) else Verdict.PASS), exchangers.evidence
 

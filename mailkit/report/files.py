@@ -1,8 +1,9 @@
 """A report as a file: CSV for a spreadsheet, JSON for a program; each row with its domain, the date and the place.
 
-A spreadsheet takes a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a formula and runs it, and what a server
-or a record says gets into such cells.  In CSV an apostrophe is put before these: the spreadsheet's own way to say
-"this is text".  JSON is left as it is.
+A spreadsheet takes a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a formula and runs it, some also with the
+wide forms of these, and what a server or a record says gets into such cells.  Where lists are written with semicolons,
+a spreadsheet may part cells there, so that a formula need not stand at the beginning.  In CSV an apostrophe is put
+before all of these: the spreadsheet's own way to say "this is text".  JSON is left as it is.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +22,7 @@ from mailkit.results import Finding, Rows, visible
 
 __all__ = ["opened", "write_csv", "write_json", "write_text"]
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = re.compile(r"""(?:\A|(?<=[;\t\r\n]))(["']*)(?=[=+@\-\t\r\n\uff1d\uff0b\uff0d\uff20])""")
 _CHARACTERS = 70_000  # of a cell
 
 
@@ -55,7 +57,12 @@ def write_csv(findings: Rows[Finding], file: TextIO, *, net: Network) -> None:
     writer = csv.writer(_emptied(file))
     writer.writerow(_columns())
     for row in _rows(findings, net):
-        writer.writerow(["'" + cell if cell.startswith(_FORMULA) else cell for cell in row.values()])
+        writer.writerow([_as_text(cell) for cell in row.values()])
+
+
+def _as_text(cell: str) -> str:
+    """Return *cell* such that no part of it, cut at semicolons or lines, is taken for a formula."""
+    return _FORMULA.sub(r"'\1", cell)
 
 
 def write_json(findings: Rows[Finding], file: TextIO, *, net: Network) -> None:
