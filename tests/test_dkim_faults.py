@@ -413,6 +413,29 @@ def test_without_keys_and_without_an_answer_on_spf_nothing_is_concluded():
     assert finding.verdict is Verdict.UNKNOWN and "could not be looked up" in finding.advice
 
 
+@pytest.mark.parametrize(
+    ("below", "above", "spf", "verdict"),
+    [
+        (f"news.{DOMAIN}", zone(s1=[RSA.record]), "v=spf1 mx -all", Verdict.UNKNOWN),
+        (f"a.b.{DOMAIN}", zone(s1=[RSA.record]), "v=spf1 mx -all", Verdict.UNKNOWN),
+        (f"news.{DOMAIN}", zone(s1=[RSA.record]), "v=spf1 -all", Verdict.INFO),
+        (f"news.{DOMAIN}", {}, "v=spf1 mx -all", Verdict.WARN),
+    ],
+)
+def test_a_domain_without_keys_below_one_that_signs_may_be_signed_for(below, above, spf, verdict):
+    """A signature of the organization counts for what is below it (RFC 9989 section 4.4)."""
+    with serving({DOMAIN: ["v=spf1 -all"], below: [spf], **above}) as net:
+        [finding] = dkim.findings(below, net=net)
+    assert finding.verdict is verdict
+    assert (f"d={DOMAIN}" in finding.advice) is (verdict is Verdict.UNKNOWN)
+
+
+def test_where_the_dns_is_silent_about_keys_there_is_nothing_to_name():
+    with serving({DOMAIN: ["v=spf1 mx -all"], f"*._domainkey.{DOMAIN}": SERVFAIL}) as net:
+        [finding] = dkim.findings(DOMAIN, net=net)
+    assert (finding.verdict, finding.advice) == (Verdict.UNKNOWN, "Ask again later.")
+
+
 def test_advice_to_delete_is_never_given_outright():
     records = {
         **rotating(),

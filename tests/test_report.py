@@ -6,9 +6,9 @@ import ast
 import re
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ from support_dns import serving
 
 from mailkit import report
 from mailkit.lab import Lab
-from mailkit.network import Network
+from mailkit.network import Answer, Network, Status
 from mailkit.network.deadline import Deadline
 from mailkit.network.records import parse_paste
 from mailkit.report import checks
+from mailkit.report.checks import about_nothing
+from mailkit.report.subject import Subject
 from mailkit.results import Finding, Rows, Verdict
 
 PACKAGE = Path(__file__).parent.parent / "mailkit"
@@ -318,6 +320,52 @@ def denying(query: dns.message.Message, transport: str = "udp") -> dns.message.M
 
 def silent(query: dns.message.Message, transport: str = "udp") -> None:
     """Say nothing."""
+
+
+@pytest.mark.parametrize("dns_only", [True, False])
+def test_a_domain_about_which_there_is_no_word_is_one_finding(dns_only: bool) -> None:
+    """Its own name servers are silent, or its signatures do not hold: the others are not blamed, nor is it."""
+    with Lab() as lab:
+        lab.resolver.fault("minato.example", "servfail", subtree=True)
+        net = replace(lab.network(), timeout=PATIENT)
+        names = ["minato.example", "kaisha.example"]
+        found = report.audit(names, net=net, dns_only=dns_only, lessons=["04_spf", "06_dmarc"], progress=False)
+    (finding,) = found.where(domain="minato.example")
+    assert (finding.check, finding.verdict) == ("name servers", Verdict.UNKNOWN)
+    assert "04_spf, 06_dmarc" in finding.evidence and "DNSSEC" in finding.advice
+    assert {row.verdict for row in found.where(domain="kaisha.example")} == {Verdict.PASS}
+
+
+@dataclass(frozen=True)
+class Saying:
+    """A network that gives the MX and the TXT of every name the same statuses."""
+
+    mx: Status
+    txt: Status
+
+    def prefetch(self, questions: Iterable[tuple[str, str]]) -> None:
+        assert {rdtype for _, rdtype in questions} == {"MX", "TXT"}, "both at the same time"
+
+    def lookup(self, name: str, rdtype: str) -> Answer:
+        return Answer(name, rdtype, self.mx if rdtype == "MX" else self.txt, reason="so it is")
+
+
+@pytest.mark.parametrize(
+    ("mx", "txt", "check"),
+    [
+        (Status.SERVFAIL, Status.SERVFAIL, "name servers"),
+        (Status.TIMEOUT, Status.TIMEOUT, "name servers"),
+        (Status.SERVFAIL, Status.TIMEOUT, "name servers"),
+        (Status.NXDOMAIN, Status.NXDOMAIN, "domain"),
+        (Status.NODATA, Status.TIMEOUT, None),
+        (Status.SERVFAIL, Status.NOERROR, None),
+        (Status.NODATA, Status.NODATA, None),
+    ],
+)
+def test_only_where_nothing_can_be_said_is_there_one_finding(mx: Status, txt: Status, check: str | None) -> None:
+    subject = Subject("a.example", "a.example", Saying(mx, txt))  # type: ignore[arg-type]
+    finding = about_nothing(subject, ["04_spf"])
+    assert (finding.check if finding else None) == check
 
 
 @pytest.mark.parametrize("answer", [lying, denying, silent])

@@ -68,6 +68,9 @@ def made(check: str, verdict: Verdict, evidence: str = "seen") -> Finding:
         ([made("MX", Verdict.WARN)], "A or MX", Verdict.PASS),
         ([made("MX", Verdict.WARN, "null MX, though its SPF record lets hosts send")], "A or MX", Verdict.FAIL),
         ([made("MX", Verdict.PASS, "null MX: the domain takes no mail")], "A or MX", Verdict.FAIL),
+        ([made("domain", Verdict.FAIL, "the domain does not exist")], "SPF", Verdict.FAIL),
+        ([made("name servers", Verdict.UNKNOWN, "no word about it")], "SPF", Verdict.UNKNOWN),
+        ([made("name servers", Verdict.INFO), made("SPF record", Verdict.PASS)], "SPF", Verdict.PASS),
     ],
 )
 def test_each_outcome_has_its_answer(findings: list[Finding], demand: str, verdict: Verdict | None) -> None:

@@ -100,6 +100,16 @@ def test_a_page_of_nothing_is_a_page() -> None:
     assert [tag for tag, _ in tags(report.to_html(Rows(Finding, [], caption="nowhere")))][:2] == ["html", "head"]
 
 
+def test_a_name_in_other_letters_is_headed_by_both_spellings() -> None:
+    names = ["xn--bcher-kva.example", "xn--wgv71a119e.example", "kaisha.example", "xn--.example"]
+    rows = Rows(Finding, [made(Verdict.WARN, domain=name, fix=f"{name}. 300 IN MX 0 .") for name in names])
+    page, text, asked = report.to_html(rows), report.summary(rows), report.ticket(rows)
+    for said in ("bücher.example (xn--bcher-kva.example)", "日本語.example (xn--wgv71a119e.example)", "kaisha.example"):
+        assert f"<h2>{said}</h2>" in page and f">{said}</a>" in page
+        assert f"== {said}: 1 warn" in text and f"Domain {said}\n" in asked
+    assert "<h2>xn--.example</h2>" in page, "what is no such name stays as it is"
+
+
 def shade(png: bytes) -> float:
     """How light the middle of a picture's left edge is, from 0 to 1."""
     import io

@@ -535,6 +535,12 @@ def door(port: int = 587, **changes: object) -> tls.Scan:
     return tls.Scan(HOST, port, "smtp", **facts | changes)  # type: ignore[arg-type]
 
 
+def test_a_self_signed_certificate_needs_an_authority_and_no_chain() -> None:
+    judged = tls.judge(door(trusted=False, reason="its certificate is self-signed"))
+    (refused,) = [finding for finding in judged if finding.verdict is Verdict.FAIL]
+    assert "from an authority" in refused.advice and "intermediate" not in refused.advice
+
+
 def unseen(outcome: str, stage: str, **more: object) -> dict[str, object]:
     """The changes of a scan that ended early."""
     return {"outcome": Outcome[outcome], "stage": Stage[stage], "finished": None, **more}

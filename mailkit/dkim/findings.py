@@ -96,16 +96,34 @@ def _about_target(target: str) -> str:
 
 def _about_others(rest: SelectorTrial, domain: str, net: Network) -> Finding:
     """Return a finding on the selectors that were not tried."""
-    verdict, advice = rest.verdict, "Name those you sign with: report.audit(…, selectors=[…])."
+    verdict, advice, reason = rest.verdict, "Name those you sign with: report.audit(…, selectors=[…]).", rest.reason
+    if verdict is Verdict.UNKNOWN and "could not be asked" in reason:
+        advice = "Ask again later."
     if verdict is Verdict.WARN:
         published = spf.record(domain, net=net)
         if published.status in (Status.TIMEOUT, Status.SERVFAIL):
             verdict, advice = Verdict.UNKNOWN, "Whether the domain sends mail could not be looked up. Ask again later."
         elif _sends_nothing(domain, net):
             verdict, advice = Verdict.INFO, _SILENT
+        elif above := _signing_above(domain, net):
+            verdict, advice = Verdict.UNKNOWN, f"Look at a message from {domain}: does it say d={above}?"
+            reason = f"{domain} has none (RFC 8020), but {above} may sign for it: DMARC takes that unless adkim=s"
         else:
             advice = "Sign what this domain sends: make a key with dkim.generate() and publish its record."
-    return Finding("DKIM selectors", domain, verdict, rest.reason, advice, "", _NAMES, _LESSON)
+    return Finding("DKIM selectors", domain, verdict, reason, advice, "", _NAMES, _LESSON)
+
+
+def _signing_above(domain: str, net: Network) -> str:
+    """Return the nearest domain above *domain* that has selectors, "" when none has."""
+    labels = domain.split(".")
+    for number in range(1, min(len(labels) - 1, _MOST_ABOVE + 1)):
+        above = ".".join(labels[number:])
+        if net.lookup(f"_domainkey.{above}", "TXT").status in (Status.NOERROR, Status.NODATA):
+            return above
+    return ""
+
+
+_MOST_ABOVE = 5
 
 
 def _fix(k: Key, net: Network) -> str:

@@ -191,7 +191,8 @@ def _ways(domain: str, ways: Rows[SettingsSource]) -> Iterator[Finding]:
         evidence = "; ".join(["neither autoconfig nor autodiscover was found", *doubts])
         advice = "Users type their servers in. An autoconfig file saves them that, and wrong guesses about TLS."
         if len(doubts) == len(asked):
-            yield _finding(check, domain, Verdict.UNKNOWN, "; ".join(doubts), reference=reference)
+            advice = "Ask again later, or from another network; whoever runs the web server knows whether one is meant."
+            yield _finding(check, domain, Verdict.UNKNOWN, "; ".join(doubts), advice, reference=reference)
         else:
             yield _finding(check, domain, Verdict.INFO, evidence, advice, reference=reference)
     for way in ways:

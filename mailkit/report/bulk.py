@@ -45,7 +45,8 @@ def readiness(findings: Iterable[Finding]) -> Rows[Readiness]:
     rows = []
     for domain in dict.fromkeys(finding.domain for finding in found):
         some = [finding for finding in found if finding.domain == domain]
-        answers = {demand: _NOTHING_SENT if _sends_none(some) else answer(some) for demand, answer in _ANSWERS.items()}
+        whole = _whole(some)
+        answers = {demand: whole or answer(some) for demand, answer in _ANSWERS.items()}
         for demand in datasets.load("bulk_demands").to_dict("records"):
             verdict, evidence = answers[str(demand["demand"])]
             cells = {str(name): str(value) for name, value in demand.items()}
@@ -53,11 +54,14 @@ def readiness(findings: Iterable[Finding]) -> Rows[Readiness]:
     return Rows(Readiness, rows, caption=getattr(findings, "caption", ""))
 
 
-_NOTHING_SENT = Verdict.INFO, "the domain says that it sends no mail (v=spf1 -all)"
-
-
-def _sends_none(some: list[Finding]) -> bool:
-    return any(finding.check == "SPF all" and "sends no mail" in finding.evidence for finding in some)
+def _whole(some: list[Finding]) -> Answer | None:
+    """Return the one answer for a domain that sends nothing, does not exist, or could not be asked about."""
+    for finding in some:
+        if finding.check == "SPF all" and "sends no mail" in finding.evidence:
+            return Verdict.INFO, "the domain says that it sends no mail (v=spf1 -all)"
+        if finding.check == "domain" or (finding.check in ("name servers", "domain name") and len(some) == 1):
+            return finding.verdict, finding.evidence
+    return None
 
 
 def _spf(some: list[Finding]) -> Answer:

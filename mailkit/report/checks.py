@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from mailkit import dkim, dmarc, mailboxes, op25b, services, smtp_auth, spf, tls, transport_policy
-from mailkit.network import Status, health
+from mailkit.network import Answer, Status, health
 from mailkit.network.parallel import each
 from mailkit.report.subject import Subject
 from mailkit.report.together import put_together
@@ -17,7 +17,7 @@ __all__ = [
     "CHECKS",
     "DNS_ALONE",
     "Check",
-    "about_no_domain",
+    "about_nothing",
     "about_the_resolver",
     "guarded",
     "run",
@@ -63,11 +63,11 @@ def run(subject: Subject, checks: dict[str, Check]) -> Rows[Finding]:
     """Return what *checks* find out about *subject*, in their order; they run at the same time.
 
     Where the resolver is silent or lies, nothing can be found out, and that is the one finding; so it is where there
-    is no such domain.  A check that breaks is a finding of its own.
+    is no such domain, and where no word about it is to be had.  A check that breaks is a finding of its own.
     """
     if explanation := health.trouble(subject.net):
         found = [about_the_resolver(subject, explanation, checks)]
-    elif nothing := about_no_domain(subject):
+    elif nothing := about_nothing(subject, checks):
         found = [nothing]
     else:
         parts = each(lambda item: guarded(*item, subject), checks.items())
@@ -100,17 +100,47 @@ def _about_the_time(subject: Subject) -> Finding:
     return Finding("report", subject.domain, Verdict.UNKNOWN, evidence, "Run it again.", lesson="00_start_here")
 
 
-def about_no_domain(subject: Subject) -> Finding | None:
-    """Return the one finding on a domain that does not exist, below which there is nothing (RFC 8020)."""
-    answer = subject.net.lookup(subject.domain, "MX")
-    if answer.status is not Status.NXDOMAIN:
-        return None
+def about_nothing(subject: Subject, checks: Iterable[str]) -> Finding | None:
+    """Return the one finding on a domain that does not exist, or about which there is no word to be had."""
+    subject.net.prefetch((subject.domain, rdtype) for rdtype in _ASKED)
+    answers = [subject.net.lookup(subject.domain, rdtype) for rdtype in _ASKED]
+    if answers[0].status is Status.NXDOMAIN:
+        return _about_no_domain(subject, answers[0])
+    if all(answer.status in (Status.SERVFAIL, Status.TIMEOUT) for answer in answers):
+        return _about_no_word(subject, answers, checks)
+    return None
+
+
+_ASKED = ("MX", "TXT")
+
+
+def _about_no_domain(subject: Subject, answer: Answer) -> Finding:
+    """Return that the domain does not exist: below it there is nothing (RFC 8020)."""
     evidence = f"the domain does not exist ({answer.reason}), so there is nothing to check"
     advice = "Check the spelling; has it expired, or not been registered yet?"
     return Finding(
         "domain", subject.domain, Verdict.FAIL, evidence, advice,
         reference="RFC 5321 section 5.1; RFC 8020", lesson="01_op25b",
     )  # fmt: skip
+
+
+def _about_no_word(subject: Subject, answers: Iterable[Answer], checks: Iterable[str]) -> Finding:
+    """Return that a resolver that answers about others has no word about this domain.
+
+    It may be its name servers, or its signatures: a resolver that validates answers SERVFAIL to what is bogus.
+    """
+    said = "; ".join(f"{answer.rdtype}: {answer.reason}" for answer in answers)
+    evidence = f"no word about it, though about others ({said}): nothing of {', '.join(checks)} could be found out"
+    return Finding(
+        "name servers", subject.domain, Verdict.UNKNOWN, evidence, _NO_WORD,
+        reference="RFC 1034 section 5.3.3; RFC 4035 section 5.5", lesson="00_start_here",
+    )  # fmt: skip
+
+
+_NO_WORD = (
+    "Ask again later. If it stays so, mail does not find its way there: whoever runs the zone looks whether its name "
+    "servers answer, and whether its DNSSEC signatures hold (dig +cd answers where only these are at fault)."
+)
 
 
 def about_the_resolver(subject: Subject, explanation: str, checks: Iterable[str]) -> Finding:

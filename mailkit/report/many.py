@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from mailkit.network import Network, health
 from mailkit.network.memory import Memory
 from mailkit.network.prefetching import Missing, Question, run_all
-from mailkit.report.checks import Check, about_no_domain, about_the_resolver, guarded
+from mailkit.report.checks import Check, about_nothing, about_the_resolver, guarded
 from mailkit.report.portfolio import PortfolioDomain
 from mailkit.report.questions import first_questions, following_questions
 from mailkit.report.roles import accepted, role_checks
@@ -71,7 +71,7 @@ def _name(entry: PortfolioDomain) -> str:
 
 def _judged(job: _Job, subject: Subject, checks: Mapping[str, Check]) -> list[Finding]:
     """Return the findings of all *checks*; raises Missing for what all those that cannot go on need."""
-    if nothing := about_no_domain(subject):
+    if nothing := about_nothing(subject, checks):
         return accepted(job.entry, [replace(nothing, domain=job.domain)])
     parts = {**checks, **role_checks(job.entry)}
     missing: list[Question] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Iterator, Sequence
 
-from mailkit.report.wording import counted, to_do
+from mailkit.report.wording import counted, in_own_letters, to_do
 from mailkit.results import BADGES, Finding, Rows, Verdict, visible
 from mailkit.results.scoring import Score, scores, total
 
@@ -24,7 +24,8 @@ body { margin: 0 auto; padding: 1.5rem; max-width: 60rem; color: var(--ink); bac
   font: 16px/1.5 system-ui, sans-serif }
 h1 { font-size: 1.6rem; margin: 0 } h2 { font-size: 1.3rem; margin: 2rem 0 .5rem }
 h3 { font-size: 1.1rem; margin: 1.5rem 0 .5rem } h4 { font-size: 1rem; margin: 0 }
-p { margin: .25rem 0 } .quiet { color: var(--quiet); font-size: .9rem }
+p { margin: .25rem 0 } .advice { padding-left: 1.1em; text-indent: -1.1em } .advice::before { content: "→ " }
+.quiet { color: var(--quiet); font-size: .9rem }
 table { border-collapse: collapse; margin: .75rem 0 }
 th, td { text-align: left; vertical-align: top; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line) }
 td.n { text-align: right; font-variant-numeric: tabular-nums } td.m { white-space: nowrap }
@@ -72,7 +73,7 @@ def _contents(findings: Iterable[Finding], domains: list[str]) -> str:
         return ""
     found = list(findings)
     lines = [
-        f'<tr><td><a href="#d{number}">{_text(domain)}</a></td>{_marks(total(found, domain))}</tr>'
+        f'<tr><td><a href="#d{number}">{_text(in_own_letters(domain))}</a></td>{_marks(total(found, domain))}</tr>'
         for number, domain in enumerate(domains)
     ]
     return _table(("domain", *_HEADS[1:]), lines)
@@ -86,7 +87,7 @@ def _domain(findings: Rows[Finding], domain: str) -> str:
     rest = [finding for finding in some if finding.verdict is Verdict.INFO]
     well = [finding for finding in some if finding.verdict is Verdict.PASS]
     return (
-        f'<section id="d{number}"><h2>{_text(domain)}</h2>\n{_table(_HEADS, rows)}'
+        f'<section id="d{number}"><h2>{_text(in_own_letters(domain))}</h2>\n{_table(_HEADS, rows)}'
         f"{_articles('What is left to do', to_do(some))}{_articles('For your information', rest)}"
         f"{''.join(_passed(well))}</section>\n"
     )
@@ -114,7 +115,8 @@ def _articles(heading: str, some: Sequence[Finding]) -> str:
 
 def _article(finding: Finding) -> str:
     parts = [f"<h4>{_badge(finding.verdict)}{_text(finding.check)}: {_text(finding.subject)}</h4>"]
-    parts += [f"<p>{_text(text)}</p>" for text in (finding.evidence, finding.advice) if text]
+    parts.append(f"<p>{_text(finding.evidence)}</p>" if finding.evidence else "")
+    parts.append(f'<p class="advice">{_text(finding.advice)}</p>' if finding.advice else "")
     if finding.fix:
         lines = "\n".join(_text(line, 4000) for line in finding.fix.splitlines())
         parts.append(f"<pre>{lines}</pre>")

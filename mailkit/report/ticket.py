@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from mailkit.network.exchangers import inside
 from mailkit.network.records import DnsRecord, parse_paste
 from mailkit.report.together import ALSO_MENDS
+from mailkit.report.wording import in_own_letters
 from mailkit.results import Finding, Verdict, visible
 
 __all__ = ["ticket"]
@@ -42,7 +43,7 @@ def _records(fix: str) -> tuple[DnsRecord, ...]:
 
 
 def _about(domain: str, records: dict[DnsRecord, list[Finding]]) -> Iterator[str]:
-    yield f"Domain {visible(domain, 253)}"
+    yield f"Domain {in_own_letters(domain)}"
     for number, (record, findings) in enumerate(records.items(), 1):
         yield f"\n{number}. {record.zone_line}"
         if not inside(record.name, domain):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
+import idna
+
 from mailkit.report.comparing import FindingChange
 from mailkit.results import BADGES, Finding, Rows, Verdict, visible
 
-__all__ = ["by_urgency", "changed", "counted", "summary", "to_do"]
+__all__ = ["by_urgency", "changed", "counted", "in_own_letters", "summary", "to_do"]
 
 _ORDER = [Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN, Verdict.INFO, Verdict.PASS]
 _INDENT = " " * 11
@@ -18,6 +20,15 @@ def counted(findings: Iterable[Finding]) -> str:
     """Return how many findings there are of each verdict, as in "12 pass, 1 warn"."""
     verdicts = [finding.verdict for finding in findings]
     return ", ".join(f"{verdicts.count(v)} {v}" for v in Verdict if v in verdicts)
+
+
+def in_own_letters(domain: str) -> str:
+    """Return *domain* as a heading says it: a name in other letters also in those, as in "bücher.example (xn--…)"."""
+    try:
+        letters = ".".join(idna.decode(part) if part.startswith("xn--") else part for part in domain.split("."))
+    except (idna.IDNAError, UnicodeError):  # a name that a stranger made up
+        letters = domain
+    return visible(domain if letters == domain else f"{letters} ({domain})", 300)
 
 
 def by_urgency(findings: Iterable[Finding]) -> list[Finding]:
@@ -53,7 +64,7 @@ def summary(findings: Rows[Finding]) -> str:
     for domain in domains:
         some = findings.where(domain=domain)
         if len(domains) > 1:
-            lines += [f"== {visible(domain, 80)}: {counted(some)}", ""]
+            lines += [f"== {in_own_letters(domain)}: {counted(some)}", ""]
         for finding in by_urgency(some):
             lines += _paragraph(finding)
         lines.append("")

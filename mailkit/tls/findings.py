@@ -25,6 +25,7 @@ __all__ = ["findings", "judge"]
 
 _LESSON = "03_tls"
 _SOON = 14  # days before expiry at which somebody should look
+_SELF_SIGNED = "self-signed"  # of the words of mailkit.conversation.alerts
 _BLAME = (Verdict.WARN, Verdict.FAIL)
 _READING = (Purpose.IMAP, Purpose.POP3)
 _FAULTS = (Why.NO_ADDRESS, Why.NO_NAME, Why.NO_PORT, Why.NOT_PUBLIC)
@@ -204,6 +205,9 @@ def _certificate(row: Scan) -> Judgement:
         return Verdict.WARN, f"{row.reason} ({until})", advice, ""
     if row.reason and row.trusted and row.name_ok and in_time:
         return Verdict.WARN, f"{row.reason} ({until})", "Clients take it today; mend what is named all the same.", ""
+    if row.reason and row.name_ok and in_time and _SELF_SIGNED in row.reason:
+        advice = "Nobody but itself vouches for it: get a certificate from an authority that clients trust."
+        return Verdict.FAIL, f"{row.reason} ({until})", advice, ""
     if row.reason and row.name_ok and in_time:
         advice = (
             "The server's own certificate bears the right name and is in time, so look above it: send the whole chain, "
