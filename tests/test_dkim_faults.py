@@ -430,6 +430,12 @@ def test_a_domain_without_keys_below_one_that_signs_may_be_signed_for(below, abo
     assert (f"d={DOMAIN}" in finding.advice) is (verdict is Verdict.UNKNOWN)
 
 
+def test_of_a_domain_that_says_nothing_of_mail_no_key_is_demanded():
+    with serving({f"www.{DOMAIN}": ["hello"], DOMAIN: ["hello"]}) as net:
+        [finding] = dkim.findings(DOMAIN, net=net)
+    assert finding.verdict is Verdict.INFO and "if it sends none" in finding.advice
+
+
 def test_where_the_dns_is_silent_about_keys_there_is_nothing_to_name():
     with serving({DOMAIN: ["v=spf1 mx -all"], f"*._domainkey.{DOMAIN}": SERVFAIL}) as net:
         [finding] = dkim.findings(DOMAIN, net=net)

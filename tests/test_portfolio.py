@@ -13,7 +13,7 @@ import pytest
 
 from mailkit import report
 from mailkit.lab import Lab
-from mailkit.network import Network
+from mailkit.network import DnsRecord, Network
 from mailkit.report.progress import Progress, in_words
 from mailkit.results import Finding, Rows, Verdict
 
@@ -137,7 +137,7 @@ def test_what_is_no_store_is_told_so(net: Network, tmp_path: Path) -> None:
 CSV = """domain,role,selectors,senders,services,accepted
 kaisha.example,sends,s2026,192.0.2.25,,
 example.com,parked,,,,
-mistakes.example,receives,,198.51.100.9,,"SPF ptr: until the old gateway goes; MX name: known"
+mistakes.example,sends,,198.51.100.9,,"SPF ptr: until the old gateway goes; MX name: known"
 """
 TOML = """
 [[domain]]
@@ -152,7 +152,7 @@ role = "parked"
 
 [[domain]]
 name = "mistakes.example"
-role = "receives"
+role = "sends"
 senders = ["198.51.100.9"]
 accepted = ["SPF ptr: until the old gateway goes", "MX name: known"]
 """
@@ -189,7 +189,8 @@ def test_what_a_portfolio_says_is_held_against_the_dns(net: Network, tmp_path: P
         ("example.com", report.Role.SENDS, Verdict.FAIL, "lets nobody send"),
         ("example.com", report.Role.RECEIVES, Verdict.FAIL, "no host takes its mail"),
         ("example.jp", report.Role.SENDS, Verdict.FAIL, "no SPF record"),
-        ("kaisha.example", report.Role.RECEIVES, Verdict.PASS, "as the portfolio says"),
+        ("kaisha.example", report.Role.SENDS, Verdict.PASS, "as the portfolio says"),
+        ("kaisha.example", report.Role.RECEIVES, Verdict.WARN, "receives only, says the portfolio, but its SPF"),
     ],
 )
 def test_each_role_that_does_not_fit_is_named(
@@ -210,8 +211,31 @@ BAD = {
     "domain,accepted\nkaisha.example,SPF ptr\n": "has a reason",
     "domain\nkaisha.example,extra\n": "more values than columns",
     "domain\n": "names no domain",
+    "domain;role\nkaisha.example;sends\n": "mine.csv: the first line: columns are separated by commas",
+    "domain\trole\nkaisha.example\tsends\n": "separated by commas",
     "": "names its columns|names no domain",
 }
+
+
+@pytest.mark.parametrize("name", ["mine.csv", "mine.toml"])
+def test_a_file_of_other_letters_is_told_by_its_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes("domain\nbücher.example\n".encode("cp1252"))
+    with pytest.raises(ValueError, match=f"{name} is not in UTF-8"):
+        report.portfolio(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict", "says"),
+    [
+        ("v=spf1 -all", Verdict.PASS, "as the portfolio says"),
+        ("hello", Verdict.WARN, "others can send in its name"),
+    ],
+)
+def test_a_domain_that_only_receives_has_to_say_so(net: Network, text: str, verdict: Verdict, says: str) -> None:
+    receiving = net.overlay([DnsRecord("isp.example", "TXT", text)])
+    entry = report.PortfolioDomain("isp.example", report.Role.RECEIVES)
+    found = report.audit([entry], net=receiving, dns_only=True, progress=False)
+    assert [(f.verdict, says in f.evidence) for f in found if f.check == "role"] == [(verdict, True)]
 
 
 @pytest.mark.parametrize(("text", "says"), BAD.items())

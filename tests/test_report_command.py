@@ -149,6 +149,19 @@ def test_the_command_explains_a_bad_argument(arguments: tuple[str, ...], sentenc
     assert "Traceback" not in done.stderr and sentence in done.stderr
 
 
+def test_a_misspelt_name_in_a_list_does_not_lead_the_others_to_another_network() -> None:
+    done = run("bad name", "example.com", "--dns-only", **SILENT)
+    assert done.returncode == 3 and "== example.com" in done.stdout and "practice internet" in done.stdout
+
+
+def test_what_is_said_of_all_is_printed_once() -> None:
+    names = ["kaisha.example", "bücher.example", "minato.example"]
+    done = run(*names, "--dns-only", "--network", "internet", **SILENT)
+    assert done.stdout.count("? unknown") == 1 and "name servers: 3 domains" in done.stdout
+    assert "== kaisha.example, bücher.example (xn--bcher-kva.example), minato.example: 1 unknown" in done.stdout
+    assert "3 unknown" in done.stdout.splitlines()[-1]
+
+
 # Terminals.
 
 

@@ -105,6 +105,8 @@ def _about_others(rest: SelectorTrial, domain: str, net: Network) -> Finding:
             verdict, advice = Verdict.UNKNOWN, "Whether the domain sends mail could not be looked up. Ask again later."
         elif _sends_nothing(domain, net):
             verdict, advice = Verdict.INFO, _SILENT
+        elif not published.text and net.lookup(domain, "MX").status is Status.NODATA:
+            verdict, advice = Verdict.INFO, "If it sends mail, sign it; if it sends none, say so (v=spf1 -all)."
         elif above := _signing_above(domain, net):
             verdict, advice = Verdict.UNKNOWN, f"Look at a message from {domain}: does it say d={above}?"
             reason = f"{domain} has none (RFC 8020), but {above} may sign for it: DMARC takes that unless adkim=s"

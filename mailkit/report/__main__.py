@@ -7,8 +7,8 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from mailkit.report.auditing import audit
@@ -16,6 +16,7 @@ from mailkit.report.comparing import compare, earlier
 from mailkit.report.files import opened, write_csv, write_json, write_text
 from mailkit.report.page import to_html
 from mailkit.report.portfolio import PortfolioDomain, portfolio
+from mailkit.report.subject import domain_name
 from mailkit.report.ticket import ticket
 from mailkit.report.wording import changed, summary
 from mailkit.results import Finding, Rows, Verdict
@@ -111,8 +112,7 @@ def _run(options: argparse.Namespace) -> int:
             )
         except OSError as error:
             options.error(f"cannot write {error.filename}: {error.strerror}")
-        names = [item.domain if isinstance(item, PortfolioDomain) else item for item in domains]
-        practice = all(f".{name.rstrip('.').lower()}".endswith(_PRACTICE_DOMAINS) for name in names)
+        practice = _in_practice([item.domain if isinstance(item, PortfolioDomain) else item for item in domains])
         try:
             net = mailkit.connect(options.network or ("lab" if practice else "internet"), vantage=options.vantage)
             found = audit(
@@ -138,6 +138,15 @@ def _run(options: argparse.Namespace) -> int:
             write_text(ticket(found), ask)
     _say(summary(found) if before is None else changed(compare(before, found)))
     return status_of(found)
+
+
+def _in_practice(names: Iterable[str]) -> bool:
+    """Return whether all *names* are reserved ones; what is no domain name decides nothing."""
+    proper = []
+    for name in names:
+        with suppress(ValueError):
+            proper.append(f".{domain_name(name)}")
+    return all(name.endswith(_PRACTICE_DOMAINS) for name in proper)
 
 
 def status_of(found: Rows[Finding]) -> int:

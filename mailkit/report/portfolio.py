@@ -29,7 +29,7 @@ _MOST_OCTETS = 50_000_000
 
 
 class Role(StrEnum):
-    """What a domain is for; ``unknown`` when nobody said."""
+    """What a domain is for: ``receives`` is for one that sends nothing, ``unknown`` for what nobody said."""
 
     SENDS = "sends"
     RECEIVES = "receives"
@@ -63,8 +63,13 @@ def portfolio(path: str | Path) -> tuple[PortfolioDomain, ...]:
     path = Path(path)
     if path.stat().st_size > _MOST_OCTETS:
         raise ValueError(f"{path.name} has more than {_MOST_OCTETS:,} octets: no list of domains has")
-    text = path.read_text(encoding="utf-8-sig")  # spreadsheets put a mark at the beginning
-    entries = _from_toml(text) if path.suffix.lower() == ".toml" else _from_csv(text)
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # spreadsheets put a mark at the beginning
+        entries = _from_toml(text) if path.suffix.lower() == ".toml" else _from_csv(text)
+    except UnicodeDecodeError:
+        raise ValueError(f"{path.name} is not in UTF-8: save it as such (in a spreadsheet, “CSV UTF-8”)") from None
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from None
     if not entries:
         raise ValueError(f"{path.name} names no domain")
     return tuple(entries)
@@ -73,6 +78,8 @@ def portfolio(path: str | Path) -> tuple[PortfolioDomain, ...]:
 def _from_csv(text: str) -> list[PortfolioDomain]:
     lines = csv.DictReader(text.splitlines())
     columns = [name.strip() for name in lines.fieldnames or ()]
+    if any(";" in name or "\t" in name for name in columns):
+        raise ValueError("the first line: columns are separated by commas; semicolons separate the items of a list")
     _check_names(columns, "the first line")
     lines.fieldnames = columns
     if "domain" not in columns:

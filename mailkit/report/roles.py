@@ -56,6 +56,10 @@ def _role(entry: PortfolioDomain, domain: str, net: Network) -> Finding:
     if entry.role is Role.RECEIVES and not takes:
         evidence = "receives, says the portfolio, but no host takes its mail"
         return finding(Verdict.FAIL, evidence, "Name the mail server, or correct the portfolio.", _MX)
+    if entry.role is Role.RECEIVES and (sends or not record.text):
+        what = "its SPF record lets hosts send" if sends else "it has no SPF record, so others can send in its name"
+        evidence = f"receives only, says the portfolio, but {what}"
+        return finding(Verdict.WARN, evidence, "Let it send nothing (v=spf1 -all), or correct the portfolio.", _PARKED)
     return finding(Verdict.PASS, f"{entry.role}, as the portfolio says", "", "")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import idna
 
@@ -59,16 +60,32 @@ def changed(changes: Sequence[FindingChange]) -> str:
 
 def summary(findings: Rows[Finding]) -> str:
     """Return *findings* as text for a terminal: one paragraph each, domain by domain, what needs work first."""
-    domains = list(dict.fromkeys(finding.domain for finding in findings))
+    parts: dict[str, list[Finding]] = {}
+    for finding in findings:
+        parts.setdefault(finding.domain, []).append(finding)
     lines: list[str] = []
-    for domain in domains:
-        some = findings.where(domain=domain)
-        if len(domains) > 1:
-            lines += [f"== {in_own_letters(domain)}: {counted(some)}", ""]
+    for same in _alike(parts):
+        some = parts[same[0]]
+        if len(parts) > 1:
+            lines += [*_heading(same, some), ""]
         for finding in by_urgency(some):
-            lines += _paragraph(finding)
+            lines += _paragraph(finding if len(same) == 1 else replace(finding, subject=f"{len(same)} domains"))
         lines.append("")
     return "\n".join([*lines, f"{counted(findings)} ({findings.caption})"])
+
+
+def _alike(parts: Mapping[str, list[Finding]]) -> Iterable[list[str]]:
+    """Return the domains in *parts*, together those of which one and the same thing is said, as of a dead resolver."""
+    alike: dict[Finding | str, list[str]] = {}
+    for domain, some in parts.items():
+        said = replace(some[0], domain="", subject="") if len(some) == 1 else domain
+        alike.setdefault(said, []).append(domain)
+    return alike.values()
+
+
+def _heading(domains: Sequence[str], some: Sequence[Finding]) -> list[str]:
+    names = ", ".join(in_own_letters(domain) for domain in domains)
+    return textwrap.wrap(f"== {names}: {counted(some)}", 100, subsequent_indent="   ", break_on_hyphens=False)
 
 
 def _paragraph(finding: Finding) -> list[str]:
