@@ -69,6 +69,7 @@ def made(check: str, verdict: Verdict, evidence: str = "seen") -> Finding:
         ([made("MX", Verdict.WARN, "null MX, though its SPF record lets hosts send")], "A or MX", Verdict.FAIL),
         ([made("MX", Verdict.PASS, "null MX: the domain takes no mail")], "A or MX", Verdict.FAIL),
         ([made("domain", Verdict.FAIL, "the domain does not exist")], "SPF", Verdict.FAIL),
+        ([made("domain", Verdict.FAIL, "the domain does not exist")], "TLS", Verdict.UNKNOWN),
         ([made("name servers", Verdict.UNKNOWN, "no word about it")], "SPF", Verdict.UNKNOWN),
         ([made("name servers", Verdict.INFO), made("SPF record", Verdict.PASS)], "SPF", Verdict.PASS),
     ],

@@ -45,8 +45,9 @@ def readiness(findings: Iterable[Finding]) -> Rows[Readiness]:
     rows = []
     for domain in dict.fromkeys(finding.domain for finding in found):
         some = [finding for finding in found if finding.domain == domain]
-        whole = _whole(some)
-        answers = {demand: whole or answer(some) for demand, answer in _ANSWERS.items()}
+        answers = {demand: answer(some) for demand, answer in _ANSWERS.items()}
+        if whole := _whole(some):
+            answers |= dict.fromkeys(_ANSWERS if whole[0] is Verdict.INFO else _IN_THE_DNS, whole)
         for demand in datasets.load("bulk_demands").to_dict("records"):
             verdict, evidence = answers[str(demand["demand"])]
             cells = {str(name): str(value) for name, value in demand.items()}
@@ -60,7 +61,7 @@ def _whole(some: list[Finding]) -> Answer | None:
         if finding.check == "SPF all" and "sends no mail" in finding.evidence:
             return Verdict.INFO, "the domain says that it sends no mail (v=spf1 -all)"
         if finding.check == "domain" or (finding.check in ("name servers", "domain name") and len(some) == 1):
-            return finding.verdict, finding.evidence
+            return finding.verdict, finding.evidence.partition(": nothing of ")[0]
     return None
 
 
@@ -124,3 +125,4 @@ _ANSWERS: dict[str, Callable[[list[Finding]], Answer]] = {
     "one-click unsubscribe": _unseen("look at a message with report.from_message()"),
     "few complaints": _unseen("the receivers' own statistics show it, such as Google's Postmaster Tools"),
 }
+_IN_THE_DNS = ("SPF", "DKIM", "DMARC", "A or MX")
