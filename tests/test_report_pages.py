@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +176,42 @@ def test_the_ticket_says_on_what_condition_a_record_is_right() -> None:
 
 def test_where_nothing_is_to_be_published_there_is_no_ticket(found: Rows[Finding]) -> None:
     assert report.ticket(found.where(domain="kaisha.example")) == ""
+
+
+# Many domains.
+
+
+class Compared(str):
+    """A text that counts how often it is compared with another."""
+
+    count = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Compared.count += 1
+        return str.__eq__(self, other)
+
+
+READERS = [
+    report.to_html,
+    report.summary,
+    report.ticket,
+    report.readiness,
+    report.survey,
+    report.scores,
+    figures.scorecard,
+]
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
+def test_a_thousand_domains_take_a_thousand_times_what_one_takes(reader: Callable[[Rows[Finding]], object]) -> None:
+    """Whoever looks through all findings for each domain compares a domain's name a thousand times as often."""
+    names = [Compared(f"d{number}.example") for number in range(300)]
+    made_up = [made(Verdict.WARN, f"check {number}", name) for name in names for number in range(5)]
+    rows = Rows(Finding, made_up)
+    Compared.count = 0
+    reader(rows)
+    assert Compared.count <= 30 * len(rows)
 
 
 # Marks.

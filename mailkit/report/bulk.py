@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mailkit import datasets
+from mailkit.report.wording import by_domain
 from mailkit.results import Finding, Record, Rows, Verdict
 
 __all__ = ["Readiness", "readiness"]
@@ -41,10 +42,8 @@ def readiness(findings: Iterable[Finding]) -> Rows[Readiness]:
     *findings* are the rows of a report with the lessons 01, 04, 05 and 06, with ``dns_only`` or without.  Of a domain
     that says that it sends no mail nothing is demanded: ``info``.
     """
-    found = list(findings)
     rows = []
-    for domain in dict.fromkeys(finding.domain for finding in found):
-        some = [finding for finding in found if finding.domain == domain]
+    for domain, some in by_domain(findings).items():
         answers = {demand: answer(some) for demand, answer in _ANSWERS.items()}
         if whole := _whole(some):
             answers |= dict.fromkeys(_ANSWERS if whole[0] is Verdict.INFO else _IN_THE_DNS, whole)

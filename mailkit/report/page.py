@@ -6,9 +6,9 @@ All that a server or a record says is escaped; the page forbids scripts and requ
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from mailkit.report.wording import counted, in_own_letters, to_do
+from mailkit.report.wording import by_domain, counted, in_own_letters, to_do
 from mailkit.results import BADGES, Finding, Rows, Verdict, visible
 from mailkit.results.scoring import Score, scores, total
 
@@ -55,8 +55,8 @@ def to_html(findings: Rows[Finding], *, title: str = "Report on mail domains") -
 
     Domain by domain: the marks, then what needs work first with what to paste, at the end what passes.
     """
-    domains = list(dict.fromkeys(finding.domain for finding in findings))
-    body = "".join(_domain(findings, domain) for domain in domains)
+    parts = by_domain(findings)
+    body = "".join(_domain(number, domain, some) for number, (domain, some) in enumerate(parts.items()))
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_CSP}">\n'
@@ -64,31 +64,28 @@ def to_html(findings: Rows[Finding], *, title: str = "Report on mail domains") -
         f"<title>{_text(title)}</title>\n<style>{_STYLE}</style></head>\n<body>\n<h1>{_text(title)}</h1>\n"
         f'<p class="quiet">{_text(findings.caption)}. {_text(counted(findings))}. Marks are the checks that pass of '
         "those that can fail; what cannot be seen from there is unknown, and counts for nothing.</p>\n"
-        f"{_contents(findings, domains)}{body}</body></html>\n"
+        f"{_contents(parts)}{body}</body></html>\n"
     )
 
 
-def _contents(findings: Iterable[Finding], domains: list[str]) -> str:
-    if len(domains) < 2:
+def _contents(parts: Mapping[str, list[Finding]]) -> str:
+    if len(parts) < 2:
         return ""
-    found = list(findings)
     lines = [
-        f'<tr><td><a href="#d{number}">{_text(in_own_letters(domain))}</a></td>{_marks(total(found, domain))}</tr>'
-        for number, domain in enumerate(domains)
+        f'<tr><td><a href="#d{number}">{_text(in_own_letters(domain))}</a></td>{_marks(total(some, domain))}</tr>'
+        for number, (domain, some) in enumerate(parts.items())
     ]
     return _table(("domain", *_HEADS[1:]), lines)
 
 
-def _domain(findings: Rows[Finding], domain: str) -> str:
-    some = findings.where(domain=domain)
-    number = list(dict.fromkeys(finding.domain for finding in findings)).index(domain)
+def _domain(number: int, domain: str, some: list[Finding]) -> str:
     rows = [f"<tr><td>{_text(score.lesson)}</td>{_marks(score)}</tr>" for score in scores(some)]
     rows.append(f"<tr><th>all</th>{_marks(total(some, domain))}</tr>")
     rest = [finding for finding in some if finding.verdict is Verdict.INFO]
     well = [finding for finding in some if finding.verdict is Verdict.PASS]
     return (
         f'<section id="d{number}"><h2>{_text(in_own_letters(domain))}</h2>\n{_table(_HEADS, rows)}'
-        f"{_articles('What is left to do', to_do(some))}{_articles('For your information', rest)}"
+        f"{_articles('What is left to do', to_do(Rows(Finding, some)))}{_articles('For your information', rest)}"
         f"{''.join(_passed(well))}</section>\n"
     )
 

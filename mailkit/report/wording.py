@@ -11,7 +11,7 @@ import idna
 from mailkit.report.comparing import FindingChange
 from mailkit.results import BADGES, Finding, Rows, Verdict, visible
 
-__all__ = ["by_urgency", "changed", "counted", "in_own_letters", "summary", "to_do"]
+__all__ = ["by_domain", "by_urgency", "changed", "counted", "in_own_letters", "summary", "to_do"]
 
 _ORDER = [Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN, Verdict.INFO, Verdict.PASS]
 _INDENT = " " * 11
@@ -30,6 +30,14 @@ def in_own_letters(domain: str) -> str:
     except (idna.IDNAError, UnicodeError):  # a name that a stranger made up
         letters = domain
     return visible(domain if letters == domain else f"{letters} ({domain})", 300)
+
+
+def by_domain(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """Return *findings* by their domain, domains and findings in their order."""
+    parts: dict[str, list[Finding]] = {}
+    for finding in findings:
+        parts.setdefault(finding.domain, []).append(finding)
+    return parts
 
 
 def by_urgency(findings: Iterable[Finding]) -> list[Finding]:
@@ -60,9 +68,7 @@ def changed(changes: Sequence[FindingChange]) -> str:
 
 def summary(findings: Rows[Finding]) -> str:
     """Return *findings* as text for a terminal: one paragraph each, domain by domain, what needs work first."""
-    parts: dict[str, list[Finding]] = {}
-    for finding in findings:
-        parts.setdefault(finding.domain, []).append(finding)
+    parts = by_domain(findings)
     lines: list[str] = []
     for same in _alike(parts):
         some = parts[same[0]]

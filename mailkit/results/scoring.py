@@ -41,8 +41,8 @@ def scores(findings: Iterable[Finding]) -> Rows[Score]:
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
         groups.setdefault((finding.domain, finding.lesson), []).append(finding)
-    domains = list(dict.fromkeys(domain for domain, _ in groups))
-    ordered = sorted(groups, key=lambda key: (domains.index(key[0]), key[1]))
+    places = {domain: place for place, domain in enumerate(dict.fromkeys(domain for domain, _ in groups))}
+    ordered = sorted(groups, key=lambda key: (places[key[0]], key[1]))
     caption = getattr(findings, "caption", "")
     return Rows(Score, (_score(*key, groups[key]) for key in ordered), caption=caption)
 
