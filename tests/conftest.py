@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,12 @@ from mailkit.lab import Lab
 os.environ.setdefault("MAILKIT_DAEMONS", "recorded")
 # Files whose tests take long and share little.
 ONE_BY_ONE = {"test_browser", "test_notebooks", "test_other_world"}
+
+
+def pytest_configure() -> None:
+    """Let what the tests start be interrupted: a shell makes its background jobs, and all they start, ignore SIGINT."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_auto_num_workers() -> int:
