@@ -71,7 +71,7 @@ SERVICES: Zone = {
 
 @dataclass(frozen=True)
 class Case:
-    """What a domain publishes, names relative to it, and what is to be found there."""
+    """What a domain publishes, names relative to it, and what is to be found there; {n} is the domain's number."""
 
     name: str
     zone: Zone
@@ -171,6 +171,21 @@ CASES = [
         both(alias("pm-bounces", "pm.mtasv.net"), {"20260101pm._domainkey": {"TXT": [KEY]}}),
         {"Postmark": SET_UP},
     ),
+    Case(
+        "sendgrid in a record of one's own, by redirect",
+        both(text("v=spf1 redirect=_spf.case{n}.org"), {"_spf": {"TXT": ["v=spf1 include:sendgrid.net -all"]}}),
+        {"SendGrid": HINT},
+    ),
+    Case(
+        "mailgun two records of one's own away",
+        both(
+            spf("include:_spf.case{n}.org"),
+            {"_spf": {"TXT": ["v=spf1 include:_b.case{n}.org include:_spf.case{n}.org ~all"]}},
+            {"_b": {"TXT": ["v=spf1 include:mailgun.org ~all"]}},
+        ),
+        {"Mailgun": HINT},
+    ),
+    Case("elastic email by redirect", text("v=spf1 redirect=_spf.elasticemail.com"), {"Elastic Email": HINT}),
     Case("postmark allowed", spf("include:spf.mtasv.net"), {"Postmark": HINT}),
     Case("resend", RESEND, {"Resend": SET_UP}),
     Case("mandrill", both(MANDRILL, text("mandrill_verify.AbC")), {"Mailchimp Transactional": SET_UP}),
@@ -234,6 +249,11 @@ CASES = [
     Case("a key of one's own at mail and api", {"mail._domainkey": {"TXT": [KEY]}, "api._domainkey": {"TXT": [KEY]}}),
     Case("microsoft 365", alias("selector1._domainkey", "selector1-x.onmicrosoft.com")),
     Case("a service behind somebody else's include", spf("include:hub.other.org")),
+    Case(
+        "a service in a record of one's own that is shut out",
+        both(spf("?include:_spf.case{n}.org"), {"_spf": {"TXT": ["v=spf1 include:sendgrid.net ~all"]}}),
+    ),
+    Case("terms without a name", spf("include", "include:", "redirect=", "include:%{d}._spf.other.org")),
     Case("a service that is shut out", spf("-include:sendgrid.net", "?include:amazonses.com", "~include:mailgun.org")),
     Case("words in a text", text("we left mandrill_verify. behind", "v=spf10 include:sendgrid.net", "x brevo-code:1")),
     Case("a wildcard alias to sendgrid", {"*": {"CNAME": ["u123.wl45.sendgrid.net."]}}),
@@ -262,7 +282,8 @@ def domain_of(number: int) -> str:
 def world() -> Iterator[Network]:
     records: Zone = dict(SERVICES)
     for number, case in enumerate(CASES):
-        for name, held in case.zone.items():
+        for name, zone in case.zone.items():
+            held = {rdtype: [value.replace("{n}", str(number)) for value in values] for rdtype, values in zone.items()}
             records[domain_of(number) if name == "@" else f"{name}.{domain_of(number)}"] = held
         records.setdefault(domain_of(number), {"A": ["198.51.100.9"]})
     with dns_world(records, timeout=20.0) as net:

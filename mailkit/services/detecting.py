@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mailkit.dkim.names import ascii_name
-from mailkit.network import Network, to_ascii
+from mailkit.network import Network
 from mailkit.results import Record, Rows, Verdict, hidden
 from mailkit.services.catalogue import SignKind, services
+from mailkit.services.names import mail_domain
 from mailkit.services.signs import Evidence, Ground, look, questions
 
 __all__ = ["Guess", "State", "detect"]
@@ -71,7 +72,7 @@ def detect(domain: str, *, net: Network, selectors: Sequence[str] | None = None)
         raise ValueError(f"at most {_MOST_SELECTORS} selectors are looked at")
     caption = net.caption
     net = net.remembering(_SECONDS)
-    ground = Ground.of(to_ascii(domain), named, net)
+    ground = Ground.of(mail_domain(domain), named, net)
     signs = [sign for service in services() for sign in service.signs]
     net.prefetch([question for sign in signs for question in questions(sign, ground)])
     found: dict[str, list[Evidence]] = {}

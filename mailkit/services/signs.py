@@ -12,16 +12,19 @@ from dns.rdtypes.ANY.MX import MX
 from mailkit import spf
 from mailkit.dkim import key
 from mailkit.network import Answer, Network, Status
+from mailkit.network.exchangers import inside
 from mailkit.results import visible
 from mailkit.services.catalogue import Sign, SignKind
+from mailkit.services.names import MADE_UP
 from mailkit.spf.linted import name_of, terms_of
+from mailkit.spf.records import Published
 
 __all__ = ["Evidence", "Ground", "look", "questions"]
 
 NAMED = "(named)"  # where a sign has no usual name: looked for at the selectors that the user gives
 _SAME_KEY = "p="  # how a pattern begins that is a part of a key
-_MADE_UP = "mailkit-made-up-name-4711"
 _SILENT = (Status.SERVFAIL, Status.TIMEOUT)
+_MOST_RECORDS = 10  # of SPF that a domain's own is made of: no more are ever looked up (RFC 7208 section 4.6.4)
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,8 @@ class Ground:
     @classmethod
     def of(cls, domain: str, selectors: tuple[str, ...], net: Network) -> Ground:
         """Return the ground to look on; *net* remembers."""
-        wild_key = net.lookup(f"{_MADE_UP}._domainkey.{domain}", "TXT")
-        return cls(domain, net, selectors, wild_key, net.lookup(f"{_MADE_UP}.{domain}", "MX"))
+        wild_key = net.lookup(f"{MADE_UP}._domainkey.{domain}", "TXT")
+        return cls(domain, net, selectors, wild_key, net.lookup(f"{MADE_UP}.{domain}", "MX"))
 
 
 def look(sign: Sign, ground: Ground) -> Iterator[Evidence | str]:
@@ -174,15 +177,32 @@ def _links(sign: Sign, ground: Ground) -> Iterator[Evidence | str]:
 
 def _includes(sign: Sign, ground: Ground) -> Iterator[Evidence | str]:
     for where in sign.where:
-        name = _at(where, ground)
-        found = spf.record(name, net=ground.net)
-        if found.status in _SILENT:
-            yield name
-        for text in found.records:
-            for term in terms_of(text):
-                target = term.lstrip("+")[len("include:") :].rstrip(".")
-                if name_of(term) == "include" and term[0] not in "-~?" and _fits(sign.pattern, target):
+        for name, found in _own_records(_at(where, ground), ground):
+            if found.status in _SILENT:
+                yield name
+            for term, target in _led_to(found):
+                if _fits(sign.pattern, target):
                     yield Evidence(sign, name, f"SPF {term}", _has_record(target, ground.net))
+
+
+def _own_records(start: str, ground: Ground) -> Iterator[tuple[str, Published]]:
+    """Yield the v=spf1 record of *start*, and those of the domain's own that it is made of."""
+    names = [start]
+    for name in names:
+        try:
+            found = spf.record(name, net=ground.net)
+        except ValueError:  # a macro, or no name
+            continue
+        yield name, found
+        more = [target for _, target in _led_to(found) if inside(target, ground.domain) and target not in names]
+        names += more[: _MOST_RECORDS - len(names)]
+
+
+def _led_to(found: Published) -> list[tuple[str, str]]:
+    """Return the terms that let another record's hosts send, each with that record's name."""
+    terms = [term for text in found.records for term in terms_of(text) if term[:1] not in ("-", "~", "?")]
+    split = [(term, re.split("[:=]", term, maxsplit=1)) for term in terms if name_of(term) in ("include", "redirect")]
+    return [(term, parts[1].rstrip(".").lower()) for term, parts in split if len(parts) == 2]
 
 
 def _has_record(target: str, net: Network) -> bool | None:
