@@ -12,6 +12,8 @@ from mailkit import spf
 from mailkit.network import DnsRecord, Network, Status
 from mailkit.network.exchangers import mail_exchangers
 from mailkit.results import Verdict, visible
+from mailkit.services.names import by_wildcard
+from mailkit.services.standing import WILD
 from mailkit.services.tickets import Action
 from mailkit.spf.linted import joined, name_of, terms_of
 from mailkit.spf.merging import CannotMerge, merged
@@ -20,6 +22,7 @@ from mailkit.spf.resolver import Resolver
 __all__ = ["RecordEdit", "spf_entry"]
 
 _SECONDS = 20.0
+_FIRST = "This is the domain's first SPF record: name whatever else sends for it too, before you publish it."
 _INSTEAD = "Let the service send from a subdomain with a record of its own, or make room first (lesson 04)."
 
 
@@ -36,24 +39,32 @@ class RecordEdit:
 def spf_entry(name: str, term: str, *, net: Network, with_mx: bool) -> RecordEdit:
     """Return the record of *name* with *term* in it, such as "include:amazonses.com".
 
-    Where there is none, one is made; with *with_mx* it lets the domain's own mail servers send too.
+    Where there is none, or a wildcard's, one is made; with *with_mx* it lets the domain's own mail servers send too.
     """
     there = spf.record(name, net=net)
     if there.status in (Status.SERVFAIL, Status.TIMEOUT):
         return RecordEdit(Action.UNKNOWN, note=f"{there.reason}; ask again later.")
-    if len(there.records) > 1:
+    wild = by_wildcard(name, net.lookup(name, "TXT"), net)
+    if len(there.records) > 1 and not wild:
         return RecordEdit(Action.BLOCKED, note="There are several v=spf1 records: make one of them first (lesson 04).")
     if term.lower() in (each.lstrip("+").lower() for each in terms_of(there.text)):
         return RecordEdit(Action.THERE, there.text)
-    if not there.text:
-        mine = with_mx and bool(mail_exchangers(name, net=net).hosts)
-        return _tried(name, RecordEdit(Action.ADD, joined([*(["mx"] if mine else []), term, "~all"])), net)
+    if not there.text or wild:
+        mine = _own_servers(name, net) if with_mx else []
+        note = WILD if wild else _FIRST if with_mx else ""
+        return _tried(name, RecordEdit(Action.ADD, joined([*mine, term, "~all"]), note=note), net)
     try:
         text = merged(name, [there.text, joined([term])], Resolver(net, time.monotonic() + _SECONDS))
     except CannotMerge as error:
         return RecordEdit(Action.BLOCKED, note=f"It cannot be merged with the record that is there: {error}.")
     text = _tidy(there.text, term, text)
     return _tried(name, RecordEdit(Action.REPLACE, text, there.text), net)
+
+
+def _own_servers(name: str, net: Network) -> list[str]:
+    """Return the term for the domain's own mail servers; "mx" means MX records alone (RFC 7208 section 5.4)."""
+    found = mail_exchangers(name, net=net)
+    return ["a"] if found.implicit else ["mx"] if found.hosts else []
 
 
 def _tidy(old: str, term: str, text: str) -> str:

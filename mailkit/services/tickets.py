@@ -47,7 +47,8 @@ class DnsChange(Record):
 
     ``name`` is the whole name, ``relative`` the same as a web form wants it ("@" for the zone itself), ``value`` a text
     unquoted, another type as in a zone file, ``ttl`` in seconds.  ``old`` is the text that a ``replace`` puts away,
-    ``note`` what else there is to say.  Where a value is still missing, name and value hold its ``{placeholder}``.
+    ``note`` what else there is to say; ``needed`` is False for what the sending does not depend on.  Where a value is
+    still missing, name and value hold its ``{placeholder}``.
     """
 
     part: str
@@ -62,6 +63,7 @@ class DnsChange(Record):
     confidence: Confidence = Confidence.DOCUMENTED
     record: DnsRecord | None = hidden(None)
     old: str = hidden("")
+    needed: bool = hidden(True)
 
     @property
     def zone_line(self) -> str:
@@ -97,7 +99,8 @@ class ServicePlan(Record):
     """What to publish so that *service* may send for *domain*, and what is published already.
 
     ``changes`` has a row for each record.  ``zone_text`` is what to paste: records that wait for something, are
-    optional or clash with others stand in it as comments.  ``notes`` are sentences for whoever decides.
+    optional or clash with others stand in it as comments.  ``zone`` is "" where the DNS did not say in which one the
+    names lie; the relative names are whole ones then.  ``notes`` are sentences for whoever decides.
     """
 
     service: str
@@ -124,15 +127,19 @@ class ServicePlan(Record):
     def _finding(self, change: DnsChange) -> Finding:
         fix = paste(change.record) if change.record and change.action in _TO_PASTE else ""
         evidence = f"{change.part}: {_SAID[change.action]}"
+        verdict = _VERDICTS[change.action]
+        if verdict is Verdict.FAIL and not change.needed:
+            verdict = Verdict.INFO
         return Finding(
-            "service record", change.name, _VERDICTS[change.action], evidence, change.note or change.why, fix,
+            "service record", change.name, verdict, evidence, change.note or change.why, fix,
             lesson=LESSON, domain=self.domain,
         )  # fmt: skip
 
     @property
     def ticket(self) -> Sentence:
         """The whole plan as a text for the DNS team."""
-        lines = [f"{self.service} is to send mail for {self.domain}. Zone: {self.zone}.", ""]
+        zone = self.zone or "not known, since the DNS did not say"
+        lines = [f"{self.service} is to send mail for {self.domain}. Zone: {zone}.", ""]
         for number, change in enumerate(self._open(), 1):
             lines += [f"{number}. {_SAID[change.action]}: {change.part}, {change.why}", *_spelled(change), ""]
         lines += [f"Already there: {change.rdtype} at {change.name}" for change in self._done()]
