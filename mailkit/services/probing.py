@@ -8,7 +8,7 @@ from mailkit.network import LookupFailed, Network, health
 from mailkit.network.parallel import each
 from mailkit.op25b import Reach
 from mailkit.results import Outcome, Rows, Sentence, Stage
-from mailkit.services.catalogue import Service, service
+from mailkit.services.catalogue import Service, service, services
 
 __all__ = ["ports_in_words", "probe"]
 
@@ -58,15 +58,32 @@ def _dial(host: str, address: str, door: tuple[int, bool], net: Network) -> Reac
 
 
 def ports_in_words(rows: Rows[Reach]) -> Sentence:
-    """Return which of the ports in *rows* got through, and what to use: TLS from the start is preferred (RFC 8314)."""
+    """Return which of the ports in *rows* got through, and which to take.
+
+    TLS from the first octet comes first (RFC 8314 section 3.3), then the port for submission (RFC 6409), 25 last.
+    """
     if not rows:
         return Sentence("No port was dialled.")
+    host, place = rows[0].host, f"From {rows[0].vantage}"
+    if all(row.outcome is Outcome.DNS_FAILURE for row in rows):
+        return Sentence(f"{place} the DNS gives no address of {host}: nothing can be said about its ports.")
     through = [row.port for row in rows if row.outcome is Outcome.OPEN]
-    closed = [f"{row.port} ({row.outcome})" for row in rows if row.outcome is not Outcome.OPEN]
-    host, vantage = rows[0].host, rows[0].vantage
+    rest = _list("Not reached", [row for row in rows if not row.connected])
+    rest += _list("Reached, and of no use", [row for row in rows if row.connected and row.port not in through])
     if not through:
-        said = f"From {vantage} no port of {host} was reached: {', '.join(closed)}."
-        return Sentence(f"{said} Where every SMTP port is closed, the service's HTTPS interface is what is left.")
-    best = next(port for port in (465, *through) if port in through)
-    rest = f" Not reached: {', '.join(closed)}." if closed else ""
-    return Sentence(f"From {vantage} {host} answers on {', '.join(map(str, through))}.{rest} Take {best}.")
+        left = "Where every SMTP port is closed, the service's HTTPS interface is what is left."
+        return Sentence(f"{place} no port of {host} can be used.{rest} {left}")
+    best, implicit = _best(through, host)
+    how = "" if implicit else ", and insist on STARTTLS"
+    return Sentence(f"{place} {host} answers on {', '.join(map(str, through))}.{rest} Take {best}{how}.")
+
+
+def _list(heading: str, rows: list[Reach]) -> str:
+    return f" {heading}: {', '.join(f'{row.port} ({row.outcome})' for row in rows)}." if rows else ""
+
+
+def _best(ports: list[int], host: str) -> tuple[int, bool]:
+    """Return the port to take, and whether TLS begins there with the first octet."""
+    implicit = {port for each in services() if host in each.hosts for port, at_once in each.ports if at_once}
+    best = min(ports, key=lambda port: (port not in implicit, port not in (465, 587), port == 25))
+    return best, best in implicit
