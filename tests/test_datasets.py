@@ -62,6 +62,18 @@ def test_each_cell_about_a_service_says_how_sure_it_is(name: str) -> None:
     assert set(guesses["confidence"]) <= {"unconfirmed"}, "what no source says is unconfirmed"
 
 
+@pytest.mark.parametrize("name", ["port25_policies", "services", "service_records", "service_signs"])
+def test_what_is_said_of_others_has_a_confidence(name: str) -> None:
+    assert list(datasets.load(name))[-3:] == ["confidence", "source", "as_of"]
+
+
+def test_a_policy_that_no_page_of_today_confirms_is_not_stated_as_sure() -> None:
+    rows = datasets.load("port25_policies").set_index("network")
+    assert rows.loc["Linode / Akamai", "confidence"] == "unconfirmed", "a text of 2019 alone"
+    quoted = rows[rows["source"].str.contains("quoted")]
+    assert len(quoted) == 2 and set(quoted["confidence"]) == {"third party"}
+
+
 def test_a_table_is_shown_with_its_age() -> None:
     table = datasets.show("smtp_ports", "port", "iana_name")
     assert isinstance(table, Table) and list(table.frame) == ["port", "iana_name"]

@@ -133,7 +133,7 @@ def diagnosed(net: Network, vantage: str) -> Finding:
         ("office", Verdict.PASS, "leaves from here"),
         ("home", Verdict.WARN, "consistent with OP25B"),
         ("hotel", Verdict.WARN, "refused"),
-        ("cloud", Verdict.WARN, "consistent with OP25B"),
+        ("cloud", Verdict.WARN, "a cloud's policy"),
         ("intercepted", Verdict.FAIL, "answers for every address"),
         ("offline", Verdict.UNKNOWN, "Nothing can be said"),
     ],

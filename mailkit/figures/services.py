@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from mailkit import datasets
 from mailkit.figures.grid import Block, Cell, Column, Row, grid
@@ -79,7 +80,7 @@ _CLOUD_MEANINGS = {
     _PASS: "open",
     _WARN: "under a condition",
     _FAIL: "closed, or not opened",
-    _UNKNOWN: "the source does not say",
+    _UNKNOWN: "the source does not say, or is not confirmed",
     _IDLE: "not needed",
 }
 
@@ -94,16 +95,19 @@ def clouds(*, title: str | None = None) -> Picture:
         _CLOUD_MEANINGS,
         title=title,
         said=title or "Which ports leave from where",
-        names=3.45,
+        names=3.75,
     )
 
 
 def _cloud_row(said: Mapping[str, str]) -> Row:
     cells = [*(_port(port, said) for port in _PORTS), _on_request(said["lifted_on_request"])]
+    sure = Confidence(said["confidence"])
+    if sure is Confidence.UNCONFIRMED:
+        cells = [replace(cell, judged=_UNKNOWN) for cell in cells]
     words = ", ".join(f"{column.heading} {cell.text}" for column, cell in zip(_CLOUD_COLUMNS, cells))
-    name, _, which = said["network"].partition(": ")
-    note = f"{said['as_of']}, {which}" if which else said["as_of"]
-    return Row(name, note, cells, f"{fitted(said['network'])} ({said['as_of']}): {words}")
+    name, _, which = said["network"].removesuffix(")").partition(" (")
+    note = ", ".join(filter(None, [said["as_of"], "" if sure is Confidence.DOCUMENTED else str(sure), which]))
+    return Row(name, note, cells, f"{fitted(said['network'])} ({said['as_of']}, {sure}): {words}")
 
 
 def _port(port: str, said: Mapping[str, str]) -> Cell:

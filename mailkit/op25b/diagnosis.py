@@ -131,9 +131,9 @@ _MUTE = (
     "network."
 )
 _DROPPED = (
-    "Connections to port 25 vanish while others pass. That is consistent with OP25B, and also with a company's "
-    "firewall, a security product or this machine's own firewall: from one place they look alike. Ask from another "
-    "network, and with another machine in this one. Send through a submission server on 587 or 465."
+    "Connections to port 25 vanish while others pass. That is consistent with OP25B, and also with a cloud's policy, a "
+    "company's firewall, a security product or this machine's own firewall: from one place they look alike. Ask from "
+    "another network, and with another machine in this one. Send through a submission server on 587 or 465."
 )
 _REFUSED = (
     "Connections to port 25 are refused, by all servers alike, while other ports pass: a filter near you says no. "
@@ -155,7 +155,8 @@ _ONE_HOST = (
 )
 _NO_CONTROL = (
     "Port 25 does not get through, but neither does any other mail port, so a block of port 25 is not to be told from "
-    "servers that are down or a network that lets out very little (ports 80 and 443 only, for instance)."
+    "servers that are down or a network that lets out very little (ports 80 and 443 only, or a cloud that closes 465 "
+    "and 587 as well)."
 )
 
 
