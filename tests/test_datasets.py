@@ -60,6 +60,8 @@ def test_each_cell_about_a_service_says_how_sure_it_is(name: str) -> None:
     assert all(rows["source"]), "a source for each"
     guesses = rows[rows["source"] == "general knowledge"]
     assert set(guesses["confidence"]) <= {"unconfirmed"}, "what no source says is unconfirmed"
+    others = rows[rows["source"].str.contains("public repositories|archive|quoted|many configurations")]
+    assert set(others["confidence"]) <= {"third party"}, "what others publish is no word of the service"
 
 
 @pytest.mark.parametrize("name", ["port25_policies", "services", "service_records", "service_signs"])
