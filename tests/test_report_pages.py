@@ -246,6 +246,18 @@ def test_the_scorecard_says_the_same_as_the_table(found: Rows[Finding]) -> None:
     assert "kaisha.example" in text
 
 
+@pytest.mark.parametrize(("wide", "in_one_line"), [(1, True), (2, True), (6, False)])
+def test_long_marks_stay_on_one_line_as_long_as_there_is_room(wide: int, in_one_line: bool) -> None:
+    rows = [
+        made(Verdict.PASS, lesson=lesson)
+        for number, lesson in enumerate(report.CHECKS)
+        for _ in range(15 if number < wide else 4)
+    ]
+    drawn = [text.get_text() for text in figures.scorecard(rows).figure.axes[0].texts]
+    assert "✓ 4/4" in drawn
+    assert ("✓ 15/15" in drawn, "15/15" in drawn) == (in_one_line, not in_one_line)
+
+
 def test_a_scorecard_of_nothing_and_of_too_many_says_so() -> None:
     assert "nothing to judge" in repr(figures.scorecard([]))
     many = [made(Verdict.PASS, domain=f"d{n}.example") for n in range(30)]

@@ -24,6 +24,7 @@ _MEANINGS: dict[str, str] = {
 }
 _MOST = 20  # domains
 _ALL = "all"
+_ROOM = 11.0  # columns as wide as "4/4" needs
 # Lessons whose names are wider than a column.
 _SHORT = {
     "start_here": "start",
@@ -45,8 +46,12 @@ def scorecard(findings: Iterable[Finding], *, title: str | None = None) -> Pictu
     lessons = sorted({score.lesson for score in marks})
     by_place = {(score.domain, score.lesson): score for score in marks}
     by_place |= {(domain, _ALL): total(found, domain) for domain in domains[:_MOST]}
-    columns = [Column(lesson[:2] or "–", _SHORT.get(lesson[3:], lesson[3:]) or " ") for lesson in lessons]
-    columns.append(Column(_ALL, " ", share=1.3))
+    heads = [(lesson[:2] or "–", _SHORT.get(lesson[3:], lesson[3:]) or " ") for lesson in lessons]
+    places = [*lessons, _ALL]
+    shares = [_share(by_place.get((domain, place)) for domain in domains[:_MOST]) for place in places]
+    if sum(shares) > _ROOM:  # then the long ones take two lines
+        shares = [1.0] * len(lessons) + [1.3]
+    columns = [Column(*head, share=share) for head, share in zip([*heads, (_ALL, " ")], shares)]
     rows = []
     for domain in domains[:_MOST]:
         placed = [by_place.get((domain, lesson)) for lesson in (*lessons, _ALL)]
@@ -57,6 +62,12 @@ def scorecard(findings: Iterable[Finding], *, title: str | None = None) -> Pictu
         [Block(rows)], columns, _MEANINGS, title=title, said=title or "Marks by lesson", names=1.95, widest=1.4,
         nothing="There is nothing to judge.", left_out=left_out,
     )  # fmt: skip
+
+
+def _share(placed: Iterable[Score | None]) -> float:
+    """Return how wide a column is, compared with one for "4/4", such that its longest marks stay on one line."""
+    longest = max((len(_cell(score).text) for score in placed), default=0)
+    return 1 + 0.15 * max(longest - 3, 0)
 
 
 def _cell(score: Score | None) -> Cell:
