@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +19,7 @@ from support_servers import one_number
 from mailkit.lab.dns.authority import Authority
 from mailkit.lab.dns.resolver import CachingResolver
 from mailkit.lab.dns.server import serve
-from mailkit.network import Network
+from mailkit.network import Answer, Network, Security, Status
 
 Records = Mapping[str, Mapping[str, Sequence[str]]]
 """{name: {type: [value, …]}}; a TXT value that does not begin with a quote is plain text."""
@@ -192,3 +192,26 @@ class AsOnTheInternet(Network):
 def on_the_internet(net: Network) -> Network:
     """Return *net* as if its name servers were those of the internet: private addresses are left out then."""
     return AsOnTheInternet(**{name: getattr(net, name) for name in net.__dataclass_fields__})
+
+
+def failing(net: Network, *rdtypes: str) -> Network:
+    """Return *net* with questions of these types failing, whatever the name."""
+
+    class Failing(Network):
+        def lookup(self, name: str, rdtype: str, *, timeout: float | None = None, dnssec: bool = False) -> Answer:
+            answer = super().lookup(name, rdtype, timeout=timeout, dnssec=dnssec)
+            if rdtype not in rdtypes:
+                return answer
+            return replace(answer, status=Status.SERVFAIL, records=(), rdata=(), reason="the name server fails")
+
+    return Failing(**{name: getattr(net, name) for name in net.__dataclass_fields__})
+
+
+def without_validation(net: Network) -> Network:
+    """Return *net* as one that cannot tell what is signed: a resolver elsewhere, and no trust anchor."""
+
+    class Believing(Network):
+        def validate(self, query: object, response: object) -> Security:
+            return Security.UNKNOWN
+
+    return Believing(**{name: getattr(net, name) for name in net.__dataclass_fields__})

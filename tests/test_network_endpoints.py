@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support_dns import dns_parts, dns_world, on_the_internet
+from support_dns import dns_parts, dns_world, failing, on_the_internet
 
 from mailkit.network import Network, Status
 from mailkit.network.addresses import is_routed
@@ -129,6 +129,15 @@ def test_neither_mx_nor_address() -> None:
         assert (exchangers.status, exchangers.hosts, exchangers.implicit) == (Status.NODATA, (), False)
         assert mail_exchangers("nowhere.example", net=net).status is Status.NXDOMAIN
         assert len(endpoints("nowhere.example", net=net)) == 0
+
+
+def test_without_mx_an_address_that_cannot_be_asked_for_is_no_denial() -> None:
+    with world({"bare.example": {"TXT": ["x"]}, "six.example": {"AAAA": ["2001:db8::25"]}}) as net:
+        for rdtype in ("A", "AAAA"):
+            exchangers = mail_exchangers("bare.example", net=failing(net, rdtype))
+            assert (exchangers.status, exchangers.hosts) == (Status.SERVFAIL, ())
+            assert exchangers.reason == "no MX, and the address cannot be asked for: the name server fails"
+        assert mail_exchangers("six.example", net=failing(net, "A")).implicit
 
 
 def test_the_usual_names_under_a_wildcard_are_guesses() -> None:

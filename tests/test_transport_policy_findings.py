@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support_dns import dns_parts
+from support_dns import dns_parts, dns_world, failing, without_validation
 
 from mailkit.lab.core import Lab
 from mailkit.network import Network, parse_paste
@@ -112,7 +112,74 @@ def test_somebody_elses_server_is_not_blamed(lab: Lab) -> None:
     assert seen.verdict == "info" and "not the domain's own" in seen.advice
 
 
+def test_what_cannot_be_validated_makes_no_policy(lab: Lab) -> None:
+    listed = {one.check: one for one in findings("isp.example", net=without_validation(patient(lab)))}
+    assert (listed["DANE"].verdict, listed["TLS-RPT"].verdict) == ("unknown", "info")
+    assert "trust anchor" in listed["DANE"].advice
+    listed = {one.check: one for one in findings("isp.example", net=failing(patient(lab), "A"))}
+    assert (listed["DANE"].verdict, listed["TLS-RPT"].verdict) == ("unknown", "info")
+    assert "cannot be asked for" in listed["DANE"].evidence and "trust anchor" not in listed["DANE"].advice
+
+
+@pytest.mark.parametrize(
+    ("mx", "verdict", "evidence"),
+    [
+        (["10 192.0.2.25."], "info", "the MX names no host: 192.0.2.25"),
+        (["10 mx_1.a.example.", "20 192.0.2.25."], "info", "the MX names no host: mx_1.a.example, 192.0.2.25"),
+        (["0 ."], "info", "the domain takes no mail"),
+        ([], "info", "the domain takes no mail"),
+    ],
+)
+def test_an_mx_without_a_host_leaves_nothing_to_protect(mx: list[str], verdict: str, evidence: str) -> None:
+    with dns_world({"a.example": {"TXT": ["x"]} | ({"MX": mx} if mx else {})}) as net:
+        (only,) = findings("a.example", net=net)
+        assert (only.verdict, only.evidence) == (verdict, evidence)
+        (only,) = findings("a.example", net=failing(net, "MX"))
+        assert (only.verdict, only.evidence) == ("unknown", "the MX cannot be had: the name server fails")
+
+
+MANY = {"many.example": {"MX": [f"{n} mx{n}.many.example." for n in range(30)]}}
+
+
+def test_more_mail_servers_than_are_looked_at_are_said(lab: Lab) -> None:
+    with dns_world(MANY, zones=["many.example"]) as net:
+        listed = findings("many.example", net=net)
+    assert sum(one.check == "DANE" for one in listed) == 20
+    (cut,) = [one for one in listed if one.check == "other mail servers"]
+    assert cut.verdict == "unknown" and cut.evidence.startswith("of 30 mail servers") and cut.advice
+    lab.publish(DOMAIN, "MX", f"10 {MX}", *(f"20 mx{n}.kaisha.example" for n in range(30)))
+    (missing,) = [one for one in findings(DOMAIN, net=patient(lab)) if one.check == "MTA-STS hosts"]
+    assert missing.verdict == "fail" and missing.evidence.endswith("mx12.kaisha.example and 25 more")
+
+
+def test_advice_names_the_domain_that_was_asked_about(lab: Lab) -> None:
+    lab.publish(f"_25._tcp.{MX}", "TLSA", f"1 1 1 {'ab' * 32}")
+    prepared = {d: [one for one in findings(d, net=patient(lab)) if "plan(" in one.advice]
+                for d in (DOMAIN, "isp.example", "redirect.mistakes.example")}  # fmt: skip
+    assert all(prepared.values())
+    for domain, found in prepared.items():
+        assert all(f'transport_policy.plan("{domain}", net=net)' in one.advice for one in found)
+
+
 # What to publish
+
+
+def test_a_plan_names_every_mail_server(lab: Lab) -> None:
+    with dns_world(MANY, zones=["many.example"]) as net:
+        offered = plan("many.example", net=net)
+    assert len(parse(offered.policy.encode()).mx) == 30
+    assert "TLSA records were prepared for the first 20 of 30 mail servers only" in offered.notes
+    hundreds = {"many.example": {"MX": [f"{n} mx{n}.many.example." for n in range(101)]}}
+    with dns_world(hundreds, zones=["many.example"]) as net, pytest.raises(ValueError, match="101 mail servers"):
+        plan("many.example", net=net)
+
+
+def test_a_plan_says_which_names_no_policy_can_have(lab: Lab) -> None:
+    lab.publish(DOMAIN, "MX", f"10 {MX}", "20 mx_2.kaisha.example", "30 192.0.2.26")
+    notes = [note for note in plan(DOMAIN, net=patient(lab)).notes if "stands in the MX" in note]
+    assert [note.split(" ")[0] for note in notes] == ["mx_2.kaisha.example", "192.0.2.26"]
+    with dns_world({"a.example": {"MX": ["10 192.0.2.25."]}}) as net, pytest.raises(ValueError, match="names no host"):
+        plan("a.example", net=net)
 
 
 def test_a_plan_for_a_domain_that_has_nothing(lab: Lab) -> None:

@@ -7,7 +7,7 @@ import socket
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_dns import dns_world
+from support_dns import dns_world, failing
 from support_policy import HOST, POLICY, RECORDS, response, site, then_silence
 from support_servers import patiently, wait_for_end
 from support_tls import DAY, NOW, Authority
@@ -151,7 +151,8 @@ def test_policies_that_senders_can_use(octets):
         (changed(b"max_age: 604800\r\n", b""), "there is no line max_age:"),
         (changed(b"STSv1", b"STSv2"), "version is 'STSv2'"),
         (changed(b"STSv1", b"stsv1"), "version is 'stsv1'"),
-        (changed(b"version", b"Version"), "there is no line version:"),
+        (changed(b"version", b"Version"), "there is no line version: (Version: is another, since capitals count)"),
+        (POLICY.replace(b"mx:", b"MX:"), "needs at least one line mx: (MX: is another, since capitals count)"),
         (changed(b"enforce", b"Enforce"), "mode is 'Enforce'"),
         (changed(b"enforce", b"report"), "mode is 'report', not enforce, testing or none"),
         (changed(b"604800", b"-1"), "max_age is '-1'"),
@@ -170,7 +171,9 @@ def test_policies_that_senders_can_use(octets):
         (changed(b"mode: enforce", b"mode : enforce"), "line 2 is not of the form key: value"),
         (changed(b"mode: enforce", b" mode: enforce"), "line 2 is not of the form key: value"),
         (changed(b"mode: enforce", b"mode: enforce # now"), "mode is 'enforce # now'"),
-        (POLICY.replace(b"\r\n", b"\r"), "line 1: version has no value, or one that cannot be printed"),
+        (POLICY.replace(b"\r\n", b"\r"), "a CR stands alone in it"),
+        (POLICY.replace(b"\r\n", b"\r\r\n"), "a CR stands alone in it"),
+        (changed(b"enforce", b"enforce\x1b[31m"), "line 2: mode has no value, or one that cannot be printed"),
         (b"\xef\xbb\xbf" + POLICY, "byte order mark"),
         (POLICY + b"x: \xff\r\n", "not UTF-8"),
         (POLICY + b"x: " + b"y" * 65536, "larger than 64 kB"),
@@ -234,7 +237,9 @@ def test_no_octets_raise(octets):
         (response(status="307 Elsewhere", more=b"Location: /x\r\n"), "it redirects (307)"),
         (response(status="404 Not Found"), "it answers 404, not 200"),
         (response(status="204 No Content"), "it answers 204, not 200"),
-        (response(status="503 Later"), "it answers 503, not 200"),
+        (response(status="500 Broken"), "it answers 500, not 200"),
+        (response(status="503 Later"), "it answers 503, which is a no for now only"),
+        (response(status="429 Slowly"), "it answers 429, which is a no for now only"),
         (response(media_type="text/html"), "it serves text/html, not text/plain"),
         (response(media_type="application/octet-stream"), "not text/plain"),
         (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + POLICY, "it serves no media type, not text/plain"),
@@ -249,9 +254,10 @@ def test_what_the_web_server_says_has_its_own_reason(tmp_path, says, reason):
     with site(tmp_path, says) as (net, web):
         found = mta_sts("kaisha.example", net=net)
     assert reason in found.reason
-    assert found.valid is (None if "cut off" in reason else False)
-    assert found.announced is True
+    assert found.valid is (None if "cut off" in reason or "for now only" in reason else False)
+    assert found.announced is True and found.failure.startswith("sts-policy-")
     assert len(web.asked) == 1  # a redirect leads nowhere
+    assert b"\r\nUser-Agent: mailkit\r\n" in web.asked[0]
 
 
 def test_chunked_files_are_read(tmp_path):
@@ -322,3 +328,7 @@ def test_a_policy_host_without_an_address(tmp_path):
     with site(tmp_path, records=records) as (net, _):
         found = mta_sts("kaisha.example", net=net)
     assert found.valid is False and "has no address, so nobody can fetch the policy" in found.reason
+    for rdtype in ("A", "AAAA"):
+        with site(tmp_path, records=records) as (net, _):
+            found = mta_sts("kaisha.example", net=failing(net, rdtype))
+        assert found.valid is None and "the address cannot be asked for" in found.reason

@@ -57,6 +57,11 @@ def test_records_that_senders_cannot_use(texts, reason):
     assert (found.valid, found.rua) == (False, ()) and reason in found.reason, found.reason
 
 
+def test_the_example_of_an_address_is_in_the_domain_that_was_asked_about():
+    for record in (b"v=TLSRPTv1; rua=a@b.example", b"v=TLSRPTv1; rua=", b"v=TLSRPTv1; rua=mailto:a@c.example,"):
+        assert "such as mailto:tls@firma.example" in read_record("firma.example", [record]).reason
+
+
 def test_it_is_asked_for_below_the_domain():
     with dns_world({"_smtp._tls.kaisha.example": {"TXT": ["v=TLSRPTv1; rua=mailto:tls@kaisha.example"]}}) as net:
         assert tls_rpt("Kaisha.example.", net=net).valid is True

@@ -39,7 +39,8 @@ class Fetched(Record):
 def get(host: str, path: str, *, net: Network, seconds: float, most: int) -> Fetched | Attempt:
     """Return what https://*host*/*path* answers within *seconds*, *most* octets of it; else how the attempt ended.
 
-    The certificate must stand for *host* and lead to an authority that *net* trusts.
+    The certificate must stand for *host* and lead to an authority that *net* trusts.  The request says who asks
+    (RFC 9110 section 10.1.5): some web servers turn away whoever does not.
     """
     wire = Wire(net, host, PORT, timeout=seconds)
     stage = Stage.CONNECT
@@ -49,8 +50,8 @@ def get(host: str, path: str, *, net: Network, seconds: float, most: int) -> Fet
             stage = Stage.TLS
             wire.begin_tls(net.tls_context())
             stage = Stage.DATA
-            request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/plain\r\nConnection: close\r\n\r\n"
-            wire.send(request.encode("ascii"))
+            fields = (f"Host: {host}", "User-Agent: mailkit", "Accept: text/plain", "Connection: close")
+            wire.send("\r\n".join((f"GET {path} HTTP/1.1", *fields, "", "")).encode("ascii"))
             return _read(wire, most)
         except FAILURES as error:
             return explain(error, stage)

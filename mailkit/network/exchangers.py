@@ -18,9 +18,10 @@ __all__ = ["Exchangers", "inside", "mail_exchangers"]
 class Exchangers(Record):
     """What the DNS says about where mail for *domain* goes.
 
-    ``status`` is that of the MX question.  ``hosts`` are the names in the MX records, best first, each once, in lower
-    case without the final dot: what stands there need not be a host's name.  ``implicit`` says that there are no MX
-    records and the domain's own address takes their place; ``null_mx`` that the domain takes no mail (RFC 7505).
+    ``status`` is that of the MX question, or of the address in its place where that cannot be had.  ``hosts`` are the
+    names in the MX records, best first, each once, in lower case without the final dot: what stands there need not be
+    a host's name.  ``implicit`` says that there are no MX records and the domain's own address takes their place;
+    ``null_mx`` that the domain takes no mail (RFC 7505).
     """
 
     domain: str
@@ -45,14 +46,27 @@ def mail_exchangers(domain: str, *, net: Network) -> Exchangers:
     """
     answer = net.lookup(domain, "MX")
     if answer.status is Status.NODATA:
-        implicit = bool(net.lookup(domain, "A") or net.lookup(domain, "AAAA"))
-        hosts = (_plain(domain),) if implicit else ()
-        return Exchangers(domain, answer.status, hosts, implicit, reason=answer.reason, answer=answer)
+        return _without_mx(domain, answer, net)
     records = [text for r, text in zip(answer.rdata, answer.records) if isinstance(r, MX)]
     ranked = sorted((int(preference), _plain(host)) for preference, host in (text.split(" ", 1) for text in records))
     named = tuple(dict.fromkeys(host for _, host in ranked if host))
     null = answer.status is Status.NOERROR and not named
     return Exchangers(domain, answer.status, named, null_mx=null, reason=answer.reason, answer=answer)
+
+
+def _without_mx(domain: str, answer: Answer, net: Network) -> Exchangers:
+    """Return what the address of *domain* says in the place of MX records, the *answer* on which is that there is none.
+
+    Where it cannot be asked for, neither can where the mail goes.
+    """
+    status, reason = answer.status, answer.reason
+    for rdtype in ("A", "AAAA"):
+        address = net.lookup(domain, rdtype)
+        if address:
+            return Exchangers(domain, answer.status, (_plain(domain),), True, reason=answer.reason, answer=answer)
+        if address.status in (Status.SERVFAIL, Status.TIMEOUT):
+            status, reason = address.status, f"no MX, and the address cannot be asked for: {address.reason}"
+    return Exchangers(domain, status, (), reason=reason, answer=answer)
 
 
 def _plain(name: str) -> str:

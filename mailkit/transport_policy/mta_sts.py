@@ -21,6 +21,8 @@ __all__ = ["PATH", "MtaSts", "fetch", "mta_sts", "policy_host"]
 PATH = "/.well-known/mta-sts.txt"  # section 3.2
 _PATIENCE = 2  # lookup and fetch may each take this many of the network's timeouts
 
+_NOT_NOW = (429, 503)  # too many requests, unavailable for a while (RFC 6585 section 4, RFC 9110 section 15.6.4)
+
 _NO_FILE = PolicyFile()
 _NOT_FETCHED = "sts-policy-fetch-error"
 
@@ -94,6 +96,8 @@ def fetch(domain: str, record: StsRecord, *, net: Network) -> MtaSts:
             return found(*_no_address(host, net))
         failure = "sts-webpki-invalid" if got.outcome is Outcome.TLS_FAILURE else _NOT_FETCHED
         return found(None if got.outcome in _UNSEEN else False, f"{host}: {got.reason}", failure=failure)
+    if got.status in _NOT_NOW:
+        return found(None, f"{host}: it answers {got.status}, which is a no for now only")
     if problem := _refused(got):
         return found(False, f"{host}: {problem}")
     file = parse(got.body)
@@ -109,10 +113,11 @@ def _shown(policy: str) -> str:
 
 
 def _no_address(host: str, net: Network) -> tuple[bool | None, str]:
-    answer = net.lookup(host, "A")
-    if answer.status in (Status.NXDOMAIN, Status.NODATA):
-        return False, f"{host} has no address, so nobody can fetch the policy"
-    return None, f"{host}: the address cannot be asked for ({answer.reason})"
+    for rdtype in ("A", "AAAA"):
+        answer = net.lookup(host, rdtype)
+        if answer.status in (Status.SERVFAIL, Status.TIMEOUT):
+            return None, f"{host}: the address cannot be asked for ({answer.reason})"
+    return False, f"{host} has no address, so nobody can fetch the policy"
 
 
 def _refused(got: Fetched) -> str:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from mailkit.network.names import is_host_name, to_ascii
 from mailkit.results import visible
 
-__all__ = ["MODES", "MOST_AGE", "MOST_OCTETS", "PolicyFile", "matches", "parse", "write"]
+__all__ = ["MODES", "MOST_AGE", "MOST_MX", "MOST_OCTETS", "PolicyFile", "matches", "parse", "write"]
 
 MODES = ("enforce", "testing", "none")
 MOST_AGE = 31_557_600  # seconds: a year (section 3.2)
 MOST_OCTETS = 64 * 1024  # of a policy (section 3.3)
-_MOST_MX = 100
+MOST_MX = 100  # lines of a policy that are read
 _DIGITS = re.compile(r"[0-9]{1,10}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 _ONE_EACH = ("version", "mode", "max_age")
@@ -47,7 +47,10 @@ def parse(octets: bytes) -> PolicyFile:
     passed_over: list[str] = []
     if text.startswith("\ufeff"):
         return PolicyFile(problem="the policy begins with a byte order mark")
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
+    text = text.replace("\r\n", "\n")
+    if "\r" in text:
+        return PolicyFile(problem="a CR stands alone in it: a line ends with CRLF, or with LF")
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip(" \t"):
             continue  # the grammar has no empty line; senders pass it over
         key, colon, value = line.partition(":")
@@ -62,18 +65,18 @@ def parse(octets: bytes) -> PolicyFile:
             passed_over.append(visible(key, 60))
         else:
             values[key] = value
-    problem = _problem(values, patterns)
+    problem = _problem(values, patterns, passed_over)
     if problem:
         return PolicyFile(problem=problem, passed_over=tuple(passed_over[:20]))
     mx = tuple(dict.fromkeys(_pattern(pattern) for pattern in patterns))
     return PolicyFile(values["mode"], mx, int(values["max_age"]), "", tuple(passed_over[:20]))
 
 
-def _problem(values: dict[str, str], patterns: list[str]) -> str:
+def _problem(values: dict[str, str], patterns: list[str], passed_over: list[str]) -> str:
     """Return what makes the policy unusable, in the order of the file in section 3.2; "" when nothing does."""
     for key in _ONE_EACH:
         if key not in values:
-            return f"there is no line {key}:"
+            return f"there is no line {key}:{_almost(key, passed_over)}"
     if values["version"] != "STSv1":
         return f"version is {visible(values['version'], 40)!r}, not STSv1"
     if values["mode"] not in MODES:
@@ -82,12 +85,18 @@ def _problem(values: dict[str, str], patterns: list[str]) -> str:
     if not _DIGITS.fullmatch(age) or int(age) > MOST_AGE:
         return f"max_age is {visible(age, 40)!r}, not a number of seconds from 0 to {MOST_AGE}"
     if not patterns and values["mode"] != "none":
-        return f"mode {values['mode']} needs at least one line mx:"
-    if len(patterns) > _MOST_MX:
-        return f"it has {len(patterns)} lines mx:, and more than {_MOST_MX} are not read"
+        return f"mode {values['mode']} needs at least one line mx:{_almost('mx', passed_over)}"
+    if len(patterns) > MOST_MX:
+        return f"it has {len(patterns)} lines mx:, and more than {MOST_MX} are not read"
     if bad := [pattern for pattern in patterns if not _pattern(pattern)]:
         return f"mx: {visible(bad[0], 80)!r} is neither a host's name nor *. and a domain"
     return ""
+
+
+def _almost(key: str, passed_over: list[str]) -> str:
+    """Return which of the keys that nobody knows is *key* but for its capitals, "" for none."""
+    odd = next((other for other in passed_over if other.lower() == key), "")
+    return f" ({odd}: is another, since capitals count)" if odd else ""
 
 
 def _pattern(pattern: str) -> str:

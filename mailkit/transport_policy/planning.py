@@ -8,11 +8,11 @@ from mailkit.network import DnsRecord, Network, Security, paste
 from mailkit.network.exchangers import inside, mail_exchangers
 from mailkit.network.names import is_host_name, to_ascii
 from mailkit.network.parallel import each
-from mailkit.results import Outcome, Record, Sentence
+from mailkit.results import Outcome, Record, Sentence, visible
 from mailkit.tls import Scan, scan
 from mailkit.transport_policy.dane import Dane, dane
 from mailkit.transport_policy.mta_sts import PATH, MtaSts, mta_sts, policy_host
-from mailkit.transport_policy.mta_sts_policy import parse, write
+from mailkit.transport_policy.mta_sts_policy import MOST_MX, parse, write
 from mailkit.transport_policy.mta_sts_record import find_record
 from mailkit.transport_policy.tls_rpt import tls_rpt
 from mailkit.transport_policy.tlsa import value_for
@@ -20,7 +20,7 @@ from mailkit.transport_policy.tlsa import value_for
 __all__ = ["TransportPlan", "plan"]
 
 _TIMEOUT = 60.0  # seconds for everything
-_MOST_HOSTS = 20
+_MOST_HOSTS = 20  # whose certificates are looked at
 _FIRST_AGE, _LASTING_AGE = 86_400, 1_209_600  # seconds: a day while testing, two weeks when it is meant
 _ID = "%Y%m%d%H%M%S"
 
@@ -54,20 +54,29 @@ def plan(domain: str, *, net: Network) -> TransportPlan:
     name = to_ascii(domain)
     net = net.remembering(_TIMEOUT)
     exchangers = mail_exchangers(name, net=net)
-    hosts = [host for host in exchangers.hosts if is_host_name(host)][:_MOST_HOSTS]
+    hosts = [host for host in exchangers.hosts if is_host_name(host)]
     if not hosts:
-        why = exchangers.reason or ("its MX is null" if exchangers.null_mx else "it names no mail server")
+        why = exchangers.reason or ("its MX is null" if exchangers.null_mx else "its MX names no host")
         raise ValueError(f"{name} takes no mail that a policy could protect: {why}")
+    if len(hosts) > MOST_MX:
+        raise ValueError(f"{name} has {len(hosts)} mail servers, and a policy names {MOST_MX} of them at most")
     now_published = mta_sts(name, net=net)
     policy, notes = _policy(now_published, hosts)
+    notes += [
+        f"{visible(odd, 80)} stands in the MX and not in the policy, which takes host names only: correct the MX"
+        for odd in exchangers.hosts[:MOST_MX]
+        if odd not in hosts
+    ]
     records = _policy_record(name, now_published, policy, f"{net.now():{_ID}}")
     reports = tls_rpt(name, net=net)
     if reports.valid is False:
         records.append(DnsRecord(f"_smtp._tls.{name}", "TXT", f"v=TLSRPTv1; rua=mailto:postmaster@{name}"))
         notes.append(f"postmaster@{name} must be read, or put the address of who reads reports in its place")
-    for made, note in each(lambda host: _tlsa(name, host, net), hosts):
+    for made, note in each(lambda host: _tlsa(name, host, net), hosts[:_MOST_HOSTS]):
         records += made
         notes += [note] if note else []
+    if len(hosts) > _MOST_HOSTS:
+        notes.append(f"TLSA records were prepared for the first {_MOST_HOSTS} of {len(hosts)} mail servers only")
     _try(name, records, policy, hosts, net)
     return TransportPlan(
         name, tuple(records), policy, f"https://{policy_host(name)}{PATH}", tuple(dict.fromkeys(notes))

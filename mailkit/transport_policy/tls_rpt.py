@@ -57,7 +57,7 @@ def read_record(domain: str, texts: Sequence[bytes]) -> TlsRpt:
     if len(named) > 1:
         shown = "; ".join(visible(text, 200) for text in named[:3])
         return TlsRpt(domain, False, reason=f"{len(named)} records begin with v=TLSRPTv1; none counts", record=shown)
-    rua, problem = _read(named[0])
+    rua, problem = _read(named[0], domain)
     usable = [uri for uri in rua if _scheme(uri) in ("mailto", "https")]
     if not problem and not usable:
         problem = "none of the addresses begins with mailto: or https:"
@@ -75,8 +75,8 @@ def _scheme(uri: str) -> str:
     return uri.partition(":")[0].lower()
 
 
-def _read(text: str) -> tuple[tuple[str, ...], str]:
-    """Return the URIs in *text*, and what is wrong with it, "" when nothing is."""
+def _read(text: str, domain: str) -> tuple[tuple[str, ...], str]:
+    """Return the URIs in *text*, the record of *domain*, and what is wrong with it, "" when nothing is."""
     if len(text) > _LONGEST:
         return (), f"the record is longer than {_LONGEST:,} characters"
     rua: tuple[str, ...] = ()
@@ -92,18 +92,18 @@ def _read(text: str) -> tuple[tuple[str, ...], str]:
                 return (), f"the value of {name} is empty, or has characters that may not stand there"
         elif not rua:
             rua = tuple(uri.strip(" \t") for uri in value.split(","))
-            if problem := _problem(rua):
+            if problem := _problem(rua, domain):
                 return (), problem
     return rua, "" if rua else "the record has no rua="
 
 
-def _problem(rua: Sequence[str]) -> str:
+def _problem(rua: Sequence[str], domain: str) -> str:
     if len(rua) > _MOST_URIS:
         return f"rua= names more than {_MOST_URIS} addresses, which are not read"
     for uri in rua:
         shown = visible(uri, 80)
         if not _URI.fullmatch(uri) or ":" not in uri:
-            return f"rua={shown} is not a URI such as mailto:tls@kaisha.example"
+            return f"rua={shown} is not a URI such as mailto:tls@{domain}"
         if _scheme(uri) == "mailto" and not mail_addresses([uri]):
             return f"rua={shown} has no mail address behind mailto:"
         if _scheme(uri) == "https" and not _has_host(uri):
