@@ -151,6 +151,14 @@ def changed(*path: Any, to: Any) -> bytes:
         (changed("date-range", "end-datetime", to="yesterday"), "end-datetime is no moment"),
         (changed("date-range", "end-datetime", to="9" * 50), "end-datetime is no moment"),
         (changed("date-range", "end-datetime", to="NaT"), "end-datetime is no moment"),
+        (changed("date-range", "end-datetime", to="now"), "end-datetime is no moment"),
+        (changed("date-range", "end-datetime", to="2026"), "end-datetime is no moment"),
+        (changed("date-range", "end-datetime", to="24/11/2026"), "end-datetime is no moment"),
+        (changed("date-range", "end-datetime", to="2026-13-24T00:00:00Z"), "end-datetime is no moment"),
+        (changed("date-range", "start-datetime", to="9999-12-31T23:59:59Z"), "start-datetime is no moment"),
+        (changed("date-range", "start-datetime", to="0001-01-01T00:00:00Z"), "start-datetime is no moment"),
+        (changed("policies", 0, "failure-details", to=[{}] * 200_000), "more than 200,000 lists and objects"),
+        (changed("policies", 0, "policy", "mx-host", to=["x"] * 2_000_001), "or 2,000,000 values"),
         (gzip.compress(RFC)[:40], "the archive is damaged"),
         (gzip.compress(b" " * (50 << 20)), "as bombs do"),
         (gzip.compress(b"x"), "it is no JSON"),
@@ -170,6 +178,29 @@ def test_what_is_no_report(octets, reason, tmp_path):
         read_reports(file)
     with pytest.raises(ValueError, match="the octets: "):
         read_reports(octets)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2026-11-24T00:00:00Z", "2026-11-24T00:00:00+00:00"),
+        ("2026-11-24t09:00:00.5+09:00", "2026-11-24T00:00:00.500000+00:00"),
+        ("2026-11-23 19:00:00-0500", "2026-11-24T00:00:00+00:00"),
+        ("2026-11-24T00:00:00", "2026-11-24T00:00:00+00:00"),
+        ("2000-01-01T00:00:00+14:00", "1999-12-31T10:00:00+00:00"),
+        ("2099-12-31T23:59:59z", "2099-12-31T23:59:59+00:00"),
+    ],
+)
+def test_moments_in_the_forms_that_senders_write(written, meant):
+    frame = read_reports(changed("date-range", "start-datetime", to=written))
+    assert frame["begin"].iloc[0].isoformat() == meant
+
+
+def test_one_impossible_moment_spoils_no_other_report(tmp_path):
+    (tmp_path / "a.json").write_bytes(changed("date-range", "end-datetime", to="9999-12-31T23:59:59Z"))
+    (tmp_path / "b.json").write_bytes(RFC)
+    frame = read_reports(tmp_path)
+    assert len(frame) == len(read_reports(RFC)) and [name for name, _ in frame.attrs["problems"]] == ["a.json"]
 
 
 AGGREGATE = b"<?xml version='1.0'?><feedback></feedback>"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +34,12 @@ COLUMNS = (
     *("reason", "organization", "begin", "end", "report_id", "policy_text", "mx_host", "contact", "file"),
 )
 _CATEGORIES = ("domain", "policy", "result_type", "organization")
-_MOST_POLICIES, _MOST_DETAILS, _MOST_ROWS = 10_000, 100_000, 1_000_000
+_MOST_POLICIES, _MOST_ROWS = 10_000, 1_000_000
+_MOST_TABLES, _MOST_VALUES = 200_000, 2_000_000  # of one report; a policy has five lists and objects, a failure one
 _MOST_COUNT = 2**42  # of sessions: as many rows as are read can be added up in 64 bits
+_MOMENT = re.compile(
+    r"20[0-9]{2}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})?"
+)
 _MOST_OCTETS, _CHUNK = 32 << 20, 1 << 18  # of one report, which is read as a whole; of one step
 
 _OCTETS = "the octets"  # the name of what has none
@@ -140,6 +146,9 @@ def _frame(rows: list[Row], problems: list[tuple[str, str]]) -> pd.DataFrame:
 
 def _rows(text: bytes, label: str) -> list[Row]:
     """Return the rows of the report *text*.  Raises ReportProblem for what is none."""
+    # Counted before the parser makes something of each: a kilobyte in gzip may hold hundreds of thousands.
+    if text.count(b"{") + text.count(b"[") > _MOST_TABLES or text.count(b",") > _MOST_VALUES:
+        raise ReportProblem(f"it has more than {_MOST_TABLES:,} lists and objects, or {_MOST_VALUES:,} values")
     try:
         report = json.loads(text.decode("utf-8-sig"))
     except (ValueError, RecursionError):
@@ -157,10 +166,7 @@ def _rows(text: bytes, label: str) -> list[Row]:
         "contact": _text(report.get("contact-info")),
         "file": label,
     }
-    rows = [row for policy in policies for row in _of_policy(policy)]
-    if len(rows) > _MOST_DETAILS:
-        raise ReportProblem(f"it has more than {_MOST_DETAILS:,} rows")
-    return [common | row for row in rows]
+    return [common | row for policy in policies for row in _of_policy(policy)]
 
 
 def _of_policy(policy: Any) -> Iterator[Row]:
@@ -227,15 +233,14 @@ def _lines(value: Any) -> str:
 
 
 def _moment(dates: Any, name: str) -> pd.Timestamp:
+    """Return a moment of this century, as RFC 3339 has it; without a zone it is UTC."""
     import pandas as pd
 
     value = dates.get(name) if isinstance(dates, dict) else None
     try:
-        if not isinstance(value, str) or len(value) > 60:
+        if not isinstance(value, str) or not _MOMENT.fullmatch(value):
             raise ValueError
-        moment = pd.Timestamp(value)
-        if pd.isna(moment):
-            raise ValueError
-        return moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
-    except (ValueError, TypeError, OverflowError):
+        moment = datetime.fromisoformat(value.upper())
+        return pd.Timestamp(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
+    except ValueError:
         raise ReportProblem(f"{name} is no moment such as 2026-11-24T00:00:00Z") from None
