@@ -24,10 +24,15 @@ class IMAP(Mailbox):
     _tags = 0
 
     def greeted(self) -> None:
-        """Take the greeting, ``* OK``."""
-        line = self.line()
-        self.banner = visible(line.removeprefix("* OK").strip(), 400)
-        self.expect(line, "* OK")
+        """Take the greeting, ``* OK`` (RFC 9051 section 7.1).
+
+        Raises Refused for ``* BYE``, and ReplyError for ``* PREAUTH``: who is taken for logged in can begin no TLS.
+        """
+        said = self.greeting(("* OK", "* BYE", "* PREAUTH"), "IMAP")
+        if said == "* BYE":
+            raise Refused(f"* BYE {self.banner}")
+        if said == "* PREAUTH":
+            raise ReplyError("it takes us for logged in before a word was said (PREAUTH): TLS cannot begin then")
 
     def introduce(self) -> None:
         """Ask for the capabilities (RFC 9051 section 6.1.1)."""
@@ -35,6 +40,8 @@ class IMAP(Mailbox):
         lines = self.say("CAPABILITY")
         self._done(lines)
         said = [line.split()[2:] for line in lines[:-1] if line.upper().startswith("* CAPABILITY")]
+        if not any(said):
+            raise ReplyError("the reply lists no capabilities, which every IMAP server has to")
         self.offer = _offer([word.upper() for words in said for word in words])
 
     def ask_for_tls(self) -> None:
@@ -68,7 +75,7 @@ class IMAP(Mailbox):
 
     def say(self, command: str) -> list[str]:
         """Say *command*, with a tag of ours, and return the lines of the answer, the tagged one last."""
-        return self._answer(self._send(command))
+        return self._answer(self._send(command), leaving=command.strip().upper() == "LOGOUT")
 
     def goodbye(self) -> None:
         """Say LOGOUT."""
@@ -76,7 +83,7 @@ class IMAP(Mailbox):
 
     def _done(self, lines: list[str]) -> None:
         """Raise Refused unless the answer of these *lines* is a yes."""
-        if lines[-1].split(" ")[1:2] != ["OK"]:
+        if lines[-1].upper().split(" ")[1:2] != ["OK"]:  # capitals do not count (RFC 9051 section 9)
             raise Refused(visible(lines[-1], 200))
 
     def _tag(self) -> str:
@@ -88,12 +95,18 @@ class IMAP(Mailbox):
         self.wire.send(f"{tag} {command}\r\n".encode())
         return tag
 
-    def _answer(self, tag: str) -> list[str]:
-        """Return the lines up to the one that answers *tag*, or that asks for more."""
+    def _answer(self, tag: str, *, leaving: bool = False) -> list[str]:
+        """Return the lines up to the one that answers *tag*, or that asks for more.
+
+        A ``* BYE`` says that the server hangs up (RFC 9051 section 7.1.5): Refused, unless we are *leaving*.
+        """
         lines = [self.line()]
         while not lines[-1].startswith((f"{tag} ", "+")):
-            if lines[-1][:2] != "* " and not _inside_a_literal(lines):
+            inside = _inside_a_literal(lines)
+            if lines[-1][:2] != "* " and not inside:
                 raise ReplyError("the reply is not IMAP")
+            if lines[-1][:5].upper() == "* BYE" and not inside and not leaving:
+                raise Refused(visible(lines[-1], 200))
             self.room_for(lines)
             lines.append(self.line())
         return lines

@@ -116,7 +116,7 @@ class Mailbox(ABC):
 
     @abstractmethod
     def greeted(self) -> None:
-        """Take the greeting.  Raises Refused when it is none of this protocol, or sends us away."""
+        """Take the greeting.  Raises ReplyError when it is none of this protocol, Refused when it sends us away."""
 
     @abstractmethod
     def introduce(self) -> None:
@@ -158,6 +158,18 @@ class Mailbox(ABC):
     def line(self) -> str:
         """Return the next line of the server."""
         return self.wire.read_line(LONGEST).decode("utf-8", "replace")
+
+    def greeting(self, beginnings: tuple[str, ...], protocol: str) -> str:
+        """Return which of *beginnings* the first line has, and keep the rest of it as ``banner``.
+
+        Raises ReplyError when it has none: what answers does not speak *protocol*.
+        """
+        line = self.line()
+        said = next((word for word in beginnings if f"{line.upper()} ".startswith(f"{word} ")), "")
+        self.banner = visible(line[len(said) :].strip(), 400)
+        if not said:
+            raise ReplyError(f"what answers is not {protocol}: {visible(line, 200) or 'an empty line'}")
+        return said
 
     def room_for(self, lines: list[str]) -> None:
         """Raise ReplyError when an answer has too many *lines*."""

@@ -6,7 +6,7 @@ import re
 
 from mailkit.conversation.bounded import ReplyError
 from mailkit.conversation.credentials import Credentials
-from mailkit.conversation.mailbox import Mailbox, MailboxOffer, listed
+from mailkit.conversation.mailbox import Mailbox, MailboxOffer, Refused, listed
 from mailkit.results import Stage, visible
 
 __all__ = ["POP3"]
@@ -25,15 +25,20 @@ class POP3(Mailbox):
         return _STAMP.search(self.banner) is not None
 
     def greeted(self) -> None:
-        """Take the greeting, ``+OK``."""
-        line = self.line()
-        self.banner = visible(line.removeprefix("+OK").strip(), 400)
-        self.expect(line, "+OK")
+        """Take the greeting, ``+OK``.  Raises Refused for ``-ERR``."""
+        if self.greeting(("+OK", "-ERR"), "POP3") == "-ERR":
+            raise Refused(f"-ERR {self.banner}")
 
     def introduce(self) -> None:
-        """Ask for the capabilities; a server that knows no CAPA has USER and PASS only (RFC 2449 section 1)."""
+        """Ask for the capabilities; a server that knows no CAPA has USER and PASS only (RFC 2449 section 1).
+
+        Raises Refused for a no with a response code, such as ``[SYS/TEMP]`` (RFC 2449 section 8, RFC 3206): who gives
+        a reason knows the command.
+        """
         self.wire.stage = Stage.EHLO
         lines = self.say("CAPA")
+        if lines[0].upper().startswith("-ERR ["):
+            raise Refused(visible(lines[0], 200))
         self.offer = _offer(lines[1:-1]) if lines[0].upper().startswith("+OK") else MailboxOffer(password_command=True)
 
     def ask_for_tls(self) -> None:
