@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from numbers import Real
@@ -25,6 +26,11 @@ _LONGEST = 2_000  # characters of an answer that are looked at; items of a set l
 
 def _plain(value: str) -> str:
     return " ".join(value[:_LONGEST].split()).casefold()
+
+
+def _bare(value: str) -> str:
+    """Return *value* also without width, quotes around it and a final dot, as it may be copied from a text."""
+    return _plain(unicodedata.normalize("NFKC", value[:_LONGEST])).strip(" \"'`“”‘’「」.")
 
 
 def _type(value: Any) -> str:
@@ -65,12 +71,12 @@ def number(right: float, *, tolerance: float = 0, reasons: Mapping[float, str] |
 
 
 def text(*accepted: str, pattern: str = "", exact: bool = False, otherwise: str) -> Checker:
-    """Check that the answer is one of *accepted* (case and spacing forgiven) or matches the whole of *pattern*.
+    """Check that the answer is one of *accepted* or matches the whole of *pattern*.
 
-    With *exact*, capitals and spacing inside count, as they do in a password.  *otherwise* is the sentence for an
-    answer that is none of these.
+    Case, spacing, quotes around it and a final dot are forgiven; with *exact* they count, as they do in a password.
+    *otherwise* is the sentence for an answer that is none of these.
     """
-    plain = {_plain(line) for line in accepted}
+    plain, bare = {_plain(line) for line in accepted}, {_bare(line) for line in accepted}
     expression = re.compile(pattern, re.IGNORECASE) if pattern else None
 
     def check(answer: Any) -> str | None:
@@ -78,7 +84,9 @@ def text(*accepted: str, pattern: str = "", exact: bool = False, otherwise: str)
             return f"The answer is a text between quotes, not {_type(answer)}."
         if exact and _plain(answer) in plain:
             return None if answer.strip() in accepted else "Nearly: here every capital and every space counts."
-        if _plain(answer) in plain or (expression and expression.fullmatch(answer[:_LONGEST].strip())):
+        if not exact and _bare(answer) in bare:
+            return None
+        if expression and expression.fullmatch(answer[:_LONGEST].strip()):
             return None
         return otherwise
 

@@ -29,7 +29,7 @@ q1 = Question(
     text("LOGINDISABLED", otherwise="It is one of the words of port 143 before TLS in section 2."),
     hints=("Look at what `capabilities` says before TLS.", "It says what it does: login, disabled."),
     explanation="LOGINDISABLED (RFC 9051 section 6.2.3) takes back the LOGIN command, which every server has.",
-    right=("LOGINDISABLED", "logindisabled"),
+    right=("LOGINDISABLED", "logindisabled", "`LOGINDISABLED`.", "ＬＯＧＩＮＤＩＳＡＢＬＥＤ"),
     wrong=("STARTTLS", "IMAP4rev1", "AUTH=PLAIN", "disabled", 143),
 )
 
@@ -102,9 +102,9 @@ q4 = Question(
 
 q5 = Question(
     "Whose login opened the relay for the spam in the log?",
-    text("jiro@isp.example", otherwise="Look for a POP3 login from the spammer's address, shortly before."),
+    text("jiro@isp.example", "jiro", otherwise="Look for a POP3 login from the spammer's address, shortly before."),
     hints=("Which address sent to 900 recipients?", "Who logged in from there less than twenty minutes before?"),
     explanation="Jiro did nothing wrong: he read his mail behind an address that he shares.",
-    right=("jiro@isp.example", " Jiro@isp.example "),
+    right=("jiro@isp.example", " Jiro@isp.example ", "Jiro"),
     wrong=("win@spoof.example", "hanako@kaisha.example", "198.51.100.187", "jiro@isp"),
 )

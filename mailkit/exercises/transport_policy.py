@@ -31,7 +31,11 @@ p11 = Prediction(
     choices=("MTA-STS", "DANE", "both", "neither"),
     also={"neither": ("none", "nobody")},
 )
-p12 = Prediction("The new mail server is in the DNS and not in the policy. The message?", ("delivered", "waits"))
+p12 = Prediction(
+    "The new mail server is in the DNS and not in the policy. The message?",
+    ("delivered", "waits"),
+    {"waits": _SAID["waits"]},
+)
 
 q1 = Question(
     "Which of the three protects the very first message when he can forge every certificate? Choose A, B or C.",
@@ -56,13 +60,14 @@ q2 = Question(
             14: "That is in days.",
             336: "That is in hours.",
             20_160: "That is in minutes.",
+            86_400: "That is one day.",
             604_800: "That is one week.",
         },
     ),
     hints=("The unit is the second (RFC 8461 section 3.2).", "A day has 86400."),
     explanation="14 × 86400 = 1209600 seconds. The longest is 31557600, about a year.",
     right=(1_209_600, "1209600"),
-    wrong=(14, 336, 20_160, 604_800, 2_419_200, "two weeks"),
+    wrong=(14, 336, 20_160, 86_400, 604_800, 2_419_200, "two weeks"),
 )
 
 
@@ -128,12 +133,13 @@ q5 = Question(
     "From which host do senders fetch the policy of mail.kaisha.example, if that is the domain of the addresses?",
     text(
         "mta-sts.mail.kaisha.example",
+        "https://mta-sts.mail.kaisha.example",
+        "https://mta-sts.mail.kaisha.example/",
         "https://mta-sts.mail.kaisha.example/.well-known/mta-sts.txt",
-        "mta-sts.mail.kaisha.example.",
         otherwise="`mta-sts.`, and behind it the whole domain of the addresses (RFC 8461 section 3.3).",
     ),
     hints=("What stands behind the @ counts, not the organization.", "It begins with `mta-sts.`"),
     explanation="mta-sts.mail.kaisha.example: a policy holds for one domain, and for none below it.",
-    right=("mta-sts.mail.kaisha.example", "MTA-STS.mail.kaisha.example"),
+    right=("mta-sts.mail.kaisha.example", "MTA-STS.mail.kaisha.example.", "https://mta-sts.mail.kaisha.example/"),
     wrong=("mta-sts.kaisha.example", "mail.kaisha.example", "_mta-sts.mail.kaisha.example", 1),
 )
