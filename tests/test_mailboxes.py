@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
+from encodings.aliases import aliases
 
 import pytest
 from support_dns import dns_world
@@ -13,11 +15,13 @@ from support_servers import HOST, Behaviour, closed_port, loopback_network, tcp_
 from mailkit import mailboxes
 from mailkit.clients import Credentials
 from mailkit.conversation import IMAP, POP3
+from mailkit.conversation.https import Fetched
 from mailkit.figures.mailboxes import matrix
 from mailkit.lab import Lab
 from mailkit.lab.attacks import reading
 from mailkit.mailboxes.findings import judge
 from mailkit.mailboxes.servers import MailboxServer
+from mailkit.mailboxes.settings import read
 from mailkit.network import Network
 from mailkit.network.endpoints import Found, LeftOut, Purpose, Why
 from mailkit.network.records import parse_paste
@@ -95,8 +99,15 @@ def says(*pieces: bytes) -> Behaviour:
 @pytest.mark.parametrize(
     ("protocol", "pieces", "outcome", "reason"),
     [
-        ("imap", [b"220 smtp.example ESMTP\r\n"], Outcome.REJECTED, "220 smtp.example"),
-        ("imap", [b"* BYE too many\r\n"], Outcome.REJECTED, "BYE too many"),
+        ("imap", [b"220 smtp.example ESMTP\r\n"], Outcome.PROTOCOL_ERROR, "not IMAP: 220 smtp.example ESMTP"),
+        ("imap", [b"\x00\xff\r\n"], Outcome.PROTOCOL_ERROR, "what answers is not IMAP: \\x00"),
+        ("imap", [b"\r\n"], Outcome.PROTOCOL_ERROR, "what answers is not IMAP: an empty line"),
+        ("imap", [b"* OKAY\r\n"], Outcome.PROTOCOL_ERROR, "what answers is not IMAP: * OKAY"),
+        ("imap", [b"* BYE too many\r\n"], Outcome.REJECTED, "does not want to talk: * BYE too many"),
+        ("imap", [b"* PREAUTH welcome back\r\n"], Outcome.PROTOCOL_ERROR, "takes us for logged in"),
+        ("imap", [b"* OK hello\r\n", b"* BYE idle for too long\r\n"], Outcome.REJECTED, "* BYE idle for too long"),
+        ("imap", [b"* OK hello\r\n", b"a1 OK done\r\n"], Outcome.PROTOCOL_ERROR, "lists no capabilities"),
+        ("imap", [b"* OK hello\r\n", b"* CAPABILITY\r\na1 OK\r\n"], Outcome.PROTOCOL_ERROR, "lists no capabilities"),
         ("imap", [b"* OK hello\r\n", b"a1 BAD no\r\n"], Outcome.REJECTED, "BAD no"),
         ("imap", [b"* OK hello\r\n", b"nonsense\r\n"], Outcome.PROTOCOL_ERROR, "not IMAP"),
         ("imap", [b"* OK hello\r\n", b"* X\r\n" * 30_000], Outcome.PROTOCOL_ERROR, "never ends"),
@@ -115,8 +126,10 @@ def says(*pieces: bytes) -> Behaviour:
             Outcome.REJECTED,
             "STARTTLS is offered, and refused: a2 NO not now",
         ),
-        ("pop3", [b"* OK imap\r\n"], Outcome.REJECTED, "* OK imap"),
-        ("pop3", [b"-ERR busy\r\n"], Outcome.REJECTED, "-ERR busy"),
+        ("pop3", [b"* OK imap\r\n"], Outcome.PROTOCOL_ERROR, "what answers is not POP3: * OK imap"),
+        ("pop3", [b"+OKAY\r\n"], Outcome.PROTOCOL_ERROR, "what answers is not POP3: +OKAY"),
+        ("pop3", [b"-ERR busy\r\n"], Outcome.REJECTED, "does not want to talk: -ERR busy"),
+        ("pop3", [b"+OK hello\r\n", b"-ERR [SYS/TEMP] later\r\n"], Outcome.REJECTED, "-ERR [SYS/TEMP] later"),
         ("pop3", [b"+OK hello\r\n", b"nonsense\r\n"], Outcome.PROTOCOL_ERROR, "not POP3"),
         ("pop3", [b"+OK hello\r\n", b"+OK\r\n" + b"X\r\n" * 60_000], Outcome.PROTOCOL_ERROR, "never ends"),
         (
@@ -132,6 +145,19 @@ def test_hostile_servers(protocol: str, pieces: list[bytes], outcome: Outcome, r
     with tcp_server(says(*pieces)) as port:
         seen = mailboxes.capabilities(HOST, port, net=net, protocol=protocol)
     assert seen.outcome is outcome and reason in seen.reason, seen
+
+
+def test_capitals_do_not_count() -> None:
+    """RFC 9051 section 9; a server that says ok in small letters has not refused anything."""
+    small = (b"* ok hi\r\n", b"* capability imap4rev1 auth=plain\r\na1 ok done\r\n", b"* bye\r\na2 ok\r\n")
+    with tcp_server(says(*small)) as port:
+        seen = mailboxes.capabilities(HOST, port, net=loopback_network(timeout=30.0), protocol="imap")
+    assert (seen.outcome, seen.banner) == (Outcome.OPEN, "hi")
+    assert seen.before_tls is not None and seen.before_tls.mechanisms == ("PLAIN",)
+    with tcp_server(says(b"+ok hi\r\n", b"+ok\r\nsasl plain\r\n.\r\n", b"+ok\r\n")) as port:
+        seen = mailboxes.capabilities(HOST, port, net=loopback_network(timeout=30.0), protocol="pop3")
+    assert (seen.outcome, seen.banner) == (Outcome.OPEN, "hi")
+    assert seen.before_tls is not None and seen.before_tls.mechanisms == ("PLAIN",)
 
 
 def test_a_server_of_old_times_that_knows_no_capa() -> None:
@@ -289,9 +315,33 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(
+    ("logins", "verdict", "fix"),
+    [
+        ("PLAIN, LOGIN, LOGIN command", Verdict.FAIL, "disable_plaintext_auth = yes"),
+        ("LOGIN command", Verdict.FAIL, "disable_plaintext_auth = yes"),
+        ("USER", Verdict.FAIL, "disable_plaintext_auth = yes"),
+        ("XOAUTH2", Verdict.FAIL, "disable_plaintext_auth = yes"),
+        ("CRAM-MD5", Verdict.WARN, "ssl = required"),
+        ("SCRAM-SHA-256, APOP", Verdict.WARN, "ssl = required"),
+        ("CRAM-MD5, USER", Verdict.FAIL, "disable_plaintext_auth = yes\nssl = required"),
+    ],
+)
+def test_a_login_that_does_not_say_the_password_is_told_apart(logins: str, verdict: Verdict, fix: str) -> None:
+    rows = Rows(MailboxServer, [door(login_before_tls=logins)])
+    (found,) = [f for f in judge("d.example", rows, Rows(LeftOut, ())) if f.check == "login before TLS"]
+    assert (found.verdict, found.fix) == (verdict, fix)
+    assert ("reads the password" in found.advice) == (verdict is Verdict.FAIL)
+    said = str(mailboxes.in_words(rows))
+    assert ("says the password to everybody" in said) == (verdict is Verdict.FAIL)
+    assert ("No password is said there" in said) == (verdict is Verdict.WARN)
+    assert "login before TLS " + logins in matrix(rows).alt
+
+
+@pytest.mark.parametrize(
     ("changes", "check", "announced", "guessed"),
     [
         ({"login_before_tls": "PLAIN"}, "login before TLS", Verdict.FAIL, Verdict.INFO),
+        ({"login_before_tls": "CRAM-MD5"}, "login before TLS", Verdict.WARN, Verdict.INFO),
         ({"tls": "none", "login_inside_tls": "–"}, "reading mail", Verdict.FAIL, Verdict.INFO),
         ({}, "TLS from the first octet", Verdict.WARN, Verdict.INFO),
         (REFUSED, "reading mail", Verdict.WARN, None),
@@ -436,6 +486,26 @@ def test_read_autoconfig() -> None:
     assert odd[0].port == 0 and odd[0].host == ""
 
 
+def test_no_encoding_that_python_knows_breaks_anything() -> None:
+    for name in {*aliases.values(), *aliases}:
+        with suppress(ValueError):
+            mailboxes.read_autoconfig(f"<?xml version='1.0' encoding='{name}'?><clientConfig>é</clientConfig>".encode())
+
+
+@pytest.mark.parametrize(
+    ("document", "found", "reason"),
+    [
+        (b"<clientConfig>%b</clientConfig>" % SERVER, True, "1 server"),
+        (b"<clientConfig>%b</clientConfig>" % (SERVER * 2), True, "2 servers"),
+        (b"<clientConfig></clientConfig>", False, "the file names no server"),
+        (b"<?xml version='1.0' encoding='utf-7'?><clientConfig/>", False, "the file is in an encoding that"),
+    ],
+)
+def test_what_a_file_is_good_for(document: bytes, found: bool, reason: str) -> None:
+    way = read("https://autoconfig.a.example/", Fetched(200, "text/xml", document))
+    assert way.found is found and way.reason.startswith(reason)
+
+
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
@@ -444,6 +514,10 @@ def test_read_autoconfig() -> None:
         (b"<clientConfig>", "no XML"),
         (b"<!DOCTYPE x [<!ENTITY a 'b'>]><clientConfig>&a;</clientConfig>", "document type"),
         (b"<clientConfig>" + b"<a>" * 50 + b"</a>" * 50 + b"</clientConfig>", "too deep"),
+        *(
+            (f"<?xml version='1.0' encoding='{name}'?><clientConfig/>".encode(), "an encoding that cannot be read")
+            for name in ("nobody-knows-it", "shift_jis", "utf-7", "rot13", "base64", "idna", "undefined", "x" * 300)
+        ),
     ],
 )
 def test_what_is_no_autoconfig(document: bytes, reason: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support_daemons import running, unpacked
@@ -100,3 +101,26 @@ def test_the_lab_offers_nothing_that_dovecot_does_not_know(
     for mine, other in ((ours.before_tls, theirs.before_tls), (ours.after_tls, theirs.after_tls)):
         assert mine is not None and other is not None
         assert set(mine.words) <= set(other.words), (mine.words, other.words)
+
+
+@pytest.mark.parametrize(
+    ("first", "more", "open_before"),
+    [
+        ("no", "", True),  # both settings are as a careless server has them
+        ("yes", "", True),  # CRAM-MD5 stays
+        ("yes", "ssl = required\n", False),
+    ],
+)
+def test_what_is_offered_to_paste_closes_every_login_before_tls(
+    first: str, more: str, open_before: bool, tmp_path: Path
+) -> None:
+    """The lines that a finding offers, by what they leave: see mailkit.mailboxes.findings."""
+    settings = _SETTINGS.replace("plain login", "plain login cram-md5") + f"disable_plaintext_auth = {first}\n{more}"
+    net = FromFarAway("test", "here", (), timeout=20.0)
+    with running("dovecot", unpacked("dovecot"), tmp_path, ROOT.issue(HOST).pem(), HOST, settings) as ports:
+        for port, protocol in ((143, "imap"), (110, "pop3")):
+            seen = mailboxes.capabilities(HOST, ports[port], net=net, protocol=protocol, implicit_tls=False)
+            assert seen.outcome is Outcome.OPEN and seen.before_tls is not None and seen.after_tls is not None
+            assert seen.before_tls.logins is open_before and seen.after_tls.logins
+            saying = bool({"PLAIN", "LOGIN"} & set(seen.before_tls.mechanisms)) or seen.before_tls.password_command
+            assert saying is (first == "no")

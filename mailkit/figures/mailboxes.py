@@ -6,14 +6,16 @@ from mailkit.figures.grid import Block, Cell, Column, Row, grid
 from mailkit.figures.style import Picture, fitted
 from mailkit.mailboxes.servers import MailboxServer
 from mailkit.results import Rows
+from mailkit.smtp_auth.login_servers import told_apart
 
 __all__ = ["matrix"]
 
 _MOST_DOORS = 12  # as many as stay readable
 _COLUMNS = (Column("TLS", share=1.3), Column("login before TLS", share=2.1), Column("login inside TLS", share=2.4))
-_PASS, _FAIL, _UNKNOWN, _IDLE = "pass", "fail", "unknown", "not_run"
+_PASS, _WARN, _FAIL, _UNKNOWN, _IDLE = "pass", "warn", "fail", "unknown", "not_run"
 _MEANINGS = {
     _PASS: "as it should be",
+    _WARN: "better not so",
     _FAIL: "whoever is on the way can read it",
     _UNKNOWN: "could not be seen from here",
     _IDLE: "nothing on offer, and nothing needed",
@@ -57,7 +59,7 @@ def _before(door: MailboxServer) -> Cell:
         return Cell("no clear part", _IDLE)
     if door.login_before_tls == "none":
         return Cell("none", _PASS)
-    return Cell(door.login_before_tls, _FAIL)
+    return Cell(door.login_before_tls, _FAIL if told_apart(door.login_before_tls)[0] else _WARN)
 
 
 def _inside(logins: str) -> Cell:

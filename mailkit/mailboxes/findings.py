@@ -14,16 +14,23 @@ from mailkit.network import Network
 from mailkit.network.endpoints import LeftOut, Why, discover
 from mailkit.network.records import DnsRecord, paste
 from mailkit.results import Finding, Outcome, Rows, Stage, Verdict, visible
+from mailkit.smtp_auth.login_servers import told_apart
 from mailkit.tls import scan
 
 __all__ = ["findings", "judge"]
 
 _LESSON = "08_mailboxes"
 _CLEAR = (
-    "Let nobody log in before TLS: whoever is on the way reads the password, which is the one for sending too. The "
-    "line to paste is Dovecot's (2.3; in 2.4 it is auth_allow_cleartext = no)."
+    "Let nobody log in before TLS: whoever is on the way reads the password, which is the one for sending too. What to "
+    "paste is Dovecot's (2.3; in 2.4 auth_allow_cleartext = no takes the place of disable_plaintext_auth = yes)."
 )
-_SETTING = "disable_plaintext_auth = yes"
+_UNSAID = (
+    "Let nobody log in before TLS: the password is not said there, but whoever is on the way reads all that follows, "
+    "and may change it. What to paste is Dovecot's."
+)
+# The first leaves mechanisms that do not say the password: https://doc.dovecot.org/2.3/configuration_manual/
+# dovecot_ssl_configuration/.  The second closes all, but POP3 still lists USER without the first.
+_NO_PASSWORD, _NO_LOGIN = "disable_plaintext_auth = yes", "ssl = required"
 _IMPLICIT = {"imap": 993, "pop3": 995}
 _SERVICES = {993: ("_imaps", 0), 995: ("_pop3s", 10)}
 
@@ -92,11 +99,14 @@ def _before_tls(domain: str, rows: Rows[MailboxServer]) -> Iterator[Finding]:
         return
     clear = [door for door in seen if door.login_before_tls not in ("–", "none")]
     for door in clear:
+        saying, others = told_apart(door.login_before_tls)
+        bad, advice = (Verdict.FAIL, _CLEAR) if saying else (Verdict.WARN, _UNSAID)
         if door.own and any(other.host == door.host and other.answerable for other in rows):
             # A client that follows the announced name tries the usual ports too.
-            verdict, advice, fix = Verdict.FAIL, _CLEAR, _SETTING
+            verdict = bad
+            fix = "\n".join([_NO_PASSWORD] * bool(saying) + [_NO_LOGIN] * bool(others))
         else:
-            (verdict, advice), fix = _weighed(door, Verdict.FAIL, _CLEAR), ""
+            (verdict, advice), fix = _weighed(door, bad, advice), ""
         yield _finding(check, door.name, verdict, f"offers {door.login_before_tls}", advice, fix, reference=reference)
     if not clear:
         evidence = f"not possible at any of the {len(seen)} doors looked at"
@@ -189,7 +199,10 @@ def _ways(domain: str, ways: Rows[SettingsSource]) -> Iterator[Finding]:
         asked = [way for way in ways if way.way != "SRV records"]
         doubts = [f"{way.place}: {way.reason}" for way in asked if way.found is None]
         evidence = "; ".join(["neither autoconfig nor autodiscover was found", *doubts])
-        advice = "Users type their servers in. An autoconfig file saves them that, and wrong guesses about TLS."
+        advice = (
+            "Thunderbird then looks in a database of large providers, and guesses; in other programs users type. An "
+            "autoconfig file saves them that, and wrong guesses about TLS."
+        )
         if len(doubts) == len(asked):
             advice = "Ask again later, or from another network; whoever runs the web server knows whether one is meant."
             yield _finding(check, domain, Verdict.UNKNOWN, "; ".join(doubts), advice, reference=reference)

@@ -17,7 +17,7 @@ from mailkit.network.dns_lookup import Answer, Status
 from mailkit.network.names import to_ascii
 from mailkit.results import Record, Rows, hidden, visible
 
-__all__ = ["ClientSettings", "SettingsSource", "read_autoconfig", "settings"]
+__all__ = ["ClientSettings", "SettingsSource", "read", "read_autoconfig", "settings"]
 
 _MOST_OCTETS = 64 * 1024
 _MOST_SERVERS = 20
@@ -92,10 +92,11 @@ def _autoconfig(host: str, path: str, net: Network) -> SettingsSource:
     answer = get(host, path, net=net, seconds=_SECONDS * net.timeout, most=_MOST_OCTETS)
     if isinstance(answer, Attempt):
         return SettingsSource("autoconfig", place, None, f"{answer.outcome}: {answer.reason}")
-    return _read(place, answer)
+    return read(place, answer)
 
 
-def _read(place: str, answer: Fetched) -> SettingsSource:
+def read(place: str, answer: Fetched) -> SettingsSource:
+    """Return what the *answer* of a web server at *place* is worth to a mail program."""
     if answer.status in (404, 410):
         return SettingsSource("autoconfig", place, False, "no such file")
     if 300 <= answer.status < 400:
@@ -108,7 +109,9 @@ def _read(place: str, answer: Fetched) -> SettingsSource:
         servers = read_autoconfig(answer.body)
     except ValueError as error:
         return SettingsSource("autoconfig", place, False, str(error))
-    return SettingsSource("autoconfig", place, True, f"{len(servers)} servers", servers)
+    if not servers:
+        return SettingsSource("autoconfig", place, False, "the file names no server")
+    return SettingsSource("autoconfig", place, True, f"{len(servers)} server{'s' * (len(servers) > 1)}", servers)
 
 
 def _autodiscover(domain: str, net: Network) -> SettingsSource:
@@ -148,11 +151,19 @@ def read_autoconfig(document: bytes) -> Rows[ClientSettings]:
     parser.CharacterDataHandler = reader.text
     try:
         parser.Parse(document, True)
+    except _RefusedError:
+        raise
     except expat.ExpatError as error:
         raise ValueError("the file is no XML") from error
+    except (LookupError, ValueError) as error:  # of the codec that the file names
+        raise ValueError("the file is in an encoding that cannot be read") from error
     if reader.root != "clientConfig":
         raise ValueError("the file is no autoconfig: its root is not clientConfig")
     return Rows(ClientSettings, reader.servers)
+
+
+class _RefusedError(ValueError):
+    """The file is XML, and not read on; the text says why."""
 
 
 class _Reader:
@@ -165,13 +176,13 @@ class _Reader:
         self._server: dict[str, str] | None = None
 
     def doctype(self, *_: object) -> None:
-        raise ValueError("the file has a document type, which is not read")
+        raise _RefusedError("the file has a document type, which is not read")
 
     def begin(self, name: str, attributes: dict[str, str]) -> None:
         self.root = self.root or name
         self._path.append(name)
         if len(self._path) > _DEEPEST:
-            raise ValueError("the file has elements too deep in each other")
+            raise _RefusedError("the file has elements too deep in each other")
         if name in _SERVERS and self._server is None:
             self._server = {"type": attributes.get("type", "")}
 

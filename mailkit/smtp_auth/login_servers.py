@@ -5,17 +5,20 @@ Where it stands and who answers for it, where TLS begins, and the ports beside o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from mailkit.conversation import MailboxOffer, Offer
 from mailkit.network.endpoints import Endpoint, Found, Purpose
 from mailkit.results import Record, Sentence
+from mailkit.smtp_auth.ehlo import PLAINTEXT
 
-__all__ = ["NEITHER", "LoginServer", "beside", "each_once", "in_sentences", "where_tls_begins"]
+__all__ = ["NEITHER", "LoginServer", "beside", "each_once", "in_sentences", "told_apart", "where_tls_begins"]
 
 NEITHER = "–"  # there is no before TLS, or no inside
 _NO_LOGINS = ("", NEITHER, "none")
+_SAYING = PLAINTEXT | {"USER"}  # USER and PASS are POP3's (RFC 1939 section 7)
 _MOST_HOSTS = 3  # whose usual ports are tried: enough to see, few enough to be polite
 
 
@@ -58,6 +61,12 @@ def where_tls_begins(
     return "STARTTLS" if before is not None and before.starttls else "none"
 
 
+def told_apart(logins: str) -> tuple[set[str], set[str]]:
+    """Return which of *logins*, in the words of a record, say the password or a token as good, and which do not."""
+    words = set(re.split("[, ]+", logins.replace("LOGIN command", "LOGIN"))) - set(_NO_LOGINS)
+    return words & _SAYING, words - _SAYING
+
+
 def beside(known: Iterable[Endpoint], ports: Mapping[int, tuple[Purpose, bool]], source: str) -> list[Endpoint]:
     """Return the usual *ports* of the hosts of *known* as guesses: port -> purpose, and whether TLS is implicit."""
     hosts = list({endpoint.host: endpoint for endpoint in known}.values())[:_MOST_HOSTS]
@@ -87,8 +96,10 @@ def in_sentences(servers: Sequence[LoginServer], *, nothing: str, verb: str) -> 
     clear = [server for server in seen if server.logins[0] not in _NO_LOGINS]
     inside = [server for server in seen if server.logins[1] not in _NO_LOGINS]
     said.append(f"Logging in is {verb} inside TLS at {_names(inside)}, and before TLS at {_names(clear)}.")
-    if clear:
+    if any(told_apart(server.logins[0])[0] for server in clear):
         said.append("Whoever logs in before TLS says the password to everybody on the way.")
+    elif clear:
+        said.append("No password is said there before TLS, but all that follows can be read on the way.")
     return Sentence(" ".join(said))
 
 
