@@ -227,6 +227,10 @@ def test_every_kind_of_record_fits_its_certificate(usage, pair, selector, matchi
         (f"3 1 3 {DIGEST}", "matching type 3 is unknown"),
         (f"3 1 1 {DIGEST}cd", "its digest has 33 octets, not 32"),
         (f"3 1 2 {DIGEST}", "its digest has 32 octets, not 64"),
+        (f"3 1 0 {DIGEST}", "it holds no public key"),
+        (f"3 1 0 {der(OWN).hex()}", "it holds no public key"),
+        (f"2 0 0 {DIGEST}", "it holds no certificate"),
+        (f"3 0 0 {der(OWN)[:-1].hex()}", "it holds no certificate"),
     ],
 )
 def test_records_that_do_not_count(value, reason):

@@ -174,6 +174,13 @@ def test_a_plan_names_every_mail_server(lab: Lab) -> None:
         plan("many.example", net=net)
 
 
+def test_a_plan_says_when_the_policy_in_force_could_not_be_seen(lab: Lab) -> None:
+    lab.publish_policy(DOMAIN, "x", status=503)
+    notes = plan(DOMAIN, net=patient(lab)).notes
+    assert "it answers 503" in notes[0] and "if it is enforced, keep mode enforce" in notes[0]
+    assert not any("needs a web server" in note for note in notes)
+
+
 def test_a_plan_says_which_names_no_policy_can_have(lab: Lab) -> None:
     lab.publish(DOMAIN, "MX", f"10 {MX}", "20 mx_2.kaisha.example", "30 192.0.2.26")
     notes = [note for note in plan(DOMAIN, net=patient(lab)).notes if "stands in the MX" in note]

@@ -249,6 +249,8 @@ def value(pair: Pair, usage: int = 3) -> str:
         ("STARTTLS hidden", [value(OWN)], None, False),
         ("usage 1 only: any certificate, but TLS", ["1" + value(OTHER)[1:]], OWN, True),
         ("usage 1 only, STARTTLS hidden", ["1" + value(OTHER)[1:]], None, False),
+        ("a whole key that is none: any certificate, but TLS", ["3 1 0 30"], OTHER, True),
+        ("a whole certificate that is none, and the right key", ["3 0 0 30", value(OWN)], OWN, True),
         ("an authority that the server does not send", [value(AUTHORITY.pair, 2)], OWN, False),
         ("no record, STARTTLS hidden", [], None, True),
         ("no record", [], OTHER, True),

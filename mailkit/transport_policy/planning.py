@@ -91,7 +91,9 @@ def _policy(found: MtaSts, hosts: list[str]) -> tuple[str, list[str]]:
     if found.valid and found.mode == mode and not missing:
         notes.append(f"the policy in force ({mode}) names every mail server: it can stay as it is")
         return write(mode, found.mx, found.max_age), notes
-    if not found.valid:
+    if found.valid is None:
+        notes.append(f"what is published now could not be seen ({found.reason}): if it is enforced, keep mode enforce")
+    if found.valid is False:
         notes.append(
             f"{found.domain} needs a web server at {policy_host(found.domain)}, with a certificate for that name"
         )

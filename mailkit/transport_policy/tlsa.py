@@ -12,7 +12,7 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from dns.rdata import Rdata
 
 from mailkit.results import Record, hidden
@@ -63,7 +63,18 @@ class Tlsa(Record):
         expected = _LENGTHS.get(self.matching, len(self.data))
         if len(self.data) != expected:
             return f"its digest has {len(self.data)} octets, not {expected}"
-        return "" if self.data else "it is empty"
+        if not self.data:
+            return "it is empty"
+        return self._unread if self.matching == 0 else ""
+
+    @property
+    def _unread(self) -> str:
+        """Return what the record claims to hold as a whole and does not, "" where it does."""
+        try:
+            x509.load_der_x509_certificate(self.data) if self.selector == 0 else load_der_public_key(self.data)
+        except _BROKEN:
+            return "it holds no certificate" if self.selector == 0 else "it holds no public key"
+        return ""
 
     @property
     def counts(self) -> bool:
