@@ -19,6 +19,7 @@ from mailkit.conversation.https import Fetched
 from mailkit.figures.mailboxes import matrix
 from mailkit.lab import Lab
 from mailkit.lab.attacks import reading
+from mailkit.lab.web.pages import Page
 from mailkit.mailboxes.findings import judge
 from mailkit.mailboxes.servers import MailboxServer
 from mailkit.mailboxes.settings import read
@@ -427,7 +428,8 @@ def test_settings(net: Network) -> None:
         ("pop3", "imap.kaisha.example", 995, "from the start"),
         ("smtp", "smtp.kaisha.example", 465, "from the start"),
     ]
-    assert [way.found for way in mailboxes.settings("bigmail.example", net=net)] == [False] * 4
+    nothing = mailboxes.settings("bigmail.example", net=net)
+    assert [(way.found, way.useless) for way in nothing] == [(False, False)] * 4
 
 
 def test_settings_that_cannot_be_seen(lab: Lab) -> None:
@@ -455,6 +457,18 @@ def test_autodiscover_under_a_wildcard_is_a_guess(
     with dns_world({"a.example": {"MX": ["0 ."]}} | records, zones=["a.example"]) as net:
         way = mailboxes.settings("a.example", net=net)[-1]
     assert (way.way, way.found) == ("autodiscover", found) and place in way.place and way.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("<html></html>", "its root is not clientConfig"), ("<clientConfig/>", "the file names no server")],
+)
+def test_a_file_that_helps_nobody_is_said(lab: Lab, text: str, reason: str) -> None:
+    lab.publish("autoconfig.bigmail.example", "A", "203.0.113.13")
+    lab.pages.publish("autoconfig.bigmail.example", Page(text, path="/mail/config-v1.1.xml"))
+    found = mailboxes.findings("bigmail.example", net=lab.network())
+    (ways,) = [f for f in found if f.check == "settings for mail programs"]
+    assert ways.verdict is Verdict.INFO and reason in ways.evidence
 
 
 def test_what_programs_go_by_is_said_with_its_doubts(lab: Lab) -> None:
@@ -503,7 +517,7 @@ def test_no_encoding_that_python_knows_breaks_anything() -> None:
 )
 def test_what_a_file_is_good_for(document: bytes, found: bool, reason: str) -> None:
     way = read("https://autoconfig.a.example/", Fetched(200, "text/xml", document))
-    assert way.found is found and way.reason.startswith(reason)
+    assert way.found is found and way.reason.startswith(reason) and way.useless is not found
 
 
 @pytest.mark.parametrize(

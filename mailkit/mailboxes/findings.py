@@ -198,10 +198,11 @@ def _ways(domain: str, ways: Rows[SettingsSource]) -> Iterator[Finding]:
     else:
         asked = [way for way in ways if way.way != "SRV records"]
         doubts = [f"{way.place}: {way.reason}" for way in asked if way.found is None]
-        evidence = "; ".join(["neither autoconfig nor autodiscover was found", *doubts])
+        useless = [f"{way.place}: {way.reason}" for way in asked if way.useless]
+        evidence = "; ".join(["neither autoconfig nor autodiscover was found", *useless, *doubts])
         advice = (
-            "Thunderbird then looks in a database of large providers, and guesses; in other programs users type. An "
-            "autoconfig file saves them that, and wrong guesses about TLS."
+            "For users with mail programs: serve an autoconfig file. Without one Thunderbird looks in a database of "
+            "large providers and then guesses, TLS included; in others users type."
         )
         if len(doubts) == len(asked):
             advice = "Ask again later, or from another network; whoever runs the web server knows whether one is meant."

@@ -24,6 +24,7 @@ _MOST_SERVERS = 20
 _DEEPEST = 20
 _SECONDS = 4  # times the network's timeout for one file
 _SERVERS = {"incomingServer": True, "outgoingServer": False}
+_NONE, _NO_HOST, _NO_FILE = "none", "no such host", "no such file"
 _MADE_UP = "mailkit-made-up-host-4711"
 _WANTED = ("hostname", "port", "socketType", "authentication")
 
@@ -48,6 +49,11 @@ class SettingsSource(Record):
     found: bool | None
     reason: str
     servers: Rows[ClientSettings] = hidden(Rows(ClientSettings, ()))
+
+    @property
+    def useless(self) -> bool:
+        """True for something that is there, and tells a mail program nothing."""
+        return self.found is False and self.reason not in (_NONE, _NO_HOST, _NO_FILE)
 
 
 def settings(domain: str, *, net: Network) -> Rows[SettingsSource]:
@@ -75,7 +81,7 @@ def _srv(domain: str, net: Network) -> SettingsSource:
         return SettingsSource("SRV records", domain, True, ", ".join(there))
     if unseen := _unseen(answers):
         return SettingsSource("SRV records", domain, None, unseen)
-    return SettingsSource("SRV records", domain, False, "none")
+    return SettingsSource("SRV records", domain, False, _NONE)
 
 
 def _unseen(answers: Iterable[Answer]) -> str:
@@ -88,7 +94,7 @@ def _autoconfig(host: str, path: str, net: Network) -> SettingsSource:
     address = net.lookup(host, "A"), net.lookup(host, "AAAA")
     if not any(address):
         unseen = _unseen(address)
-        return SettingsSource("autoconfig", place, None if unseen else False, unseen or "no such host")
+        return SettingsSource("autoconfig", place, None if unseen else False, unseen or _NO_HOST)
     answer = get(host, path, net=net, seconds=_SECONDS * net.timeout, most=_MOST_OCTETS)
     if isinstance(answer, Attempt):
         return SettingsSource("autoconfig", place, None, f"{answer.outcome}: {answer.reason}")
@@ -98,7 +104,7 @@ def _autoconfig(host: str, path: str, net: Network) -> SettingsSource:
 def read(place: str, answer: Fetched) -> SettingsSource:
     """Return what the *answer* of a web server at *place* is worth to a mail program."""
     if answer.status in (404, 410):
-        return SettingsSource("autoconfig", place, False, "no such file")
+        return SettingsSource("autoconfig", place, False, _NO_FILE)
     if 300 <= answer.status < 400:
         return SettingsSource("autoconfig", place, None, "it leads elsewhere, which is not followed here")
     if answer.status != 200:
@@ -125,7 +131,7 @@ def _autodiscover(domain: str, net: Network) -> SettingsSource:
         return SettingsSource(
             "autodiscover", ", ".join(there), True, "in the DNS; it is not asked, since it wants an address"
         )
-    return SettingsSource("autodiscover", host, None if unseen else False, unseen or "no such host")
+    return SettingsSource("autodiscover", host, None if unseen else False, unseen or _NO_HOST)
 
 
 def _meant_for_all(domain: str, found: Answer, net: Network) -> str:

@@ -90,7 +90,8 @@ def in_sentences(servers: Sequence[LoginServer], *, nothing: str, verb: str) -> 
     if not servers:
         return Sentence(nothing)
     seen = [server for server in servers if server.tls]
-    said = [f"{len(seen)} of {len(servers)} doors could be looked at from here."]
+    doors = "doors" if len(servers) > 1 else "door"
+    said = [f"{len(seen)} of {len(servers)} {doors} could be looked at from here."]
     if not seen:
         return Sentence(said[0])
     clear = [server for server in seen if server.logins[0] not in _NO_LOGINS]
