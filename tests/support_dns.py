@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import dns.name
+import pytest
 from support_servers import one_number
 
 from mailkit.lab.dns.authority import Authority
@@ -192,6 +193,18 @@ class AsOnTheInternet(Network):
 def on_the_internet(net: Network) -> Network:
     """Return *net* as if its name servers were those of the internet: private addresses are left out then."""
     return AsOnTheInternet(**{name: getattr(net, name) for name in net.__dataclass_fields__})
+
+
+def keeping_out(net: Network) -> Network:
+    """Return *net* as if on the internet, where dialling anybody but the address that nobody has is a fault."""
+
+    class KeepingOut(AsOnTheInternet):
+        def dial(self, host: str, port: int, *, timeout: float | None = None) -> socket.socket:
+            if host != self.nobody:
+                pytest.fail(f"{host}:{port} was dialled")  # no Exception, so nobody takes it for a server's fault
+            raise TimeoutError("nobody lives there")
+
+    return KeepingOut(**{name: getattr(net, name) for name in net.__dataclass_fields__})
 
 
 def failing(net: Network, *rdtypes: str) -> Network:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from encodings.aliases import aliases
 
 import pytest
-from support_dns import dns_world
+from support_dns import dns_world, keeping_out
 from support_servers import HOST, Behaviour, closed_port, loopback_network, tcp_server
 
 from mailkit import mailboxes
@@ -434,6 +434,15 @@ def test_settings(net: Network) -> None:
 
 def test_settings_that_cannot_be_seen(lab: Lab) -> None:
     assert [way.found for way in mailboxes.settings("kaisha.example", net=lab.network("offline"))] == [None] * 4
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.5"])
+def test_a_domain_does_not_steer_us_to_our_own_machine(address: str) -> None:
+    records = {"a.example": {"A": [address], "MX": ["0 ."]}, "autoconfig.a.example": {"A": [address]}}
+    with dns_world(records, zones=["a.example"]) as net:
+        ways = [way for way in mailboxes.settings("a.example", net=keeping_out(net)) if way.way == "autoconfig"]
+    assert [way.found for way in ways] == [None, None]
+    assert all(way.reason == f"it leads to {address}, which is no public address (RFC 6890)" for way in ways)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 import dns.flags
 import dns.message
 import pytest
+from support_dns import dns_world, keeping_out
 
 from mailkit import report
 from mailkit.lab import Lab
@@ -146,6 +147,14 @@ def lame(query: dns.message.Message) -> bytes:
     response = dns.message.make_response(query)
     response.flags &= ~dns.flags.AA
     return response.to_wire()
+
+
+def test_a_zone_does_not_steer_us_to_our_own_machine() -> None:
+    records = {"a.example": {"TXT": ["x"]}, "ns.example": {"A": ["127.0.0.1"]}}
+    with dns_world(records, zones=["a.example"]) as net:
+        said = ask_zone("a.example", "TXT", net=keeping_out(net))
+    assert said.status is Status.TIMEOUT
+    assert said.reason.startswith("ns.example cannot be asked: it leads to 127.0.0.1, which is no public address")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support_dns import dns_parts, dns_world, failing, without_validation
+from support_dns import dns_parts, dns_world, failing, keeping_out, without_validation
 
 from mailkit.lab.core import Lab
 from mailkit.network import Network, parse_paste
@@ -161,6 +161,25 @@ def test_advice_names_the_domain_that_was_asked_about(lab: Lab) -> None:
         assert all(f'transport_policy.plan("{domain}", net=net)' in one.advice for one in found)
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.5", "169.254.169.254"])
+def test_a_domain_does_not_steer_us_to_our_own_machine(address: str) -> None:
+    records = {
+        "a.example": {"MX": ["10 mx.a.example."]},
+        "mx.a.example": {"A": ["192.0.2.25", address]},
+        "_25._tcp.mx.a.example": {"TLSA": [f"3 1 1 {'ab' * 32}"]},
+        "_mta-sts.a.example": {"TXT": ["v=STSv1; id=1"]},
+        "mta-sts.a.example": {"A": [address]},
+    }
+    with dns_world(records, zones=["a.example"]) as net:
+        listed = {one.check: one for one in findings("a.example", net=keeping_out(net))}
+        offered = plan("a.example", net=keeping_out(net))
+    assert {listed[check].verdict for check in ("MTA-STS", "DANE")} == {"unknown"}
+    assert all(f"it leads to {address}, which is no public address" in listed[check].evidence
+               for check in ("MTA-STS", "DANE"))  # fmt: skip
+    assert [record.rdtype for record in offered.records] == ["TXT", "TXT"]
+    assert any("no TLSA record for mx.a.example" in note and address in note for note in offered.notes)
+
+
 # What to publish
 
 
@@ -179,6 +198,23 @@ def test_a_plan_says_when_the_policy_in_force_could_not_be_seen(lab: Lab) -> Non
     notes = plan(DOMAIN, net=patient(lab)).notes
     assert "it answers 503" in notes[0] and "if it is enforced, keep mode enforce" in notes[0]
     assert not any("needs a web server" in note for note in notes)
+
+
+def test_a_plan_takes_no_key_from_who_answers_for_everyone(lab: Lab) -> None:
+    from dataclasses import replace
+
+    offered = plan("cloud.example", net=replace(lab.network("intercepted"), timeout=20.0))
+    assert not [record for record in offered.records if record.rdtype == "TLSA"]
+    assert any("someone on the way answers for everyone" in note for note in offered.notes)
+
+
+def test_a_plan_warns_of_a_key_that_nobody_vouches_for(lab: Lab) -> None:
+    from mailkit.lab import ca
+
+    assert not any("compare it" in note for note in plan("cloud.example", net=patient(lab)).notes)
+    lab.renew_certificate("mail.cloud.example", ca.issue(lab.world, "mail.cloud.example", "self_signed"))
+    (note,) = [note for note in plan("cloud.example", net=patient(lab)).notes if "compare it" in note]
+    assert "its certificate is self-signed" in note
 
 
 def test_a_plan_says_which_names_no_policy_can_have(lab: Lab) -> None:

@@ -16,7 +16,8 @@ from mailkit.conversation.attempts import FAILURES, Attempt, explain
 from mailkit.conversation.bounded import ReplyError
 from mailkit.conversation.wire import Wire
 from mailkit.network import Network
-from mailkit.results import Record, Stage, hidden
+from mailkit.network.hosts import Why, look_up
+from mailkit.results import Outcome, Record, Stage, hidden
 
 __all__ = ["Fetched", "get"]
 
@@ -39,9 +40,13 @@ class Fetched(Record):
 def get(host: str, path: str, *, net: Network, seconds: float, most: int) -> Fetched | Attempt:
     """Return what https://*host*/*path* answers within *seconds*, *most* octets of it; else how the attempt ended.
 
+    A host that leads to no public address is not dialled: a domain's DNS must not steer us to a machine of our own.
     The certificate must stand for *host* and lead to an authority that *net* trusts.  The request says who asks
     (RFC 9110 section 10.1.5): some web servers turn away whoever does not.
     """
+    net = net.remembering()
+    if (found := look_up([host], net=net)[host]).why is Why.NOT_PUBLIC:
+        return Attempt(Outcome.NOT_RUN, Stage.DNS, reason=found.reason)
     wire = Wire(net, host, PORT, timeout=seconds)
     stage = Stage.CONNECT
     with net.slot(host):

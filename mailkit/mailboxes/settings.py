@@ -97,7 +97,7 @@ def _autoconfig(host: str, path: str, net: Network) -> SettingsSource:
         return SettingsSource("autoconfig", place, None if unseen else False, unseen or _NO_HOST)
     answer = get(host, path, net=net, seconds=_SECONDS * net.timeout, most=_MOST_OCTETS)
     if isinstance(answer, Attempt):
-        return SettingsSource("autoconfig", place, None, f"{answer.outcome}: {answer.reason}")
+        return SettingsSource("autoconfig", place, None, answer.reason)
     return read(place, answer)
 
 

@@ -18,6 +18,7 @@ from dns.rdtypes.ANY.NS import NS
 
 from mailkit.network.deadline import time_left
 from mailkit.network.dns_lookup import Answer, Status, parse_question, read
+from mailkit.network.hosts import look_up
 from mailkit.network.names import to_ascii
 from mailkit.network.place import Network
 from mailkit.results import Record
@@ -51,6 +52,9 @@ def ask_zone(name: str, rdtype: str, *, net: Network) -> Answer:
     query.flags &= ~dns.flags.RD
     reason = "no name servers of its zone are to be found"
     for host in _zone_servers(to_ascii(name), net):
+        if not (found := look_up([host], net=net)[host]).addresses:
+            reason = f"{host} cannot be asked: {found.reason}"
+            continue
         seconds = time_left(net.deadline, net.timeout)
         try:
             with net.slot(host), net.dial(host, 53, timeout=seconds) as sock:

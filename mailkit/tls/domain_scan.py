@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from mailkit.network import Network
 from mailkit.network.endpoints import Endpoint, Found, Purpose, endpoints, inside
 from mailkit.network.health import answers_for_everyone
+from mailkit.network.hosts import Host, Why, look_up
 from mailkit.network.parallel import each, meanwhile
-from mailkit.results import Outcome, Rows, Sentence
+from mailkit.results import Outcome, Rows, Sentence, Stage
 from mailkit.tls.scanning import Scan, scan
 
 __all__ = ["ScannedEndpoint", "in_words", "mail_servers", "scan_domain", "scan_endpoints", "scan_relays"]
@@ -59,10 +60,21 @@ def scan_endpoints(domain: str, found: Sequence[Endpoint], *, net: Network) -> l
 
 
 def scan_relays(hosts: Sequence[str], *, net: Network) -> list[Scan]:
-    """Return scans of port 25 of *hosts*; where somebody on the way answers for everyone, they say so instead."""
+    """Return scans of port 25 of *hosts*, mail servers that a domain names.
+
+    A host that leads to no public address is not dialled.  Where somebody on the way answers for everyone, the scans
+    say so instead of what they saw.
+    """
     masked = meanwhile(lambda: bool(hosts) and answers_for_everyone(net))
-    rows: list[Scan] = each(lambda host: scan(host, 25, net=net), hosts)
+    known = look_up(hosts, net=net)
+    rows: list[Scan] = each(lambda host: _relay(host, known[host], net), hosts)
     return [_unmasked(row) if row.outcome is Outcome.OPEN else row for row in rows] if masked.result() else rows
+
+
+def _relay(host: str, known: Host, net: Network) -> Scan:
+    if known.why is Why.NOT_PUBLIC:
+        return Scan(host, 25, "smtp", Outcome.NOT_RUN, Stage.DNS, reason=known.reason)
+    return scan(host, 25, net=net)
 
 
 def _scan(endpoint: Endpoint, net: Network) -> Scan:

@@ -28,7 +28,10 @@ _NOT_FETCHED = "sts-policy-fetch-error"
 
 # What ends an attempt without telling anything about the policy: another place may see more.
 _UNSEEN = frozenset(
-    {Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.NOT_CONNECTED, Outcome.REFUSED, Outcome.RESET, Outcome.INTERCEPTED}
+    {
+        *(Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.NOT_CONNECTED, Outcome.REFUSED, Outcome.RESET),
+        *(Outcome.INTERCEPTED, Outcome.NOT_RUN),
+    }
 )
 
 

@@ -9,7 +9,7 @@ from mailkit.network.exchangers import inside, mail_exchangers
 from mailkit.network.names import is_host_name, to_ascii
 from mailkit.network.parallel import each
 from mailkit.results import Outcome, Record, Sentence, visible
-from mailkit.tls import Scan, scan
+from mailkit.tls.domain_scan import scan_relays
 from mailkit.transport_policy.dane import Dane, dane
 from mailkit.transport_policy.mta_sts import PATH, MtaSts, mta_sts, policy_host
 from mailkit.transport_policy.mta_sts_policy import MOST_MX, parse, write
@@ -118,7 +118,7 @@ def _tlsa(domain: str, host: str, net: Network) -> tuple[list[DnsRecord], str]:
     published = dane(host, net=net)
     if published.dnssec is not Security.SECURE:
         return [], f"no TLSA record for {host}: DNSSEC says {published.dnssec} of its zone, and only signed ones count"
-    seen: Scan = scan(host, 25, net=net)
+    (seen,) = scan_relays([host], net=net)
     if seen.outcome is not Outcome.OPEN or not seen.chain:
         return (
             [],
@@ -129,6 +129,8 @@ def _tlsa(domain: str, host: str, net: Network) -> tuple[list[DnsRecord], str]:
         return [], ""
     values = [*_kept(published), value_for(chain[0])]
     note = f"{host}: publish the TLSA record of a new key before the server shows it, and wait for the old TTL to pass"
+    if not (seen.trusted and seen.name_ok):
+        note += f". Nobody vouches for the key seen from here ({seen.reason}): compare it on the server itself first"
     return [DnsRecord(f"_25._tcp.{host}", "TLSA", value) for value in dict.fromkeys(values)], note
 
 
