@@ -217,6 +217,12 @@ def test_a_plan_warns_of_a_key_that_nobody_vouches_for(lab: Lab) -> None:
     assert "its certificate is self-signed" in note
 
 
+def test_a_plan_says_when_nobody_here_can_validate(lab: Lab) -> None:
+    offered = plan("cloud.example", net=without_validation(patient(lab)))
+    assert [record.rdtype for record in offered.records] == ["TXT", "TXT"]
+    assert any(n.startswith("no TLSA record for mail.cloud.example: DNSSEC: whether") for n in offered.notes)
+
+
 def test_a_plan_says_which_names_no_policy_can_have(lab: Lab) -> None:
     lab.publish(DOMAIN, "MX", f"10 {MX}", "20 mx_2.kaisha.example", "30 192.0.2.26")
     notes = [note for note in plan(DOMAIN, net=patient(lab)).notes if "stands in the MX" in note]

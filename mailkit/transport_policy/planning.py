@@ -116,6 +116,8 @@ def _tlsa(domain: str, host: str, net: Network) -> tuple[list[DnsRecord], str]:
     if not inside(host, domain):
         return [], f"{host} is its operator's: whether it has TLSA records is for them to decide"
     published = dane(host, net=net)
+    if published.dnssec is Security.UNKNOWN:
+        return [], f"no TLSA record for {host}: {published.reason}"
     if published.dnssec is not Security.SECURE:
         return [], f"no TLSA record for {host}: DNSSEC says {published.dnssec} of its zone, and only signed ones count"
     (seen,) = scan_relays([host], net=net)
