@@ -44,7 +44,6 @@ def get(host: str, path: str, *, net: Network, seconds: float, most: int) -> Fet
     The certificate must stand for *host* and lead to an authority that *net* trusts.  The request says who asks
     (RFC 9110 section 10.1.5): some web servers turn away whoever does not.
     """
-    net = net.remembering()
     if (found := look_up([host], net=net)[host]).why is Why.NOT_PUBLIC:
         return Attempt(Outcome.NOT_RUN, Stage.DNS, reason=found.reason)
     wire = Wire(net, host, PORT, timeout=seconds)
