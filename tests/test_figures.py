@@ -26,6 +26,7 @@ from mailkit import tls as tls_lesson
 from mailkit.figures import capabilities, dkim, grid, op25b, smtp_auth, spf, style, tls, world
 from mailkit.figures.grid import Block, Cell, Column, Row
 from mailkit.figures.world import Link, Node
+from mailkit.lab import world_file
 from mailkit.results import AuthResult, Outcome, Rows, Stage
 
 HOSTILE = [
@@ -331,6 +332,12 @@ def test_a_cell_for_each_port_and_vantage_with_mark_word_and_colour() -> None:
         "mx.kaisha.example from office: 25 open, 587 not_run",
         "mx.kaisha.example from home: 25 timeout, 587 open",
     ]
+
+
+def test_the_places_of_the_practice_internet_are_named_in_full() -> None:
+    places = list(world_file.load().vantage_points)
+    rows = pd.DataFrame({"vantage": places, "port": 25, "outcome": "open"})
+    assert len(places) > 5 and set(places) <= set(texts(op25b.matrix(rows)))
 
 
 def test_rows_are_taken_as_well_as_a_frame() -> None:

@@ -30,7 +30,7 @@ _MEANINGS: dict[str, str] = {
     Outcome.NOT_RUN: "not run: nobody asked",
 }
 _MOST = {"hosts": 4, "vantage points": 12, "ports": 5}  # as many as stay readable
-_NAMES = 1.3  # inches
+_NAMES = 1.45  # inches: room for "intercepted"
 
 
 def matrix(rows: Rows[Any] | pd.DataFrame, *, title: str | None = None) -> Picture:
