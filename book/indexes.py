@@ -66,7 +66,7 @@ def terms_page(lessons: Sequence[Path]) -> str:
         met = "\n\n  " + "\\\n  ".join(links) if links else ""
         entries.append(
             f"({_label(row['term'])})=\n{_plain(row['term'])} · {_plain(row['japanese'])}\n"
-            f": {_plain(row['meaning'])} ({_plain(row['source'])}){trap}{met}"
+            f": {_plain(row['meaning'])} ({_source(row['source'])}){trap}{met}"
         )
     by_japanese = sorted((row["japanese"], row["term"]) for row in rows)
     japanese = [f"* {_plain(word)}: [{_plain(term)}](#{_label(term)})" for word, term in by_japanese]
@@ -93,6 +93,12 @@ def _all(lessons: Iterable[Path]) -> list[Place]:
 
 def _label(term: str) -> str:
     return "term-" + re.sub(r"[^a-z0-9]+", "-", term.casefold()).strip("-")
+
+
+def _source(text: str) -> str:
+    """Return where an entry is from, with its addresses as links."""
+    pieces = re.split(r"(https?://[^\s;,]+)", text)
+    return "".join(f"<{piece}>" if piece.startswith("http") else _plain(piece) for piece in pieces)
 
 
 def _plain(text: str) -> str:

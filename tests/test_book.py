@@ -235,7 +235,9 @@ def test_every_term_is_in_the_index(book: Path, pages: dict[Path, BeautifulSoup]
     rows = datasets.load("glossary").to_dict("records")
     for row in rows:
         entry = entries[f"{row['term']} · {row['japanese']}"]
-        assert entry.find("a") or row["lesson"] not in written, row["term"]
+        addresses = set(re.findall(r"https?://[^\s;,]+", row["source"]))
+        assert addresses <= {a["href"] for a in entry.find_all("a")}, row["term"]
+        assert entry.find("a", href=re.compile("^lessons/")) or row["lesson"] not in written, row["term"]
         assert f"{row['japanese']}: {row['term']}" in backwards
     assert len(rows) == len(entries) == len(backwards)
 
