@@ -18,6 +18,7 @@ import dns.zone
 import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 from support_notebooks import (
     code_cells,
     each_lesson,
@@ -72,6 +73,14 @@ def test_minutes_are_those_of_the_readme(lesson: Path, root: Path) -> None:
     lines = (root / "README.md").read_text(encoding="utf-8").splitlines()
     (row,) = (line for line in lines if f"(notebooks/{lesson.name})" in line and line.startswith("|"))
     assert f"| Time | {row.split('|')[2].strip()} minutes to teach" in workbook.read(lesson).cells[0].source
+
+
+def test_the_picture_in_the_readme_shows_the_lesson_as_it_is(root: Path) -> None:
+    """The picture was taken of JupyterLab; its field ``Code`` holds the cells that it shows."""
+    with Image.open(root / "data" / "images" / "lesson_01.png") as picture:
+        shown_code = picture.info["Code"].split("\n\n")
+    there = [cell.source for cell in code_cells(workbook.read(root / "notebooks" / "01_op25b.ipynb"))]
+    assert len(shown_code) == 2 and set(shown_code) <= set(there), "take it anew, and write what it shows into it"
 
 
 @each_lesson
