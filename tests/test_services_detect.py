@@ -158,6 +158,16 @@ CASES = [
         {"Mailgun": SET_UP},
     ),
     Case(
+        "mailgun at mg the old way, with a key in a text",
+        {"mg": {"TXT": ["v=spf1 include:mailgun.org ~all"]}, "k1._domainkey.mg": {"TXT": [KEY]}},
+        {"Mailgun": SET_UP},
+    ),
+    Case(
+        "ses shown whose the domain is",
+        {"_amazonses": {"TXT": ["pmBGN/7MjnfhTKUZ06Enqq1PeGUaOkw8lGhcfwefcHU="]}},
+        {"Amazon SES": HINT},
+    ),
+    Case(
         "mailgun receives for the domain",
         {"@": {"MX": ["10 mxa.mailgun.org.", "10 mxb.mailgun.org."]}},
         {"Mailgun": HINT},
@@ -225,6 +235,11 @@ CASES = [
     ),
     Case("a return path that leads nowhere", alias("em", "u9.wl9.sendgrid.net"), {"SendGrid": LEFTOVER}),
     Case("an include without a record", spf("include:sendinblue.com"), {"Brevo": LEFTOVER}),
+    Case(
+        "a subdomain that was mailgun's, and its entry leads nowhere",
+        {"mg": {"TXT": ["v=spf1 include:gone.mailgun.org ~all"]}},
+        {"Mailgun": LEFTOVER},
+    ),
     Case("the code of a former name", text("sendinblue-code:77"), {"Brevo": HINT}),
     Case(
         "one gone, one there",
@@ -257,6 +272,7 @@ CASES = [
     Case("a service that is shut out", spf("-include:sendgrid.net", "?include:amazonses.com", "~include:mailgun.org")),
     Case("words in a text", text("we left mandrill_verify. behind", "v=spf10 include:sendgrid.net", "x brevo-code:1")),
     Case("a wildcard alias to sendgrid", {"*": {"CNAME": ["u123.wl45.sendgrid.net."]}}),
+    Case("a wildcard text", {"*": {"TXT": ["v=spf1 include:mailgun.org -all", "any"]}}),
     Case("a wildcard key", {"*._domainkey": {"TXT": [KEY]}}),
     Case("a wildcard mx to mailgun", {"*": {"MX": ["10 mxa.mailgun.org."]}}),
     Case("a revoked key at resend", {"resend._domainkey": {"TXT": ["v=DKIM1; p="]}}),

@@ -31,7 +31,7 @@ class SignKind(StrEnum):
     """What in the DNS points to a service.
 
     ``key``: a DKIM selector; ``path``: a subdomain's alias or MX, for the return path; ``link``: an alias for counted
-    links; ``include``: an SPF term; ``mx``: the domain's own MX; ``text``: a TXT record at the domain.
+    links; ``include``: an SPF term; ``mx``: the domain's own MX; ``text``: a TXT record that shows whose the domain is.
     """
 
     KEY = "key"

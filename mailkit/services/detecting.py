@@ -83,7 +83,8 @@ def detect(domain: str, *, net: Network, selectors: Sequence[str] | None = None)
                 unasked.append(each)
             elif each not in found.setdefault(sign.service, []):
                 found[sign.service].append(each)
-    guesses = [_guess(name, tuple(evidence)) for name, evidence in _shared_out(found).items() if evidence]
+    shared = _shared_out(found).items()
+    guesses = [_guess(name, tuple(evidence), ground.domain) for name, evidence in shared if evidence]
     return Rows(Guess, [*guesses, *_about_unasked(unasked)], caption=caption)
 
 
@@ -100,8 +101,8 @@ def _shared_out(found: dict[str, list[Evidence]]) -> dict[str, list[Evidence]]:
     return {name: [each for each in some if owners[each.name, each.seen] == name] for name, some in found.items()}
 
 
-def _guess(service: str, found: tuple[Evidence, ...]) -> Guess:
-    own = [each for each in found if each.sign.kind in _OWN]
+def _guess(service: str, found: tuple[Evidence, ...], domain: str) -> Guess:
+    own = [each for each in found if each.sign.kind in _OWN or _lets_a_subdomain_send(each, domain)]
     if any(each.alive for each in own):
         state = State.SET_UP
     elif any(each.alive is None for each in own):
@@ -114,6 +115,12 @@ def _guess(service: str, found: tuple[Evidence, ...]) -> Guess:
     return Guess(
         service, state, texts, _REASONS[state], Verdict.UNKNOWN if state is State.UNKNOWN else Verdict.INFO, found
     )
+
+
+def _lets_a_subdomain_send(each: Evidence, domain: str) -> bool:
+    """Return whether *each* is the SPF entry of a subdomain that such a service takes for its return path."""
+    below = {f"{where}.{domain}" for where in each.sign.where if where != "@"}
+    return each.sign.kind is SignKind.INCLUDE and each.name in below
 
 
 def _about_unasked(names: list[str]) -> list[Guess]:

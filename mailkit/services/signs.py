@@ -15,7 +15,7 @@ from mailkit.network import Answer, Network, Status
 from mailkit.network.exchangers import inside
 from mailkit.results import visible
 from mailkit.services.catalogue import Sign, SignKind
-from mailkit.services.names import MADE_UP
+from mailkit.services.names import MADE_UP, by_wildcard
 from mailkit.spf.linted import name_of, terms_of
 from mailkit.spf.records import Published
 
@@ -177,7 +177,10 @@ def _links(sign: Sign, ground: Ground) -> Iterator[Evidence | str]:
 
 def _includes(sign: Sign, ground: Ground) -> Iterator[Evidence | str]:
     for where in sign.where:
-        for name, found in _own_records(_at(where, ground), ground):
+        start = _at(where, ground)
+        if where != "@" and by_wildcard(start, ground.net.lookup(start, "TXT"), ground.net):
+            continue
+        for name, found in _own_records(start, ground):
             if found.status in _SILENT:
                 yield name
             for term, target in _led_to(found):
@@ -224,13 +227,15 @@ def _exchangers(sign: Sign, ground: Ground) -> Iterator[Evidence | str]:
 
 
 def _texts(sign: Sign, ground: Ground) -> Iterator[Evidence | str]:
-    answer = ground.net.lookup(ground.domain, "TXT")
-    if answer.status in _SILENT:
-        yield ground.domain
-    for octets in answer.texts:
-        text = octets.decode("ascii", "replace")
-        if text.lower().startswith(sign.pattern):
-            yield Evidence(sign, ground.domain, f"TXT {text[:80]}", True)
+    for where in sign.where:
+        name = _at(where, ground)
+        answer = ground.net.lookup(name, "TXT")
+        if answer.status in _SILENT:
+            yield name
+        for octets in () if by_wildcard(name, answer, ground.net) else answer.texts:
+            text = octets.decode("ascii", "replace")
+            if text.lower().startswith(sign.pattern):
+                yield Evidence(sign, name, f"TXT {text[:80]}", True)
 
 
 _LOOKERS = {
