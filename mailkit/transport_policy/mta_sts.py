@@ -41,8 +41,8 @@ class MtaSts(Record):
 
     ``valid`` is True for a policy that can be used, False where there is none or none that can be used, None where it
     cannot be told from here.  ``announced`` says whether a record claims that there is one.  ``record`` and ``policy``
-    are the texts that were read; ``max_age`` is in seconds.  ``failure`` is what reports call it when a policy that is
-    announced cannot be had (RFC 8460 section 4.3.2.2).
+    are the texts that were read; a table has no lines, so the policy is for print().  ``max_age`` is in seconds.
+    ``failure`` is what reports call it when a policy that is announced cannot be had (RFC 8460 section 4.3.2.2).
     """
 
     domain: str
@@ -54,7 +54,7 @@ class MtaSts(Record):
     id: str = ""
     reason: str = ""
     record: str = ""
-    policy: str = ""
+    policy: str = hidden()
     failure: str = hidden()
 
     def matches(self, host: str) -> bool:
