@@ -192,6 +192,40 @@ def test_spf_and_dkim_are_not_evaluated_twice(lab: Lab) -> None:
     assert evidence.dmarc.spf is evidence.spf and evidence.dmarc.dkim is evidence.dkim
 
 
+def test_servers_do_not_ask_again_what_was_answered() -> None:
+    """But what changes they hear of with the next message: a record, a fault, its end."""
+    lab, asked = Lab(), 0
+    answer = lab.resolver.answer
+
+    def counting(query: Any, transport: str = "udp") -> Any:
+        nonlocal asked
+        asked += 1
+        return answer(query, transport)
+
+    lab.resolver.answer = counting  # type: ignore[method-assign]
+    with lab:
+        counts = []
+        for _ in range(3):
+            before = asked
+            submit(lab, ALICE)
+            lab.settle()
+            counts.append(asked - before)
+        assert counts[1] < counts[0] / 2 and counts[2] == counts[1]
+        said = []
+        for change in (
+            lambda: lab.publish("kaisha.example", "TXT", "v=spf1 -all"),
+            lambda: lab.resolver.fault("kaisha.example", "servfail"),
+            lambda: lab.resolver.heal("kaisha.example"),
+            lambda: lab.reset(),
+        ):
+            change()
+            lab.mailboxes.reset()
+            submit(lab, ALICE)
+            (mail,) = lab.inbox(ALICE)
+            said.append(results(mail)["spf"].result)
+    assert said == ["fail", "temperror", "fail", "pass"]
+
+
 def test_what_is_concluded_is_what_evaluate_finds(lab: Lab) -> None:
     net = replace(lab.network(), timeout=60.0, local_hostname="mx1.bigmail.example")
     host = lab.world.hosts["mx1.bigmail.example"]

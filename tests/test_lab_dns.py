@@ -279,6 +279,31 @@ def test_flush_forgets_and_a_ttl_of_zero_is_never_kept(world):
     assert world.net.lookup("kaisha.example", "TXT").records == ('"third"',)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda world: world.authority.publish("kaisha.example", "TXT", "new"),
+        lambda world: world.authority.withdraw("kaisha.example", "TXT"),
+        lambda world: world.authority.reset(),
+        lambda world: world.resolver.fault("kaisha.example", "servfail"),
+        lambda world: world.resolver.fault("kaisha.example", "lie", subtree=True),
+        lambda world: world.resolver.heal("kaisha.example"),
+        lambda world: world.resolver.flush(),
+        lambda world: world.resolver.reset(),
+        lambda world: world.resolver.close(),
+        lambda world: world.clock.advance(1),
+    ],
+    ids=["publish", "withdraw", "reset zones", "fault", "fault below", "heal", "flush", "reset", "close", "advance"],
+)
+def test_whatever_can_change_an_answer_makes_a_new_edition(world, change):
+    before = world.resolver.edition
+    asked(world, "kaisha.example", "TXT")
+    asked(world, "kaisha.example", "MX", want_dnssec=True)
+    assert world.resolver.edition == before
+    change(world)
+    assert world.resolver.edition != before
+
+
 def test_an_alias_and_its_target_share_one_cache(world):
     world.net.lookup("mx.kaisha.example", "A")
     world.authority.publish("mx.kaisha.example", "A", "192.0.2.26")

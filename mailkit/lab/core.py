@@ -132,7 +132,7 @@ class Lab(Running):
             world=self.world,
             queue=self._queue,
             log=self._log,
-            network_of=self.host_network,
+            network_of=self._serving,
         )
         tls_reports.send_due(
             self.transport.sessions,
@@ -140,7 +140,7 @@ class Lab(Running):
             world=self.world,
             queue=self._queue,
             log=self._log,
-            network_of=self.host_network,
+            network_of=self._serving,
         )
 
     def lift(self, vantage: str) -> Sentence:

@@ -15,19 +15,22 @@ __all__ = ["LabPace"]
 
 @dataclass(frozen=True)
 class LabPace:
-    """The :class:`mailkit.network.pace.Pace` of *who*, a vantage point or a host; *wait* waits for the servers."""
+    """The :class:`mailkit.network.pace.Pace` of *who*, a vantage point or a host; *wait* waits for the servers.
+
+    *nameservers* are those of this world.
+    """
 
     who: str
     router: Router
     resolver: CachingResolver
-    nameservers: Callable[[], frozenset[Nameserver]]
+    nameservers: frozenset[Nameserver]
     wait: Callable[[], None]
 
     def drops(self, address: str, port: int) -> bool:
         return self.router.decide(self.who, address, port).action is Action.DROP
 
     def serves(self, nameservers: tuple[Nameserver, ...]) -> bool:
-        return set(nameservers) <= self.nameservers()
+        return self.nameservers.issuperset(nameservers)
 
     def is_mute(self, name: str = "") -> bool:
         point = self.router.world.vantage_points.get(self.who)

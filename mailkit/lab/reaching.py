@@ -15,6 +15,7 @@ import dns.rdatatype
 from mailkit.lab.clock import Clock
 from mailkit.lab.dns.resolver import CachingResolver
 from mailkit.lab.dns.server import DnsServer
+from mailkit.lab.heard import Heard
 from mailkit.lab.loop import LoopThread
 from mailkit.lab.pace import LabPace
 from mailkit.lab.router import Router
@@ -44,6 +45,7 @@ class Reachable:
     _silent: socket.socket | None
     _loop: LoopThread | None
     _slots: Slots
+    _heard: Heard
 
     def _catch_up(self) -> None:
         raise NotImplementedError
@@ -118,8 +120,12 @@ class Reachable:
         pace = self._pace(host)
         return replace(self.network(), vantage=host, proxy=proxy, local_hostname=host, timeout=patience, pace=pace)
 
+    def _serving(self, host: str) -> Network:
+        """Return :meth:`host_network` for one message: what was heard from the DNS need not be asked again."""
+        return replace(self.host_network(host), memory=self._heard.memory())
+
     def _pace(self, who: str) -> LabPace:
-        return LabPace(who, self.router, self.resolver, self._nameservers, self._catch_up)
+        return LabPace(who, self.router, self.resolver, self._nameservers(), self._catch_up)
 
     def _nameservers(self) -> frozenset[Nameserver]:
         """Return where this world answers questions, and where it is silent on purpose."""

@@ -16,6 +16,7 @@ from mailkit.lab.dns import server as dns_server
 from mailkit.lab.dns.authority import KEYS, Authority
 from mailkit.lab.dns.resolver import CachingResolver
 from mailkit.lab.faults import Faults
+from mailkit.lab.heard import Heard
 from mailkit.lab.loop import LoopThread
 from mailkit.lab.mail import dmarc_reports, servers
 from mailkit.lab.mail.delivery import Queue
@@ -57,6 +58,7 @@ class Running(Reachable):
             self.world.folder / "zones", keys_dir=self._keys, unsigned=self.world.unsigned_zones
         )
         self.resolver = CachingResolver(self._authority, self.clock.now)
+        self._heard = Heard(lambda: self.resolver.edition)
         self._faults = Faults()
         self.mailboxes = Mailboxes(self.clock)
         self._readers = Readers(self.clock)
@@ -72,7 +74,7 @@ class Running(Reachable):
             log=self._log,
             mailboxes=self.mailboxes,
             faults=self._faults,
-            network_of=self.host_network,
+            network_of=self._serving,
             towards=self._towards,
             is_local=self._is_local,
             world=self.world,
@@ -145,7 +147,7 @@ class Running(Reachable):
             queue=self._queue,
             observations=self._observations,
             verification=self._verification,
-            network_of=self.host_network,
+            network_of=self._serving,
             client_address=self._client_address,
             pages=self.pages,
             contexts=self._contexts,

@@ -86,6 +86,7 @@ class Authority:
             raise ValueError(f"{folder} holds no zone of the root: there must be a root.zone with '$ORIGIN .'")
         self._unsigned = frozenset(_origin(name, "unsigned") for name in unsigned)
         self._changed: set[dns.name.Name] = set()
+        self.changes = 0  # how often anything was published, withdrawn or reset
 
     @property
     def zones(self) -> tuple[str, ...]:
@@ -176,10 +177,12 @@ class Authority:
             for origin in self._changed:
                 self._entries[origin].plain = self._entries[origin].signed = None
             self._changed.clear()
+            self.changes += 1
 
     def _touch(self, origin: dns.name.Name) -> None:
         self._entries[origin].signed = None
         self._changed.add(origin)
+        self.changes += 1
 
     def _enclosing(self, name: dns.name.Name) -> dns.name.Name:
         while name not in self._entries:

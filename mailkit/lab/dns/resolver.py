@@ -64,10 +64,17 @@ class CachingResolver:
         self._faults: dict[dns.name.Name, str] = {}
         self._subtree_faults: dict[dns.name.Name, str] = {}
         self._is_closed = False
+        self._changes = 0
+
+    @property
+    def edition(self) -> tuple[datetime, int, int]:
+        """What stays the same as long as a question that was answered can get no other answer."""
+        return self._clock(), self._authority.changes, self._changes
 
     def close(self) -> None:
         """Refuse every question from now on."""
         self._is_closed = True
+        self._changes += 1
 
     def answer(self, query: dns.message.Message, transport: str = "udp") -> dns.message.Message | None:
         """Return the response to *query*, or None for silence; *transport* is "udp" or "tcp"."""
@@ -105,6 +112,7 @@ class CachingResolver:
         with self._lock:
             self.heal(name)
             (self._subtree_faults if subtree else self._faults)[qname] = kind
+            self._changes += 1
 
     @property
     def is_silent_somewhere(self) -> bool:
@@ -124,11 +132,13 @@ class CachingResolver:
         with self._lock:
             self._faults.pop(qname, None)
             self._subtree_faults.pop(qname, None)
+            self._changes += 1
 
     def flush(self) -> None:
         """Forget every answer."""
         with self._lock:
             self._cache.clear()
+            self._changes += 1
 
     def reset(self) -> None:
         """Forget every answer and heal every fault."""
@@ -136,6 +146,7 @@ class CachingResolver:
             self._cache.clear()
             self._faults.clear()
             self._subtree_faults.clear()
+            self._changes += 1
 
     def _fault_of(self, name: dns.name.Name) -> str | None:
         if found := self._faults.get(name):
