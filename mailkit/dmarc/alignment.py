@@ -162,9 +162,11 @@ def _note(missed: Missed, result: str, name: str, domain: str, organizational: s
         return f"the right domain, but the result is {result}"
     if missed is Missed.STRICT:
         return f"both belong to {author}, but the record asks for the same name (strict)"
-    other = f"{name} belongs to {organizational}" if organizational and organizational != name else name
-    because = f"{other}, and the From line is of {author or domain}"
-    return because if missed is Missed.DOMAIN else f"{because}; nor did it pass ({result})"
+    other = f"{name}, which belongs to {organizational}" if organizational not in ("", name) else name
+    ours = f"the From line is of {author or domain}"
+    if missed is Missed.DOMAIN:
+        return f"it passed for {other}, but {ours}"
+    return f"it did not pass ({result}), and is for {other}, while {ours}"
 
 
 def _result(discovery: Discovery, rows: Sequence[Identifier]) -> tuple[str, str]:
@@ -183,4 +185,4 @@ def _result(discovery: Discovery, rows: Sequence[Identifier]) -> tuple[str, str]
         return "temperror", discovery.reason
     if not rows:
         return "fail", "neither SPF nor DKIM gave a domain to compare"
-    return "fail", "; ".join(f"{row.mechanism}: {row.note}" for row in rows)
+    return "fail", "; ".join(dict.fromkeys(f"{row.mechanism}: {row.note}" for row in rows))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mailkit import spf
-from mailkit.dmarc import Identifier, Missed
+from mailkit.dmarc import Missed
 from mailkit.network.addresses import is_routed
 from mailkit.report.advice import ADVICE
 from mailkit.report.causes import Cause, cause_of_signature, cause_of_spf, of_author
@@ -119,19 +119,7 @@ def _about_spf(facts: Facts) -> Iterator[tuple[Cause, str, str]]:
         sentence = f"{checked.domain} forwarded it and put its own return path in (SRS), so that SPF speaks for it"
         yield Cause.REWRITTEN, checked.domain, sentence
         return
-    yield (
-        cause,
-        checked.domain,
-        _passed_for(facts, how) if how and checked.result is AuthResult.PASS else checked.reason,
-    )
-
-
-def _passed_for(facts: Facts, how: Identifier) -> str:
-    """Return for whom an identifier passed that does not count."""
-    if how.missed is not Missed.DOMAIN or facts.judged is None:
-        return how.note
-    author = facts.judged.organizational_domain or facts.judged.domain
-    return f"it passed for {how.domain}, but the From line is of {author}"
+    yield cause, checked.domain, how.note if how and checked.result is AuthResult.PASS else checked.reason
 
 
 def _earlier(facts: Facts) -> str:
@@ -161,7 +149,7 @@ def _about_signatures(facts: Facts) -> Iterator[tuple[Cause, str, str]]:
         sentence = row.reason
         if row.result is AuthResult.PASS:
             missed = found is not None and found.missed is not Missed.NOTHING
-            sentence = _passed_for(facts, found) if found and missed else "; ".join(row.warnings)
+            sentence = found.note if found and missed else "; ".join(row.warnings)
         if cause in _BY_A_COPY and facts.given.copied:
             sentence += "; or copying the text changed it: take the file to be sure"
         then = next(
