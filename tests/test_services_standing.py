@@ -145,6 +145,40 @@ def test_the_first_spf_record_names_the_domain_s_own_servers_by_the_term_that_fi
     assert "first SPF record" in change.note
 
 
+SPLIT: Records = {
+    "d.org": {"TXT": ["v=spf1 mx include:_spf.x.org -all"], "MX": ["10 mx.d.org."]},
+    "mx.d.org": {"A": ["192.0.2.1"]},
+    "_spf.x.org": {"TXT": ["v=spf1 ip4:192.0.2.5 -all"]},
+}
+
+
+@pytest.mark.parametrize("dead", ["_spf.elasticemail.com", "_spf.x.org"])
+def test_an_spf_record_that_cannot_be_counted_to_its_end_is_not_offered(dead: str) -> None:
+    with dns_parts(ENDS | SPLIT, timeout=20.0) as world:
+        world.resolver.fault(dead, "servfail", subtree=True)
+        plan = services.plan("Elastic Email", "d.org", net=world.net, panel=PANEL["Elastic Email"])
+    (change,) = [change for change in plan.changes if change.part == "spf"]
+    assert change.action is Action.UNKNOWN and dead in change.note
+    assert change.zone_line.startswith("; unknown") and "d.org" not in {record.name for record in plan.records}
+
+
+@pytest.mark.parametrize("terms", ["mx +all", "mx all", "mx ALL"])
+def test_that_nobody_but_those_named_may_send_any_more_is_said(terms: str) -> None:
+    plan = planned("Elastic Email", {**SPLIT, "d.org": {"TXT": [f"v=spf1 {terms}"]}})
+    (change,) = [change for change in plan.changes if change.part == "spf"]
+    assert change.action is Action.REPLACE and change.value.endswith("?all") and "lets everybody send" in change.note
+
+
+@pytest.mark.parametrize("terms", ["mx -all", "mx ~all", "mx ?all", "mx", "exists:%{i}._s.x.org mx -all exp=e.x.org"])
+def test_what_the_record_says_of_everybody_else_stays(terms: str) -> None:
+    plan = planned("Elastic Email", {**SPLIT, "d.org": {"TXT": [f"v=spf1 {terms}"], "MX": ["10 mx.d.org."]}})
+    (change,) = [change for change in plan.changes if change.part == "spf"]
+    assert change.action is Action.REPLACE and not change.note
+    assert [
+        term for term in change.value.split() if term != "include:_spf.elasticemail.com"
+    ] == f"v=spf1 {terms}".split()
+
+
 # --- DMARC -------------------------------------------------------------------------------------------------------
 
 

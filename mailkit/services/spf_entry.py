@@ -23,6 +23,7 @@ __all__ = ["RecordEdit", "spf_entry"]
 
 _SECONDS = 20.0
 _FIRST = "This is the domain's first SPF record: name whatever else sends for it too, before you publish it."
+_LOOSE = "The record that is there lets everybody send (+all), and the new one does not: name who relied on that."
 _INSTEAD = "Let the service send from a subdomain with a record of its own, or make room first (lesson 04)."
 
 
@@ -58,13 +59,18 @@ def spf_entry(name: str, term: str, *, net: Network, with_mx: bool) -> RecordEdi
     except CannotMerge as error:
         return RecordEdit(Action.BLOCKED, note=f"It cannot be merged with the record that is there: {error}.")
     text = _tidy(there.text, term, text)
-    return _tried(name, RecordEdit(Action.REPLACE, text, there.text), net)
+    note = _LOOSE if _lets_everybody(there.text) and not _lets_everybody(text) else ""
+    return _tried(name, RecordEdit(Action.REPLACE, text, there.text, note), net)
 
 
 def _own_servers(name: str, net: Network) -> list[str]:
     """Return the term for the domain's own mail servers; "mx" means MX records alone (RFC 7208 section 5.4)."""
     found = mail_exchangers(name, net=net)
     return ["a"] if found.implicit else ["mx"] if found.hosts else []
+
+
+def _lets_everybody(text: str) -> bool:
+    return any(name_of(term) == "all" and term[0] not in "-~?" for term in terms_of(text))
 
 
 def _tidy(old: str, term: str, text: str) -> str:
@@ -76,18 +82,23 @@ def _tidy(old: str, term: str, text: str) -> str:
 
 
 def _tried(name: str, entry: RecordEdit, net: Network) -> RecordEdit:
-    """Return *entry* once it was published in an overlay and no check of lint became worse; else why not."""
+    """Return *entry* once it was published in an overlay and no check of lint became worse; else why not.
+
+    What could not be counted to its end is unknown.
+    """
     others = [text for text in _others(name, net) if text != entry.old]
     overlay = net.overlay(DnsRecord(name, "TXT", text) for text in (*others, entry.text))
     before = {found.check for found in spf.lint(name, net=net) if found.verdict is Verdict.FAIL}
-    worse = [
-        found
-        for found in spf.lint(name, net=overlay)
-        if found.verdict is Verdict.FAIL and (found.check not in before or found.check == "SPF lookups")
-    ]
+    after = spf.lint(name, net=overlay)
+    failing = [found for found in after if found.verdict is Verdict.FAIL]
+    worse = [found for found in failing if found.check not in before or found.check == "SPF lookups"]
     if worse:
         note = f"With {entry.text} {visible(worse[0].evidence, 300)}. {_INSTEAD}"
         return RecordEdit(Action.BLOCKED, entry.text, entry.old, note)
+    for found in after:
+        if found.check == "SPF lookups" and found.verdict is Verdict.UNKNOWN:
+            note = f"Whether ten lookups are enough cannot be told: {visible(found.evidence, 300)}; ask again later."
+            return RecordEdit(Action.UNKNOWN, entry.text, entry.old, note)
     return entry
 
 
