@@ -20,6 +20,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import FancyBboxPatch
 from PIL import Image
 
+from mailkit import dkim as dkim_lesson
 from mailkit import smtp_auth as smtp_auth_lesson
 from mailkit import spf as spf_lesson
 from mailkit import tls as tls_lesson
@@ -338,6 +339,12 @@ def test_the_places_of_the_practice_internet_are_named_in_full() -> None:
     places = list(world_file.load().vantage_points)
     rows = pd.DataFrame({"vantage": places, "port": 25, "outcome": "open"})
     assert len(places) > 5 and set(places) <= set(texts(op25b.matrix(rows)))
+
+
+def test_the_longest_usual_field_of_a_signed_message_is_named_in_full() -> None:
+    names = ["Authentication-Results", "Content-Transfer-Encoding", "List-Unsubscribe-Post"]
+    parts = [dkim_lesson.Part("header", name, dkim_lesson.Coverage.SIGNED, "x", 1) for name in names]
+    assert set(names) <= set(texts(dkim.anatomy(parts)))
 
 
 def test_rows_are_taken_as_well_as_a_frame() -> None:

@@ -38,7 +38,7 @@ _KINDS = {
 }
 _FIELDS = 22  # as many header fields as stay readable
 _ROW, _BODY = 0.34, 0.62  # inches: the height of a field, and of a stretch of body
-_LEFT, _NAME, _CONTENT, _WORD = 0.3, 0.72, 2.62, WIDTH - 1.5
+_LEFT, _NAME, _CONTENT, _WORD = 0.3, 0.72, 3.05, WIDTH - 1.5
 
 
 def anatomy(parts: Sequence[Part], *, title: str = "What the signature covers") -> Picture:
