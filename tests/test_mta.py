@@ -50,6 +50,13 @@ def test_the_picture_of_another_job_leaves_out_what_it_does_not_have(lab: Lab) -
     assert "the way out" not in said and "login in TLS only: smtpd_tls_auth_only = yes | auth_advertise_hosts" in said
 
 
+def test_the_picture_of_the_lesson_says_in_full_what_is_seen(lab: Lab) -> None:
+    """A long value may be cut: it stands in the file."""
+    picture = side_by_side(files("postfix", "smarthost", lab), files("exim", "smarthost", lab))
+    drawn = [text.get_text() for text in picture.figure.axes[0].texts]
+    assert [text for text in drawn if text.endswith("…") and not text.startswith("=")] == []
+
+
 def test_the_picture_takes_one_configuration_of_each(lab: Lab) -> None:
     exim = files("exim", "smarthost", lab)
     with pytest.raises(ValueError, match="one configuration of each"):

@@ -31,7 +31,7 @@ def common(wanted: Description) -> list[ConfigLine]:
         _set("mynetworks", "127.0.0.0/8 [::1]/128", "Who may relay without a login: this machine alone."),
         _set("smtpd_relay_restrictions", "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination",
              "First who may relay, then the refusal: with the last word missing this is an open relay.",
-             "a stranger's RCPT to another domain: 554 5.7.1 Relay access denied", Probe.CONVERSE),
+             "a stranger's RCPT to another domain: 554 5.7.1", Probe.CONVERSE),
         _set("smtpd_forbid_bare_newline", "normalize",
              "SMTP smuggling (CVE-2023-51764): a dot between bare line feeds ends no message. "
              "The default since 3.9; before, no.",
@@ -148,5 +148,5 @@ def signing(wanted: Description) -> list[ConfigLine]:
         _set("non_smtpd_milters", "$smtpd_milters", "Mail of this machine's own programs is signed too."),
         _set("milter_default_action", "tempfail",
              "With accept, mail leaves unsigned when the signer is down. The default from 3.11 on is shutdown.",
-             "a signer that is down: a 4xx reply, as early as to STARTTLS, and nothing leaves", Probe.CONVERSE),
+             "a signer that is down: a 4xx reply, and nothing leaves; even to STARTTLS", Probe.CONVERSE),
     ]  # fmt: skip
