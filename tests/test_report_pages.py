@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,24 @@ def test_where_nothing_is_to_be_published_there_is_no_ticket(found: Rows[Finding
 
 
 # Many domains.
+
+
+def test_what_is_said_of_many_domains_is_said_once_on_page_and_terminal() -> None:
+    names = [f"d{number}.example" for number in range(40)]
+    dead = [made(Verdict.UNKNOWN, "name servers", name, evidence="no answer", lesson="00_start_here") for name in names]
+    rows = Rows(Finding, [*dead, made(Verdict.FAIL, domain="other.example", evidence="no answer")])
+    page, text = report.to_html(rows), report.summary(rows)
+    assert page.count("<section") == 2 and page.count('href="#d0"') == 40 and page.count("<p>no answer</p>") == 2
+    assert "name servers: 40 domains" in page and "name servers: 40 domains" in text
+    assert all(name in page and name in text for name in names)
+
+
+def test_the_same_words_about_different_hosts_are_not_put_together() -> None:
+    hosts = [made(Verdict.WARN, domain=f"d{number}.example") for number in range(3)]
+    rows = Rows(Finding, [replace(finding, subject=f"192.0.2.{n}") for n, finding in enumerate(hosts)])
+    text = report.summary(rows)
+    assert report.to_html(rows).count("<section") == 3
+    assert all(f"192.0.2.{number}" in text for number in range(3))
 
 
 class Compared(str):

@@ -6,9 +6,9 @@ All that a server or a record says is escaped; the page forbids scripts and requ
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from mailkit.report.wording import by_domain, counted, in_own_letters, to_do
+from mailkit.report.wording import alike, counted, in_own_letters, to_do
 from mailkit.results import BADGES, Finding, Rows, Verdict, visible
 from mailkit.results.scoring import Score, scores, total
 
@@ -55,8 +55,8 @@ def to_html(findings: Rows[Finding], *, title: str = "Report on mail domains") -
 
     Domain by domain: the marks, then what needs work first with what to paste, at the end what passes.
     """
-    parts = by_domain(findings)
-    body = "".join(_domain(number, domain, some) for number, (domain, some) in enumerate(parts.items()))
+    parts = alike(findings)
+    body = "".join(_section(number, domains, some) for number, (domains, some) in enumerate(parts))
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_CSP}">\n'
@@ -68,23 +68,25 @@ def to_html(findings: Rows[Finding], *, title: str = "Report on mail domains") -
     )
 
 
-def _contents(parts: Mapping[str, list[Finding]]) -> str:
-    if len(parts) < 2:
-        return ""
+def _contents(parts: Sequence[tuple[list[str], list[Finding]]]) -> str:
     lines = [
-        f'<tr><td><a href="#d{number}">{_text(in_own_letters(domain))}</a></td>{_marks(total(some, domain))}</tr>'
-        for number, (domain, some) in enumerate(parts.items())
+        f'<tr><td><a href="#d{number}">{_text(in_own_letters(domain))}</a></td>{_marks(total(some, domains[0]))}</tr>'
+        for number, (domains, some) in enumerate(parts)
+        for domain in domains
     ]
+    if len(lines) < 2:
+        return ""
     return _table(("domain", *_HEADS[1:]), lines)
 
 
-def _domain(number: int, domain: str, some: list[Finding]) -> str:
+def _section(number: int, domains: Sequence[str], some: list[Finding]) -> str:
+    heading = ", ".join(in_own_letters(domain) for domain in domains)
     rows = [f"<tr><td>{_text(score.lesson)}</td>{_marks(score)}</tr>" for score in scores(some)]
-    rows.append(f"<tr><th>all</th>{_marks(total(some, domain))}</tr>")
+    rows.append(f"<tr><th>all</th>{_marks(total(some, domains[0]))}</tr>")
     rest = [finding for finding in some if finding.verdict is Verdict.INFO]
     well = [finding for finding in some if finding.verdict is Verdict.PASS]
     return (
-        f'<section id="d{number}"><h2>{_text(in_own_letters(domain))}</h2>\n{_table(_HEADS, rows)}'
+        f'<section id="d{number}"><h2>{_text(heading, 20_000)}</h2>\n{_table(_HEADS, rows)}'
         f"{_articles('What is left to do', to_do(Rows(Finding, some)))}{_articles('For your information', rest)}"
         f"{''.join(_passed(well))}</section>\n"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import idna
@@ -11,7 +11,7 @@ import idna
 from mailkit.report.comparing import FindingChange
 from mailkit.results import BADGES, Finding, Rows, Verdict, visible
 
-__all__ = ["by_domain", "by_urgency", "changed", "counted", "in_own_letters", "summary", "to_do"]
+__all__ = ["alike", "by_domain", "by_urgency", "changed", "counted", "in_own_letters", "summary", "to_do"]
 
 _ORDER = [Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN, Verdict.INFO, Verdict.PASS]
 _INDENT = " " * 11
@@ -38,6 +38,21 @@ def by_domain(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     for finding in findings:
         parts.setdefault(finding.domain, []).append(finding)
     return parts
+
+
+def alike(findings: Iterable[Finding]) -> list[tuple[list[str], list[Finding]]]:
+    """Return domains with their findings, together those of which one and the same thing is said.
+
+    So a resolver that is dead is explained once, however many domains were to be asked about.
+    """
+    groups: dict[Finding | str, tuple[list[str], list[Finding]]] = {}
+    for domain, some in by_domain(findings).items():
+        whole = len(some) == 1 and some[0].subject == domain
+        groups.setdefault(replace(some[0], domain="", subject="") if whole else domain, ([], some))[0].append(domain)
+    return [
+        (domains, some if len(domains) == 1 else [replace(some[0], subject=f"{len(domains)} domains")])
+        for domains, some in groups.values()
+    ]
 
 
 def by_urgency(findings: Iterable[Finding]) -> list[Finding]:
@@ -68,25 +83,15 @@ def changed(changes: Sequence[FindingChange]) -> str:
 
 def summary(findings: Rows[Finding]) -> str:
     """Return *findings* as text for a terminal: one paragraph each, domain by domain, what needs work first."""
-    parts = by_domain(findings)
+    parts = alike(findings)
     lines: list[str] = []
-    for same in _alike(parts):
-        some = parts[same[0]]
-        if len(parts) > 1:
-            lines += [*_heading(same, some), ""]
+    for domains, some in parts:
+        if len(parts) > 1 or len(domains) > 1:
+            lines += [*_heading(domains, some), ""]
         for finding in by_urgency(some):
-            lines += _paragraph(finding if len(same) == 1 else replace(finding, subject=f"{len(same)} domains"))
+            lines += _paragraph(finding)
         lines.append("")
     return "\n".join([*lines, f"{counted(findings)} ({findings.caption})"])
-
-
-def _alike(parts: Mapping[str, list[Finding]]) -> Iterable[list[str]]:
-    """Return the domains in *parts*, together those of which one and the same thing is said, as of a dead resolver."""
-    alike: dict[Finding | str, list[str]] = {}
-    for domain, some in parts.items():
-        said = replace(some[0], domain="", subject="") if len(some) == 1 else domain
-        alike.setdefault(said, []).append(domain)
-    return alike.values()
 
 
 def _heading(domains: Sequence[str], some: Sequence[Finding]) -> list[str]:
