@@ -109,6 +109,12 @@ def says(*pieces: bytes) -> Behaviour:
         ("imap", [b"* OK hello\r\n", b"* BYE idle for too long\r\n"], Outcome.REJECTED, "* BYE idle for too long"),
         ("imap", [b"* OK hello\r\n", b"a1 OK done\r\n"], Outcome.PROTOCOL_ERROR, "lists no capabilities"),
         ("imap", [b"* OK hello\r\n", b"* CAPABILITY\r\na1 OK\r\n"], Outcome.PROTOCOL_ERROR, "lists no capabilities"),
+        (
+            "imap",
+            [b"* OK hello\r\n", b"* CAPABILITY {9999999}\r\nSTARTTLS\r\na1 OK\r\n"],
+            Outcome.PROTOCOL_ERROR,
+            "neither IMAP4rev1 nor IMAP4rev2",
+        ),
         ("imap", [b"* OK hello\r\n", b"a1 BAD no\r\n"], Outcome.REJECTED, "BAD no"),
         ("imap", [b"* OK hello\r\n", b"nonsense\r\n"], Outcome.PROTOCOL_ERROR, "not IMAP"),
         ("imap", [b"* OK hello\r\n", b"* X\r\n" * 30_000], Outcome.PROTOCOL_ERROR, "never ends"),
@@ -174,7 +180,7 @@ def test_nobody_there() -> None:
 
 
 def test_the_words_of_a_stranger_are_bounded_and_shown_safely() -> None:
-    words = b" ".join(b"X%d\x1b[31m" % number for number in range(500))
+    words = b" ".join([b"IMAP4rev1", *(b"X%d\x1b[31m" % number for number in range(499))])
     with tcp_server(says(b"* OK \x1b[31mhello\r\n", b"* CAPABILITY " + words + b"\r\na1 OK\r\n", b"")) as port:
         seen = mailboxes.capabilities(HOST, port, net=loopback_network(timeout=30.0), protocol="imap")
     assert seen.before_tls is not None and len(seen.before_tls.words) == 100 and seen.before_tls.left_out == 400

@@ -40,9 +40,10 @@ class IMAP(Mailbox):
         lines = self.say("CAPABILITY")
         self._done(lines)
         said = [line.split()[2:] for line in lines[:-1] if line.upper().startswith("* CAPABILITY")]
-        if not any(said):
-            raise ReplyError("the reply lists no capabilities, which every IMAP server has to")
-        self.offer = _offer([word.upper() for words in said for word in words])
+        named = [word.upper() for words in said for word in words]
+        if not any(word.startswith("IMAP4") for word in named):  # each list has to have one (RFC 9051 section 7.2.2)
+            raise ReplyError("the reply lists no capabilities of an IMAP server, neither IMAP4rev1 nor IMAP4rev2")
+        self.offer = _offer(named)
 
     def ask_for_tls(self) -> None:
         """Say STARTTLS (RFC 9051 section 6.2.1)."""
