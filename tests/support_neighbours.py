@@ -1,31 +1,13 @@
-"""The neighbours of mail that begin TLS by a command: vsftpd, INN's nnrpd, slapd, Dovecot's ManageSieve, Prosody.
-
-What each needs to run on loopback: its Debian packages, its listeners, its settings and its command, for
-``support_daemons.running``.
-"""
+"""The neighbours of mail that begin TLS by a command: vsftpd, INN's nnrpd, slapd, Dovecot's ManageSieve, Prosody."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-__all__ = ["NEIGHBOURS", "Neighbour"]
+from support_daemon_settings import Daemon, dovecot
 
-
-@dataclass(frozen=True)
-class Neighbour:
-    """A daemon: packages, real port -> protocol of STARTTLS ("" for TLS at once), files by name, shell command.
-
-    In the texts ``{folder}`` and ``{host}`` are the test's own, and ``{21}`` is the loopback port behind port 21.
-    """
-
-    packages: tuple[str, ...]
-    ports: Mapping[int, str]
-    files: Mapping[str, str]
-    command: str
-    owner: str = "root"  # of the folder and of the file with the key
-
+__all__ = ["NEIGHBOURS"]
 
 _VSFTPD = """
 listen=YES
@@ -81,40 +63,6 @@ database null
 suffix ""
 """
 
-_SIEVE = """
-base_dir = {folder}/run
-state_dir = {folder}/state
-log_path = {folder}/log
-protocols = sieve
-listen = 127.0.0.1
-ssl = yes
-ssl_cert = <{folder}/server.pem
-ssl_key = <{folder}/server.pem
-default_login_user = nobody
-default_internal_user = nobody
-default_internal_group = nogroup
-passdb {{
-  driver = static
-  args = password=nothing
-}}
-userdb {{
-  driver = static
-  args = uid=65534 gid=65534 home={folder}
-}}
-service managesieve-login {{
-  chroot =
-  inet_listener sieve {{
-    port = {4190}
-  }}
-}}
-service anvil {{
-  chroot =
-}}
-service stats {{
-  chroot =
-}}
-"""
-
 _PROSODY = """
 run_as_root = true
 pidfile = "{folder}/prosody.pid"
@@ -134,10 +82,8 @@ VirtualHost "{host}"
 """
 
 NEIGHBOURS = {
-    "vsftpd": Neighbour(
-        ("vsftpd",), {21: "ftp"}, {"vsftpd.conf": _VSFTPD}, "exec /usr/sbin/vsftpd {folder}/vsftpd.conf"
-    ),
-    "nnrpd": Neighbour(
+    "vsftpd": Daemon(("vsftpd",), {21: "ftp"}, {"vsftpd.conf": _VSFTPD}, "exec /usr/sbin/vsftpd {folder}/vsftpd.conf"),
+    "nnrpd": Daemon(
         ("inn2", "inn2-inews"),
         {119: "nntp"},
         {
@@ -152,19 +98,14 @@ NEIGHBOURS = {
         " exec /usr/lib/news/bin/nnrpd -f -D -b 127.0.0.1 -p {119}",
         owner="nobody",
     ),
-    "slapd": Neighbour(
+    "slapd": Daemon(
         ("slapd",),
         {389: "ldap", 636: ""},
         {"slapd.conf": _SLAPD},
         "exec /usr/sbin/slapd -d 0 -f {folder}/slapd.conf -h 'ldap://127.0.0.1:{389} ldaps://127.0.0.1:{636}'",
     ),
-    "managesieve": Neighbour(
-        ("dovecot-core", "dovecot-managesieved", "dovecot-sieve"),
-        {4190: "sieve"},
-        {"dovecot.conf": _SIEVE},
-        "exec /usr/sbin/dovecot -F -c {folder}/dovecot.conf",
-    ),
-    "prosody": Neighbour(
+    "managesieve": dovecot(("dovecot-core", "dovecot-managesieved", "dovecot-sieve"), managesieve={4190: "sieve"}),
+    "prosody": Daemon(
         ("prosody",),
         {5222: "xmpp", 5223: ""},
         {"prosody.cfg.lua": _PROSODY},
@@ -173,18 +114,16 @@ NEIGHBOURS = {
 }
 
 
-def _without_tls(neighbour: Neighbour) -> Neighbour:
+def _without_tls(daemon: Daemon) -> Daemon:
     """The daemon with every line about TLS taken out of its settings."""
     files = {
         name: "\n".join(line for line in text.splitlines() if not re.search("tls|ssl|rsa_", line, re.IGNORECASE))
-        for name, text in neighbour.files.items()
+        for name, text in daemon.files.items()
     }
     if "dovecot.conf" in files:
         files["dovecot.conf"] += "\nssl = no\n"  # its default is yes
-    ports = {port: protocol for port, protocol in neighbour.ports.items() if protocol}
-    return replace(
-        neighbour, files=files, ports=ports, command=neighbour.command.replace(" ldaps://127.0.0.1:{636}", "")
-    )
+    ports = {port: protocol for port, protocol in daemon.ports.items() if protocol}
+    return replace(daemon, files=files, ports=ports, command=daemon.command.replace(" ldaps://127.0.0.1:{636}", ""))
 
 
-NEIGHBOURS |= {f"{name}-without-tls": _without_tls(neighbour) for name, neighbour in NEIGHBOURS.items()}
+NEIGHBOURS |= {f"{name}-without-tls": _without_tls(daemon) for name, daemon in NEIGHBOURS.items()}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support_daemons import running, unpacked
+from support_daemons import running
 from support_tls import HOST, Authority, Loopback
 
 from mailkit import mailboxes
@@ -64,7 +64,7 @@ def dovecot(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp("dovecot")
     pem = ROOT.issue(HOST).pem()
     more = f"{_SETTINGS}disable_plaintext_auth = {setting}\n"
-    with running("dovecot", unpacked("dovecot"), folder, pem, HOST, more) as ports:
+    with running("dovecot", folder, pem, HOST, more) as ports:
         yield setting, ports
 
 
@@ -117,7 +117,7 @@ def test_what_is_offered_to_paste_closes_every_login_before_tls(
     """The lines that a finding offers, by what they leave: see mailkit.mailboxes.findings."""
     settings = _SETTINGS.replace("plain login", "plain login cram-md5") + f"disable_plaintext_auth = {first}\n{more}"
     net = FromFarAway("test", "here", (), timeout=20.0)
-    with running("dovecot", unpacked("dovecot"), tmp_path, ROOT.issue(HOST).pem(), HOST, settings) as ports:
+    with running("dovecot", tmp_path, ROOT.issue(HOST).pem(), HOST, settings) as ports:
         for port, protocol in ((143, "imap"), (110, "pop3")):
             seen = mailboxes.capabilities(HOST, ports[port], net=net, protocol=protocol, implicit_tls=False)
             assert seen.outcome is Outcome.OPEN and seen.before_tls is not None and seen.after_tls is not None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support_daemons import DAEMONS, running, unpacked
+from support_daemons import DAEMONS, running
 from support_servers import closed_port
 from support_tls import HOST, Authority, network
 
@@ -192,17 +192,17 @@ def daemons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
                 folder = tmp_path_factory.mktemp(name)
                 ca_file = ROOT.write(folder)
                 pem = MIDDLE.issue(HOST).pem(MIDDLE.pair)
-                ports = stack.enter_context(running(name, unpacked(name), folder, pem, HOST))
+                ports = stack.enter_context(running(name, folder, pem, HOST))
                 started[name] = Running(ports, ca_file)
             return started[name]
 
         yield start
 
 
-@pytest.mark.parametrize(("name", "port"), [(name, port) for name, ports in DAEMONS.items() for port in ports])
+@pytest.mark.parametrize(("name", "port"), [(name, port) for name, known in DAEMONS.items() for port in known.ports])
 def test_daemons(name: str, port: int, daemons: Callable[[str], Running], s_client: Client) -> None:
     ports, ca_file = daemons(name)
-    protocol = DAEMONS[name][port]
+    protocol = DAEMONS[name].ports[port]
     found = scanned(ports[port], protocol, ca_file)
     assert found == reported(s_client, ports[port], protocol, ca_file)
     assert found.trusted and found.name_ok and found.subjects == ("server", "Test Intermediate")

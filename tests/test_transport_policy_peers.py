@@ -5,13 +5,9 @@ Both see the same DNS and the same server.  The map is what programs such as pos
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
 import smtplib
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -23,10 +19,10 @@ import dns.message
 import dns.query
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
-from support_daemons import unpacked
+from support_daemons import running, unpacked
 from support_dns import World, dns_parts
 from support_policy import HOST, redirected, response, site
-from support_servers import closed_port, tcp_server
+from support_servers import tcp_server
 from support_tls import Authority, Pair
 
 from mailkit.clients import send
@@ -39,45 +35,14 @@ from mailkit.transport_policy import Means, MtaSts, dane, decide, mta_sts, value
 MX = "mx.kaisha.example"
 RESOLVER = "127.0.11.53"  # of loopback; resolv.conf knows no other port than 53
 
-_MAIN = """
-compatibility_level = 3.6
-queue_directory = {folder}/queue
-data_directory = {folder}/data
-daemon_directory = /usr/lib/postfix/sbin
-command_directory = /usr/sbin
-shlib_directory = /usr/lib/postfix
-maillog_file = {folder}/log
-maillog_file_prefixes = /
-myhostname = smtp.sender.example
-mydestination =
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-alias_maps =
+# Its mail for kaisha.example goes to {server}.
+_SENDER = """
 smtpd_relay_restrictions = permit_mynetworks, reject
 smtp_tls_loglevel = 1
 smtp_host_lookup = dns
 transport_maps = inline:{{kaisha.example=smtp:[mx.kaisha.example]:{server}}}
-{settings}
 """
 _DANE = "smtp_dns_support_level = dnssec\nsmtp_tls_security_level = dane"
-_MASTER = """
-127.0.0.1:{port} inet n - n - - smtpd
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-proxymap unix - - n - - proxymap
-smtp unix - - n - - smtp
-error unix - - n - - error
-retry unix - - n - - error
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
-"""
 
 
 @contextmanager
@@ -147,54 +112,9 @@ def mail_server(pair: Pair | None, folder: Path, taken: list[bytes]):  # type: i
 @contextmanager
 def postfix(folder: Path, server: int, settings: str) -> Iterator[int]:
     """Postfix as a sender, whose mail for kaisha.example goes to *server*; yields the port that takes mail."""
-    root = unpacked("postfix")
-    if os.geteuid() != 0 or not shutil.which("unshare"):
-        pytest.skip("laying a folder over /usr takes root and unshare (apt-get install util-linux)")
-    port = closed_port()
-    for parent in (folder, *folder.parents[:3]):
-        parent.chmod(0o755)
-    (folder / "main.cf").write_text(_MAIN.format(folder=folder, server=server, settings=settings))
-    (folder / "master.cf").write_text(_MASTER.format(port=port))
-    (folder / "resolv").write_text(f"nameserver {RESOLVER}\noptions trust-ad timeout:30 attempts:2\n")
-    (folder / "passwd").write_text(Path("/etc/passwd").read_text() + "postfix:x:990:990::/:/bin/false\n")
-    (folder / "group").write_text(Path("/etc/group").read_text() + "postfix:x:990:\npostdrop:x:989:\n")
-    for name in ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "maildrop",
-                 "private", "public", "saved", "trace", "pid"):  # fmt: skip
-        (folder / "queue" / name).mkdir(parents=True)
-        os.chown(folder / "queue" / name, 0 if name == "pid" else 990, 0)
-    (folder / "data").mkdir()
-    os.chown(folder / "data", 990, 990)
-    script = (
-        f"mount -t overlay overlay -o lowerdir={root}/usr:/usr /usr && mount --bind passwd /etc/passwd"
-        " && mount --bind group /etc/group && mount --bind resolv /etc/resolv.conf"
-        f" && MAIL_CONFIG={folder} exec /usr/lib/postfix/sbin/master -d -c {folder}"
-    )
-    with (folder / "said").open("wb") as said:
-        process = subprocess.Popen(
-            ["unshare", "-m", "sh", "-c", script], cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
-            start_new_session=True,
-        )  # fmt: skip
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            with suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            if process.poll() is not None or time.monotonic() > deadline:
-                text = (folder / "said").read_text(errors="replace")
-                if "mount:" in text or "unshare:" in text:
-                    pytest.skip(f"this machine does not let a test mount anything: {text.strip()[:200]}")
-                raise RuntimeError(f"Postfix does not come up: {text}")
-            time.sleep(0.05)
-        yield port
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    more = _SENDER.format(server=server) + settings + "\n"
+    with running("postfix", folder, OWN.pem(), "smtp.sender.example", more, resolver=RESOLVER) as ports:
+        yield ports[25]
 
 
 def postfix_says(folder: Path, port: int) -> tuple[str, str]:
