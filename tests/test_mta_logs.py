@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,12 @@ def test_any_text_is_read_without_an_error(tmp_path: Path, lines: list[str], dat
     rows = read(tmp_path, (text[:cut] + data.draw(st.text(max_size=5)) + text[cut:]).encode("utf-8", "surrogatepass"))
     assert len(rows) <= len(text.splitlines()) + 20
     rows._repr_html_()
+
+
+def test_a_compressed_log_is_to_be_unpacked_first(tmp_path: Path) -> None:
+    (tmp_path / "mail.log.2.gz").write_bytes(gzip.compress(POSTFIX.encode()))
+    with pytest.raises(ValueError, match="compressed: unpack it first"):
+        mta.read_log(tmp_path / "mail.log.2.gz")
 
 
 def test_what_is_no_file_is_said(tmp_path: Path) -> None:

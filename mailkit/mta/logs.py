@@ -24,6 +24,7 @@ _MOST_OCTETS = 64 * 1024 * 1024
 _MOST_ROWS = 100_000
 _MOST_LINE = 4096  # octets looked at; Exim and Postfix keep their lines shorter
 _MOST_TEXT = 500
+_GZIP = b"\x1f\x8b"  # how logrotate leaves older logs (RFC 1952 section 2.3.1)
 
 
 class Fate(StrEnum):
@@ -63,13 +64,15 @@ def read_log(path: str | Path) -> Rows[Delivery]:
     """Return the rows of the log file *path*, in the order in which the log first speaks of them.
 
     At most 64 MiB are read and 100,000 rows kept; the caption says when that cut something off, and how many lines
-    were not understood.  Raises ValueError for what is no file.
+    were not understood.  Raises ValueError for what is no file, or a compressed one.
     """
     file = Path(path)
     if not file.is_file():
         raise ValueError(f"{str(file)[:200]!r} is no file; pass the path of a log such as /var/log/mail.log")
     gathered = _Gathered()
     with file.open("rb") as log:
+        if log.peek(2)[:2] == _GZIP:
+            raise ValueError(f"{str(file)[:200]!r} is compressed: unpack it first, with gunzip --keep")
         for line in _lines(log):
             gathered.take(line)
         more = bool(log.read(1))
