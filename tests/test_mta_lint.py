@@ -15,11 +15,12 @@ from mailkit.results import Finding, Rows, Verdict
 GUARD = "smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination\n"
 SIGNED = "smtpd_milters = inet:127.0.0.1:8891\n"
 RELAY = "relayhost = [smtp.relay.example]:587\nsmtp_sasl_auth_enable = yes\n"
+ENDS = ("\r", "\v", "\f", "\x1c", "\x85", "\u2028")  # to str.splitlines
 MASTER = "smtp inet n - {chroot} - - smtpd\n"
 
 
 def lint(folder: Path, text: str, name: str = "main.cf", master: str = "", version: str = "") -> Rows[Finding]:
-    (folder / name).write_text(text)
+    (folder / name).write_text(text, newline="")
     if master:
         (folder / "master.cf").write_text(master)
     return mta.lint(folder if master else folder / name, version=version)
@@ -33,13 +34,20 @@ def without_postconf(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("text", "check", "verdict"),
     [
-        ("", "open relay", "pass"),
+        ("compatibility_level = 3.6", "open relay", "pass"),
         (GUARD, "open relay", "pass"),
         ("smtpd_relay_restrictions = permit_mynetworks\n  reject_unauth_destination", "open relay", "pass"),
-        ("smtpd_relay_restrictions =", "open relay", "fail"),
-        ("smtpd_relay_restrictions = permit", "open relay", "fail"),
-        ("smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated", "open relay", "fail"),
-        ("smtpd_relay_restrictions = permit, reject_unauth_destination", "open relay", "fail"),
+        ("smtpd_relay_restrictions =", "no working refusal", "fail"),
+        ("smtpd_relay_restrictions = permit", "no working refusal", "fail"),
+        ("smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated", "no working refusal", "fail"),
+        ("smtpd_relay_restrictions = permit, reject_unauth_destination", "no working refusal", "fail"),
+        # At compatibility level 0, the default, smtpd_relay_restrictions is empty.
+        ("", "no working refusal", "fail"),
+        ("smtpd_recipient_restrictions = check_client_access hash:/x, reject_unauth_destination", "open relay", "warn"),
+        ("compatibility_level = 1\nsmtpd_recipient_restrictions = check_client_access hash:/x, reject", "open relay",
+         "pass"),
+        ("compatibility_level = $x", "open relay", "unknown"),
+        ("smtpd_relay_restrictions = PERMIT_MYNETWORKS, Reject_Unauth_Destination", "open relay", "pass"),
         ("smtpd_relay_restrictions =\nsmtpd_recipient_restrictions = reject_unauth_destination", "open relay", "pass"),
         ("smtpd_relay_restrictions = check_policy_service unix:private/policyd-spf, reject_unauth_destination",
          "open relay", "warn"),
@@ -47,20 +55,31 @@ def without_postconf(monkeypatch: pytest.MonkeyPatch) -> None:
         ("smtpd_relay_restrictions = our_own_class, reject_unauth_destination", "open relay", "unknown"),
         ("smtpd_relay_restrictions = ${x?{reject}}, $nobody_knows", "open relay", "unknown"),
         ("guard = reject_unauth_destination\nsmtpd_relay_restrictions = $guard", "open relay", "pass"),
-        ("smtpd_relay_restrictions = warn_if_reject reject_unauth_destination", "open relay", "fail"),
+        ("smtpd_relay_restrictions = warn_if_reject reject_unauth_destination", "no working refusal", "fail"),
         ("mynetworks = 127.0.0.0/8 0.0.0.0/0", "mynetworks", "fail"),
         ("mynetworks = 8.0.0.0/8", "mynetworks", "warn"),
+        ("mynetworks = 0.0.0.0/1, 128.0.0.0/1", "mynetworks", "fail"),
+        ("mynetworks = [2000::]/3", "mynetworks", "warn"),
+        ("mynetworks = [2001:db8::]/48", "mynetworks", ""),
+        ("mynetworks = " + "10.0.0.1 " * 2000 + "0.0.0.0/0", "mynetworks", "unknown"),
+        ("mynetworks_style = class", "mynetworks", "warn"),
+        ("mynetworks_style = $x", "mynetworks", "unknown"),
+        ("", "mynetworks", "info"),  # at compatibility level 0 the style is subnet
+        ("compatibility_level = 2", "mynetworks", ""),
         # The refusal spares mynetworks: as good as none where everybody is in it.
-        ("mynetworks = 127.0.0.0/8 0.0.0.0/0", "open relay", "fail"),
-        ("mynetworks = [::]/0", "open relay", "fail"),
-        ("mynetworks = hash:/etc/postfix/networks", "open relay", "unknown"),
-        ("mynetworks = 8.0.0.0/8", "open relay", "warn"),
-        ("mynetworks = 127.0.0.0/8 10.0.0.0/8", "open relay", "pass"),
+        (GUARD + "mynetworks = 127.0.0.0/8 0.0.0.0/0", "open relay", "fail"),
+        (GUARD + "mynetworks = [::]/0", "open relay", "fail"),
+        (GUARD + "mynetworks = hash:/etc/postfix/networks", "open relay", "unknown"),
+        (GUARD + "mynetworks = 8.0.0.0/8", "open relay", "warn"),
+        (GUARD + "mynetworks_style = class", "open relay", "warn"),
+        (GUARD + "mynetworks = 127.0.0.0/8 10.0.0.0/8", "open relay", "pass"),
         ("mynetworks = 0.0.0.0/0\nsmtpd_relay_restrictions = reject_unauth_destination", "open relay", "pass"),
         (GUARD + "mynetworks = 0.0.0.0/0\nsmtpd_recipient_restrictions = reject_unauth_destination",
          "open relay", "pass"),
         ("mynetworks = hash:/etc/postfix/networks", "mynetworks", "unknown"),
         ("smtpd_sasl_auth_enable = yes", "AUTH before TLS", "fail"),
+        ("smtpd_sasl_auth_enable = YES", "AUTH before TLS", "fail"),
+        ("smtpd_sasl_auth_enable = yes\nsmtpd_enforce_tls = yes", "AUTH before TLS", "pass"),
         ("smtpd_sasl_auth_enable = yes\nsmtpd_tls_auth_only = yes", "AUTH before TLS", "pass"),
         ("smtpd_sasl_auth_enable = yes\nsmtpd_tls_security_level = encrypt", "AUTH before TLS", "pass"),
         ("smtpd_sasl_auth_enable = yes\nsmtpd_sasl_security_options = noplaintext", "AUTH before TLS", "pass"),
@@ -81,9 +100,18 @@ def without_postconf(monkeypatch: pytest.MonkeyPatch) -> None:
         (RELAY + "smtp_tls_security_level = verify", "password to the smarthost", "pass"),
         (RELAY.replace("[", "").replace("]", "") + "smtp_tls_security_level = verify", "password to the smarthost",
          "warn"),
+        (RELAY + "smtp_tls_security_level = Secure", "password to the smarthost", "pass"),
+        (RELAY + "smtp_enforce_tls = yes", "password to the smarthost", "pass"),
+        (RELAY + "smtp_enforce_tls = yes\nsmtp_tls_enforce_peername = no", "password to the smarthost", "warn"),
+        (RELAY.replace("= yes", "= Yes"), "password to the smarthost", "fail"),
+        (RELAY + "default_transport = uucp", "password to the smarthost", "unknown"),
         (RELAY + "smtp_tls_policy_maps = hash:/x", "password to the smarthost", "unknown"),
         ("relayhost = [smtp.relay.example]", "OP25B", "warn"),
         ("relayhost = smtp.relay.example:25", "OP25B", "warn"),
+        ("relayhost = [2001:db8::1]", "OP25B", "warn"),
+        ("relayhost = [2001:db8::1]:587", "OP25B", ""),
+        ("relayhost = [a.relay.example]:submission, b.relay.example", "OP25B", "warn"),
+        ("relayhost = $x", "OP25B", ""),
         ("smtpd_use_tls = yes", "a deprecated name", "warn"),
         ("smtpd_recipient_restrictions = check_relay_domains", "a setting that is gone", "warn"),
         ("smtpd_relay_restrictions = permit_mynetworks, check_relay_domains", "open relay", "pass"),
@@ -95,11 +123,14 @@ def without_postconf(monkeypatch: pytest.MonkeyPatch) -> None:
         (RELAY + "smtp_tls_security_level = secure\ntls_required_enable = no", "TLS given up on request", "pass"),
         (RELAY + "smtp_tls_security_level = secure\ntls_required_enable = $x", "TLS given up on request", "unknown"),
         ("mynetworks = 127.0.0.1\nmynetworks = 127.0.0.2", "set twice", "warn"),
+        # Nothing but a line feed ends a line, and a no-break space is no white space.
+        *[(f"mynetworks = 127.0.0.1\n# see{end}mynetworks = 0.0.0.0/0", "mynetworks", "") for end in ENDS],
+        ("mynetworks = 127.0.0.1\n\xa0mynetworks = 0.0.0.0/0", "mynetworks", ""),
     ],
 )  # fmt: skip
 def test_what_main_cf_means(tmp_path: Path, text: str, check: str, verdict: str) -> None:
     rows = lint(tmp_path, "myhostname = mail.kaisha.example\n" + text)
-    assert {row.verdict for row in rows.where(check=check)} == {Verdict(verdict)}
+    assert {row.verdict for row in rows.where(check=check)} == ({Verdict(verdict)} if verdict else set())
 
 
 @pytest.mark.parametrize(
@@ -154,8 +185,37 @@ def test_a_service_sees_its_own_options(tmp_path: Path) -> None:
     rows = lint(tmp_path, GUARD, master=master)
     told = {(row.check, row.subject.rpartition(" ")[2]): row.verdict for row in rows}
     assert told["AUTH before TLS", "submission"] is told["open relay", "submission"] is Verdict.PASS
-    assert told["AUTH before TLS", "2525"] is told["open relay", "2525"] is Verdict.FAIL
+    assert told["AUTH before TLS", "2525"] is told["no working refusal", "2525"] is Verdict.FAIL
     assert told["open relay", "smtp"] is Verdict.PASS and ("AUTH before TLS", "smtp") not in told
+
+
+@pytest.mark.parametrize(
+    ("everywhere", "here", "verdict"), [("127.0.0.0/8", "0.0.0.0/0", "fail"), ("0.0.0.0/0", "127.0.0.0/8", "pass")]
+)
+def test_a_service_has_networks_of_its_own(tmp_path: Path, everywhere: str, here: str, verdict: str) -> None:
+    master = MASTER.format(chroot="n").replace("smtpd", f"smtpd -o mynetworks={here}")
+    rows = lint(tmp_path, GUARD + f"mynetworks = {everywhere}\n", master=master)
+    assert [row.verdict for row in rows.where(check="open relay")] == [Verdict(verdict)]
+    assert [row.evidence for row in rows.where(check="mynetworks")] == ([here] if verdict == "fail" else [])
+
+
+def test_the_client_of_master_cf_has_settings_of_its_own(tmp_path: Path) -> None:
+    master = MASTER.format(chroot="n") + "smtp unix - - n - - smtp -o smtp_tls_security_level=secure\n"
+    rows = lint(tmp_path, GUARD + RELAY, master=master)
+    assert [row.verdict for row in rows.where(check="password to the smarthost")] == [Verdict.PASS]
+
+
+def test_without_main_cf_nothing_hangs_on_a_default(tmp_path: Path) -> None:
+    master = (
+        "smtp inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes\nsmtp unix - - n - - smtp\n"
+        "submission inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes -o smtpd_tls_security_level=encrypt\n"
+    )
+    for name in ("master.cf", "saved"):  # the output of postconf -M has any name
+        rows = lint(tmp_path, master, name, version="3.7")
+        assert rows.caption.endswith("without main.cf")
+        told = {(row.check, row.subject.rpartition(" ")[2]): row.verdict for row in rows}
+        assert told.pop(("AUTH before TLS", "submission")) is Verdict.PASS
+        assert set(told.values()) == {Verdict.UNKNOWN}
 
 
 @pytest.mark.parametrize(("chroot", "count"), [("y", 1), ("n", 0), ("-", 0)])
@@ -223,6 +283,8 @@ ALL = "hosts_require_tls = *\n  tls_verify_hosts = *\n  hosts_require_auth = *"
         ({"front": "accept hosts = *"}, "open relay", "unknown"),
         ({"front": ".include /etc/exim4/more"}, "open relay", "unknown"),
         ({"main": "Relaying = x"}, "open relay", "unknown"),
+        ({"front": ".ifdef X\n  require message = 550 5.7.1 Relaying denied\n.endif"}, "open relay", "unknown"),
+        ({"main": ".ifdef X\nhostlist relay_from_hosts = *\n.endif"}, "open relay", "unknown"),
         ({"main": "hostlist relay_from_hosts = *"}, "open relay", "fail"),
         ({"main": "domainlist local_domains = *"}, "open relay", "unknown"),
         ({"main": "hostlist relay_from_hosts = 192.0.2.0/24"}, "open relay", "unknown"),
@@ -233,12 +295,30 @@ ALL = "hosts_require_tls = *\n  tls_verify_hosts = *\n  hosts_require_auth = *"
         ({"side": "server_condition = x", "main": "auth_advertise_hosts = ${acl{x}}"}, "AUTH before TLS", "unknown"),
         ({"side": "server_condition = x\n  server_advertise_condition = ${if def:tls_in_cipher}"}, "AUTH before TLS",
          "pass"),
+        ({"side": "server_condition = x\n  server_advertise_condition = ${if eq{$tls_in_cipher}{}{}{*}}"},
+         "AUTH before TLS", "pass"),
+        # The other way round: on offer without TLS alone.
+        ({"side": "server_condition = x\n  server_advertise_condition = ${if eq{$tls_in_cipher}{}{*}{}}"},
+         "AUTH before TLS", "unknown"),
+        ({"side": "server_condition = x", "main": "auth_advertise_hosts = ${if def:tls_in_cipher{}{*}}"},
+         "AUTH before TLS", "unknown"),
+        ({"side": "server_condition = x", "main": ".ifdef X\nauth_advertise_hosts =\n.endif"}, "AUTH before TLS",
+         "unknown"),
+        ({"side": "server_condition = x", "main": ".include /etc/exim4/more"}, "AUTH before TLS", "unknown"),
         ({"transport": "hosts_try_auth = *"}, "password to the smarthost", "warn"),
         ({"transport": "hosts_require_auth = *"}, "password to the smarthost", "warn"),
         ({"transport": ALL}, "password to the smarthost", "pass"),
         ({"transport": ALL + "\n  tls_verify_cert_hostnames ="}, "password to the smarthost", "unknown"),
         ({"transport": ALL + "\n  hosts_avoid_tls = *"}, "password to the smarthost", "unknown"),
         ({"transport": ALL.replace("*", "+some")}, "password to the smarthost", "unknown"),
+        ({"transport": f".ifdef STRICT\n{ALL}\n.endif"}, "password to the smarthost", "unknown"),
+        ({"transport": f".ifdef X\n.endif\n{ALL}"}, "password to the smarthost", "pass"),
+        ({"transport": ALL + "\n.include /etc/exim4/more"}, "password to the smarthost", "unknown"),
+        ({"transport": "dkim_domain = x\ndkim_private_key = /k\n.include /etc/exim4/more"},
+         "a key that cannot be read", "unknown"),
+        ({"main": "# see\x0cchunking_advertise_hosts ="}, "SMTP smuggling", "unknown"),
+        ({"main": "smtp_enforce_sync = no"}, "commands sent ahead", "warn"),
+        ({"main": ".ifdef X\nno_smtp_enforce_sync\n.endif"}, "commands sent ahead", ""),
         ({"transport": "dkim_domain = x\ndkim_private_key = /k"}, "a key that cannot be read", "warn"),
         ({"main": "allow_insecure_tainted_data = yes"}, "a setting that is gone", "warn"),
         ({}, "SMTP smuggling", "unknown"),
@@ -250,7 +330,14 @@ ALL = "hosts_require_tls = *\n  tls_verify_hosts = *\n  hosts_require_auth = *"
 def test_what_exims_file_means(tmp_path: Path, fields: dict[str, str], check: str, verdict: str) -> None:
     text = EXIM.format(**({"main": "", "front": "", "transport": "", "side": "client_send = x"} | fields))
     rows = lint(tmp_path, text, "exim4.conf")
-    assert [row.verdict for row in rows.where(check=check)] == [Verdict(verdict)]
+    assert [row.verdict for row in rows.where(check=check)] == ([Verdict(verdict)] if verdict else [])
+
+
+def test_an_include_may_set_what_is_not_there(tmp_path: Path) -> None:
+    text = ".include /etc/exim4/conf.d/main\nbegin acl\nacl_check_rcpt:\n  accept\n"
+    for first, verdict in ((text, "unknown"), (text.partition("\n")[2], "pass")):  # no acl_smtp_rcpt: all is refused
+        (row,) = lint(tmp_path, first, "exim4.conf").where(check="open relay")
+        assert row.verdict is Verdict(verdict)
 
 
 @pytest.mark.parametrize(
@@ -258,6 +345,7 @@ def test_what_exims_file_means(tmp_path: Path, fields: dict[str, str], check: st
     [
         ("4.95", "allow_insecure_tainted_data = yes", "a setting that is gone", "warn"),
         ("4.96", "allow_insecure_tainted_data = yes", "a setting that is gone", "fail"),
+        ("4.96", ".ifdef X\nallow_insecure_tainted_data = yes\n.endif", "a setting that is gone", "warn"),
         ("4.97", "", "SMTP smuggling", "unknown"),
         ("4.98", "", "SMTP smuggling", "pass"),
         ("4.100.1", "", "SMTP smuggling", "pass"),
@@ -290,6 +378,8 @@ def test_the_output_of_exim_bp_is_read_without_a_verdict_on_what_it_does_not_sho
     [
         ("smtp.relay.example::587", "", ["warn"]),
         ("smtp.relay.example", "", ["warn", "warn"]),
+        ("smtp.relay.example::25", "", ["warn", "warn"]),
+        ("a.relay.example::587;b.relay.example", "", ["warn", "warn"]),
         ("smtp.relay.example::587", "REMOTE_SMTP_SMARTHOST_HOSTS_REQUIRE_TLS = *\n", ["warn"]),
         ("smtp.relay.example::587", "REMOTE_SMTP_SMARTHOST_HOSTS_REQUIRE_TLS = *\n"
          "REMOTE_SMTP_SMARTHOST_TLS_VERIFY_HOSTS = *\n", ["info"]),
@@ -303,12 +393,20 @@ def test_debians_answers(tmp_path: Path, relay: str, macros: str, verdicts: list
     assert "hosts_try_auth" in rows[-1].advice
 
 
+@pytest.mark.parametrize("name", ["dc_relay_nets", "dc_relay_domains"])
+@pytest.mark.parametrize(("value", "count"), [("10.0.0.0/8;*", 1), ("::/0", 1), ("10.0.0.0/8 ; *.kaisha.example", 0)])
+def test_debians_answers_may_let_everybody_in(tmp_path: Path, name: str, value: str, count: int) -> None:
+    rows = lint(tmp_path, f"dc_eximconfig_configtype='internet'\n{name}='{value}'\n", "update-exim4.conf.conf")
+    assert len(rows.where(check="open relay", verdict=Verdict.FAIL)) == count
+
+
 @pytest.mark.parametrize(
     ("text", "verdict"),
     [
         ("TestOnly = 1\nHELO_reject = Fail\nMail_From_reject = Fail\n", "warn"),
         ("TestOnly = 1\n", "warn"),
         ("TestOnly = 0\n", "info"),
+        ("TestOnly = 0  # only tests\n", "info"),
         ("TestOnly = yes\n", "unknown"),
         ("TestOnly = 1\nHELO_reject = False\nMail_From_reject = False\n", "pass"),
     ],
@@ -338,10 +436,48 @@ def test_any_text_is_judged_without_an_error(tmp_path: Path, text: str) -> None:
             assert row.evidence.isprintable() or row.evidence == ""
 
 
-def test_references_without_an_end_are_bounded(tmp_path: Path) -> None:
-    bomb = "a0 = x\n" + "".join(f"a{n} = " + f"${{a{n - 1}}}" * 20 + "\n" for n in range(1, 12))
-    rows = lint(tmp_path, bomb + "smtpd_relay_restrictions = $a11\nx = $x\nmyhostname = x\n")
-    assert rows.where(check="open relay")[0].verdict is Verdict.UNKNOWN
+LONG = 2**20 - 5000  # nearly what is read of a file
+HOSTILE = {
+    "references to references": "a0 = x\n"
+    + "".join(f"a{n} = " + f"${{a{n - 1}}}" * 20 + "\n" for n in range(1, 12))
+    + "smtpd_relay_restrictions = $a11\nx = $x\nmyhostname = x\n",
+    "references to a long value": f"b = {'x' * (LONG // 2)}\nsmtpd_relay_restrictions = {'$b ' * (LONG // 6)}\n",
+    "a long list": "smtpd_relay_restrictions = " + "permit_mynetworks, " * 10_000 + "reject\n",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_what_grows_without_an_end_is_bounded_and_not_understood(tmp_path: Path, text: str) -> None:
+    assert lint(tmp_path, text).where(check="open relay")[0].verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("policyd-spf.conf", "TestOnly = " + " " * LONG + "x\nTestOnly = 1\n"),
+        ("exim.conf", "daemon_smtp_ports =" + " " * LONG + "x\n"),
+        ("exim.conf", "begin acl\nacl_check_rcpt:\n" + "  accept hosts = +relay_from_hosts " * (LONG // 40) + "\n"),
+        ("update-exim4.conf.conf", "dc_smarthost='" + ";" * LONG + "'\n"),
+        ("master.cf", "smtp inet n - n - - smtpd " + "-o{" * (LONG // 3) + "\n"),
+    ],
+)
+def test_a_line_without_an_end_takes_time_that_grows_with_it_alone(tmp_path: Path, name: str, text: str) -> None:
+    """Any reading that takes the square of the length would take hours."""
+    for row in lint(tmp_path, text, name):
+        assert len(row.evidence) <= 600 and len(row.fix) <= 600
+
+
+def test_more_services_than_anybody_runs_are_refused(tmp_path: Path) -> None:
+    master = "".join(f"{port} inet n - n - - smtpd\n" for port in range(1, 1000))
+    with pytest.raises(ValueError, match="no master"):
+        lint(tmp_path, GUARD, master=master)
+
+
+def test_nothing_of_a_file_is_offered_to_paste_unless_it_is_a_host_name(tmp_path: Path) -> None:
+    (row,) = lint(tmp_path, "relayhost = [smtp.\x1b[31mrelay.example]\n").where(check="OP25B")
+    assert row.fix == "" and "\\x1b" in row.evidence
+    (row,) = lint(tmp_path, "relayhost = [smtp.relay.example]:25\n").where(check="OP25B")
+    assert row.fix == "relayhost = [smtp.relay.example]:587"
 
 
 def test_postconf_tells_the_version_and_the_names_it_does_not_know(

@@ -5,17 +5,27 @@ from __future__ import annotations
 import re
 
 from mailkit.mta.judgement import judged
+from mailkit.mta.postfix_files import BLANKS, physical_lines
 from mailkit.results import Finding, Verdict
 
 __all__ = ["debian_settings", "judge_debian"]
 
 _DEBIAN = re.compile(r"""(dc_[a-z_]{2,40}|CFILEMODE)=['"]?([^'"\n]*)['"]?""")
+_PLAIN_HOST = re.compile(r"([A-Za-z0-9.-]{1,253})(?:::25)?")
+# Lists are parted by semicolons, in old files by colons.
+_EVERYBODY = re.compile(r"(?:^|[ ;:])(?:\*|0\.0\.0\.0/0|::/0)(?:$|[ ;:])")
+_LET_IN = (
+    ("dc_relay_nets", "Everybody may relay: name your own networks.", "dc_relay_nets=''"),
+    ("dc_relay_domains", "Everybody may send to anywhere: name the domains you are a second MX for.",
+     "dc_relay_domains=''"),
+)  # fmt: skip
 _MACROS = ("REMOTE_SMTP_SMARTHOST_HOSTS_REQUIRE_TLS", "REMOTE_SMTP_SMARTHOST_TLS_VERIFY_HOSTS")
 
 
 def debian_settings(text: str) -> dict[str, str]:
     """Return the settings of Debian's update-exim4.conf.conf, {} for another file."""
-    return {found[1]: found[2] for line in text.splitlines() if (found := _DEBIAN.fullmatch(line.strip()))}
+    lines = physical_lines(text)
+    return {found[1]: found[2] for line in lines if (found := _DEBIAN.fullmatch(line.strip(BLANKS)))}
 
 
 def judge_debian(settings: dict[str, str], macros: dict[str, str], subject: str) -> list[Finding]:
@@ -23,18 +33,10 @@ def judge_debian(settings: dict[str, str], macros: dict[str, str], subject: str)
     found = []
     reference = "Debian, exim4-config, README.Debian"
     kind = settings.get("dc_eximconfig_configtype", "")
-    if "0.0.0.0/0" in settings.get("dc_relay_nets", "") or "::/0" in settings.get("dc_relay_nets", ""):
-        found.append(
-            judged(
-                "open relay",
-                subject,
-                Verdict.FAIL,
-                f"dc_relay_nets = {settings['dc_relay_nets']}",
-                "Everybody may relay: name your own networks.",
-                "dc_relay_nets=''",
-                reference,
-            )
-        )
+    for name, whom, fix in _LET_IN:
+        if _EVERYBODY.search(settings.get(name, "")):
+            evidence = f"{name} = {settings[name]}"
+            found.append(judged("open relay", subject, Verdict.FAIL, evidence, whom, fix, reference))
     if kind not in ("smarthost", "satellite"):
         found.append(
             judged(
@@ -47,7 +49,8 @@ def judge_debian(settings: dict[str, str], macros: dict[str, str], subject: str)
         )
         return found
     relay = settings.get("dc_smarthost", "")
-    if relay and not re.search(r"::\d+", relay):
+    ports = [re.search(r"::(\d{1,5})$", one.strip(BLANKS)) for one in relay.split(";")]
+    if relay and any(port is None or port[1] == "25" for port in ports):
         found.append(
             judged(
                 "OP25B",
@@ -55,7 +58,7 @@ def judge_debian(settings: dict[str, str], macros: dict[str, str], subject: str)
                 Verdict.WARN,
                 f"dc_smarthost = {relay}: port 25",
                 "Behind OP25B port 25 does not get out: write the port behind two colons.",
-                f"dc_smarthost='{relay}::587'" if re.fullmatch(r"[A-Za-z0-9.-]{1,253}", relay) else "",
+                f"dc_smarthost='{host[1]}::587'" if (host := _PLAIN_HOST.fullmatch(relay)) else "",
                 "RFC 6409 section 3.1",
             )
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mailkit.mta.exim_files import Exim
+from mailkit.mta.exim_files import Exim, is_certain
 from mailkit.mta.judgement import judged
 from mailkit.mta.lint_versions import exim_versions
 from mailkit.results import Finding, Verdict, visible
@@ -24,6 +24,12 @@ _OURS = re.compile(
     r"require message = 550 5\.7\.1 Relaying denied domains = \+local_domains "
     r"(?:require message = 550 5\.1\.1 no such mailbox verify = recipient )?accept acl_check_data:"
 )
+# Conditions that hold inside TLS alone, white space taken out: the usual one, and that of configure().
+_YES, _NO = r"\{(?:\*|true|yes|1)\}", r"\{(?:|false|no|0)\}"
+_INSIDE_TLS = re.compile(
+    rf"\$\{{if(?:def:tls_(?:in_)?cipher(?:{_YES}(?:{_NO})?)?|eq\{{\$tls_(?:in_)?cipher\}}\{{\}}{_NO}{_YES})\}}"
+    r"|\$\{ifand\{\{def:tls_in_cipher\}\{inlist\{\$received_port\}\{587:465\}\}\}\{\*\}\{\}\}"
+)
 _LOOPBACK = "<; 127.0.0.1 ; ::1"
 
 
@@ -32,15 +38,15 @@ def judge_exim(exim: Exim, subject: str) -> list[Finding]:
     found = [_relaying(exim, subject), *_logins(exim, subject)]
     for name, options in exim.transports.items():
         if options.get("driver") == "smtp":
-            found += _transport(name, options, f"{subject}, transport {visible(name, 80)}")
+            found += _transport(exim, options, f"{subject}, transport {visible(name, 80)}")
     found += exim_versions(exim, subject)
-    if exim.main.get("smtp_enforce_sync") == "false":
+    if exim.said(exim.main, "smtp_enforce_sync") in ("false", "no"):
         found.append(
             judged(
                 "commands sent ahead",
                 subject,
                 Verdict.WARN,
-                "smtp_enforce_sync = false",
+                f"smtp_enforce_sync = {exim.main['smtp_enforce_sync']}",
                 "Clients may talk before they are answered, which is what smugglers and bots do.",
                 "smtp_enforce_sync = true",
                 "Exim's specification, main configuration",
@@ -60,7 +66,7 @@ def _relaying(exim: Exim, subject: str) -> Finding:
         and exim.acl.count("acl_check_rcpt:") == 1
         and _OURS.search(exim.acl)
     ):
-        if any(everybody in re.split(r"[\s;:<]+", networks) for everybody in ("*", "0.0.0.0/0")):
+        if is_certain(networks) and {"*", "0.0.0.0/0"} & set(re.split(r"[\s;:<]+", networks)):
             return judged(
                 "open relay",
                 subject,
@@ -79,7 +85,7 @@ def _relaying(exim: Exim, subject: str) -> Finding:
             f"{shown}: whom these lists hold is for you to say",
             reference=reference,
         )
-    if exim.whole and not exim.main.get("acl_smtp_rcpt"):
+    if exim.whole and not exim.said(exim.main, "acl_smtp_rcpt"):
         return judged(
             "open relay",
             subject,
@@ -103,15 +109,16 @@ def _logins(exim: Exim, subject: str) -> Iterator[Finding]:
         for name, options in exim.authenticators.items()
         if any(option.startswith("server_") for option in options) and options.get("driver") == "plaintext"
     }
+    conditions = [exim.said(options, "server_advertise_condition") for options in servers.values()]
     check, reference = "AUTH before TLS", "RFC 4954 section 4"
     fix = "auth_advertise_hosts = ${if eq{$tls_in_cipher}{}{}{*}}"
-    offered = exim.main.get("auth_advertise_hosts", "*")
+    offered = exim.said(exim.main, "auth_advertise_hosts", "*")
     shown = f"auth_advertise_hosts = {offered}"
     if exim.whole and not servers:
         return
     if offered == "":
         yield judged(check, subject, Verdict.PASS, f"{shown}: AUTH is not on offer", reference=reference)
-    elif "tls_in_cipher" in offered:
+    elif _INSIDE_TLS.fullmatch(re.sub(r"\s", "", offered)):
         yield judged(check, subject, Verdict.PASS, shown, reference=reference)
     elif not exim.whole or offered != "*":
         yield judged(
@@ -122,11 +129,9 @@ def _logins(exim: Exim, subject: str) -> Iterator[Finding]:
             "Look from outside: mailkit.smtp_auth.capabilities(HOST, 587, net=net).",
             reference=reference,
         )
-    elif all(
-        re.search(r"tls_(in_)?cipher", options.get("server_advertise_condition", "")) for options in servers.values()
-    ):
+    elif all(_INSIDE_TLS.fullmatch(re.sub(r"\s", "", condition)) for condition in conditions):
         yield judged(check, subject, Verdict.PASS, "server_advertise_condition asks for TLS", reference=reference)
-    elif any("server_advertise_condition" in options for options in servers.values()):
+    elif any(conditions):
         yield judged(
             check, subject, Verdict.UNKNOWN, "server_advertise_condition is not understood here", reference=reference
         )
@@ -142,9 +147,9 @@ def _logins(exim: Exim, subject: str) -> Iterator[Finding]:
         )
 
 
-def _transport(name: str, options: dict[str, str], subject: str) -> Iterator[Finding]:
+def _transport(exim: Exim, options: dict[str, str], subject: str) -> Iterator[Finding]:
     if options.get("dkim_private_key") and options.get("dkim_domain"):
-        strict = options.get("dkim_strict", "")
+        strict = exim.said(options, "dkim_strict")
         reference = "Exim's specification, DKIM and SPF"
         if strict in ("true", "1", "yes"):
             yield judged(
@@ -168,17 +173,17 @@ def _transport(name: str, options: dict[str, str], subject: str) -> Iterator[Fin
     if not any(wants.values()):
         return
     check, reference = "password to the smarthost", "Exim's specification, the smtp transport"
-    needs = {
-        option: options.get(option, "") for option in ("hosts_require_tls", "tls_verify_hosts", "hosts_require_auth")
-    }
+    names = ("hosts_require_tls", "tls_verify_hosts", "hosts_require_auth")
+    needs = {option: exim.said(options, option) for option in names}
     shown = ", ".join(f"{option} = {value or '(default)'}" for option, value in needs.items())
     defaults = {"hosts_avoid_tls": "", "tls_verify_cert_hostnames": "*"}
-    if other := [option for option, default in defaults.items() if options.get(option, default) != default]:
+    told = {option: exim.said(options, option, default) for option, default in defaults.items()}
+    if other := [option for option, default in defaults.items() if told[option] != default]:
         yield judged(
             check,
             subject,
             Verdict.UNKNOWN,
-            f"{shown}; {other[0]} = {options[other[0]]}: which hosts that means is not to be seen here",
+            f"{shown}; {other[0]} = {told[other[0]]}: which hosts that means is not to be seen here",
             reference=reference,
         )
     elif all(value == "*" for value in needs.values()):

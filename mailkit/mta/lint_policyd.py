@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from mailkit.mta.judgement import judged
+from mailkit.mta.postfix_files import BLANKS, physical_lines
 from mailkit.results import Finding, Verdict
 
 __all__ = ["judge_policyd", "policyd_settings"]
 
-_SETTING = re.compile(r"\s*([A-Za-z_]{3,40})\s*=\s*(\S{0,200})\s*(?:#.*)?")
 _OWN = ("TestOnly", "HELO_reject", "Mail_From_reject")
 _REFUSING = {"fail", "softfail", "spf_not_pass", "null"}
 
 
 def policyd_settings(text: str) -> dict[str, str]:
     """Return the settings of policyd-spf.conf, {} for another file."""
-    found = {one[1]: one[2] for line in text.splitlines() if (one := _SETTING.fullmatch(line))}
+    found = {}
+    for line in physical_lines(text):
+        name, equals, value = line.partition("#")[0].partition("=")
+        if equals:
+            found[name.strip(BLANKS)] = value.strip(BLANKS)
     return found if any(name in found for name in _OWN) else {}
 
 

@@ -21,13 +21,19 @@ def judge_postfix(postfix: Postfix, subject: str) -> list[Finding]:
     listed = [one for one in postfix.services if one.command == "smtpd" and one.kind in ("inet", "pass")]
     servers: list[Service | None] = [*listed] or [None]
     found = [finding for server in servers for finding in _server(postfix, server, subject)]
-    found += [*networks(postfix, subject), *smarthost(postfix, subject), *postfix_versions(postfix, subject)]
-    found += [*_twice(postfix, subject)]
+    own = [server for server in listed if {"mynetworks", "mynetworks_style"} & server.options.keys()]
+    for server in [*own] if len(own) == len(servers) else [None, *own]:
+        found += networks(postfix, server, _named(server, subject))
+    found += [*smarthost(postfix, subject), *postfix_versions(postfix, subject), *_twice(postfix, subject)]
     return list(dict.fromkeys(found))
 
 
+def _named(server: Service | None, subject: str) -> str:
+    return f"{subject}, service {visible(server.name, 80)}" if server else subject
+
+
 def _server(postfix: Postfix, server: Service | None, subject: str) -> Iterator[Finding]:
-    name = f"{subject}, service {visible(server.name, 80)}" if server else subject
+    name = _named(server, subject)
     yield relaying(postfix, server, name)
     yield from logins(postfix, server, name)
     yield from milters(postfix, server, name)

@@ -2,53 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from mailkit.mta.judgement import judged
-from mailkit.mta.postfix_files import Postfix
+from mailkit.mta.postfix_files import Postfix, Service
 from mailkit.results import Finding, Verdict
 
 __all__ = ["smarthost"]
 
 _VERIFIED = ("verify", "secure", "fingerprint", "dane-only")
+_PLAIN_RELAY = re.compile(r"[A-Za-z0-9.:\[\]-]{1,300}")
 
 
 def smarthost(postfix: Postfix, subject: str) -> Iterator[Finding]:
     """Yield who gets the password, and whether OP25B stands in the way."""
-    relay = postfix.value("relayhost")
-    if not relay:
+    relays = postfix.words("relayhost")  # more than one since 3.5
+    if not relays:
         return
+    for relay in relays:
+        yield from _port(relay, subject, alone=len(relays) == 1)
+    # What master.cf says of the client that goes to other hosts counts before main.cf.
+    client = next((one for one in postfix.services if (one.name, one.command) == ("smtp", "smtp")), None)
     check, reference = "password to the smarthost", "TLS_README, client TLS security levels"
-    host, _, port = relay.partition("]")
-    if not port.strip(":") and ":" not in host.strip("[") and not port:
-        port = relay.partition(":")[2]
-    if port.strip(":") in ("", "25", "smtp"):
-        yield judged(
-            "OP25B",
-            subject,
-            Verdict.WARN,
-            f"relayhost = {relay}: port 25",
-            "Behind OP25B port 25 does not get out: use the relay's submission port.",
-            f"relayhost = {relay.rstrip(':')}:587" if not port.strip(":") else "",
-            "RFC 6409 section 3.1",
-        )
-    if postfix.value("smtp_sasl_auth_enable", default="no") != "yes":
-        yield judged(
-            check, subject, Verdict.INFO, "smtp_sasl_auth_enable is not yes: no password is sent", reference=reference
-        )
+    if postfix.word("smtp_sasl_auth_enable", client, "no") == "no":
+        evidence = "smtp_sasl_auth_enable is not yes: no password is sent"
+        yield judged(check, subject, Verdict.INFO, evidence, reference=reference)
         return
-    level = postfix.value("smtp_tls_security_level")
-    shown = f"relayhost = {relay}, smtp_tls_security_level = {level or '(default)'}"
+    level = _level(postfix, client)
+    shown = f"relayhost = {', '.join(relays)}, smtp_tls_security_level = {level or '(default)'}"
     fix = "smtp_tls_security_level = secure"
-    if postfix.value("smtp_tls_policy_maps") or "$" in level:
-        yield judged(
-            check,
-            subject,
-            Verdict.UNKNOWN,
-            f"{shown}; smtp_tls_policy_maps may say otherwise for the relay",
-            reference=reference,
-        )
-    elif level == "verify" and not relay.startswith("["):
+    if elsewhere := [name for name in ("smtp_tls_policy_maps", "smtp_tls_per_site") if postfix.value(name, client)]:
+        evidence = f"{shown}; {elsewhere[0]} may say otherwise for the relay"
+        yield judged(check, subject, Verdict.UNKNOWN, evidence, reference=reference)
+    elif (way := postfix.value("default_transport", default="smtp")) != "smtp":
+        evidence = f"{shown}; default_transport = {way}: which client takes the mail is not read here"
+        yield judged(check, subject, Verdict.UNKNOWN, evidence, reference=reference)
+    elif level == "verify" and not all(relay.startswith("[") for relay in relays):
         yield judged(
             check,
             subject,
@@ -60,7 +50,7 @@ def smarthost(postfix: Postfix, subject: str) -> Iterator[Finding]:
         )
     elif level in _VERIFIED:
         yield judged(check, subject, Verdict.PASS, shown, reference=reference)
-        yield from _on_request(postfix, subject)
+        yield from _on_request(postfix, client, subject)
     elif level in ("encrypt", "dane"):
         yield judged(
             check,
@@ -85,9 +75,37 @@ def smarthost(postfix: Postfix, subject: str) -> Iterator[Finding]:
         yield judged(check, subject, Verdict.UNKNOWN, f"{shown}: not understood here", reference=reference)
 
 
-def _on_request(postfix: Postfix, subject: str) -> Iterator[Finding]:
+def _port(relay: str, subject: str, *, alone: bool) -> Iterator[Finding]:
+    """Yield whether OP25B stands between here and *relay*: host, host:port, [host] or [host]:port."""
+    bracketed, _, port = relay.partition("]") if relay.startswith("[") else relay.partition(":")
+    port = port.strip(":")
+    if port not in ("", "25", "smtp") or "$" in relay:
+        return
+    closed = f"{bracketed}]" if relay.startswith("[") else bracketed
+    yield judged(
+        "OP25B",
+        subject,
+        Verdict.WARN,
+        f"relayhost = {relay}: port 25",
+        "Behind OP25B port 25 does not get out: use the relay's submission port.",
+        f"relayhost = {closed}:587" if alone and _PLAIN_RELAY.fullmatch(relay) else "",
+        "RFC 6409 section 3.1",
+    )
+
+
+def _level(postfix: Postfix, client: Service | None) -> str:
+    """Return the level of TLS, also where the old words say it (postconf(5), smtp_enforce_tls)."""
+    level = postfix.word("smtp_tls_security_level", client)
+    if level:
+        return level
+    if postfix.word("smtp_enforce_tls", client, "no") == "yes":
+        return "encrypt" if postfix.word("smtp_tls_enforce_peername", client, "yes") == "no" else "verify"
+    return "may" if postfix.word("smtp_use_tls", client, "no") == "yes" else ""
+
+
+def _on_request(postfix: Postfix, client: Service | None, subject: str) -> Iterator[Finding]:
     """Yield whether a message itself can ask for less (TLS-Required: no, RFC 8689 section 5)."""
-    value = postfix.value("tls_required_enable")
+    value = postfix.word("tls_required_enable", client)
     check, reference = "TLS given up on request", "RFC 8689 section 5; postconf(5), tls_required_enable"
     shown, fix = f"tls_required_enable = {value or '(default)'}", "tls_required_enable = no"
     if value == "no" or (postfix.version is not None and postfix.version < (3, 10)):

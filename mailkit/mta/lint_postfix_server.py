@@ -13,17 +13,20 @@ __all__ = ["chroot", "logins", "milters", "pipelining", "smuggling"]
 
 def logins(postfix: Postfix, server: Service | None, name: str) -> Iterator[Finding]:
     """Yield whether a password can be said in clear text."""
-    if postfix.value("smtpd_sasl_auth_enable", server, "no") != "yes":
+    if postfix.word("smtpd_sasl_auth_enable", server, "no") != "yes":
         return
-    level = postfix.value("smtpd_tls_security_level", server)
-    only = postfix.value("smtpd_tls_auth_only", server, "no")
-    wrapped = postfix.value("smtpd_tls_wrappermode", server, "no")
+    level = postfix.word("smtpd_tls_security_level", server)
+    if not level and postfix.word("smtpd_enforce_tls", server, "no") == "yes":
+        level = "encrypt"  # its old name
+    only = postfix.word("smtpd_tls_auth_only", server, "no")
+    wrapped = postfix.word("smtpd_tls_wrappermode", server, "no")
     options = postfix.words("smtpd_sasl_security_options", server, "noanonymous")
-    shown = f"smtpd_tls_security_level = {level}, smtpd_tls_auth_only = {only}, smtpd_tls_wrappermode = {wrapped}"
+    shown = (
+        f"smtpd_tls_security_level = {level or '(default)'}, smtpd_tls_auth_only = {only}, "
+        f"smtpd_tls_wrappermode = {wrapped}"
+    )
     reference = "RFC 4954 section 4"
-    if "$" in level + only + wrapped:
-        yield judged("AUTH before TLS", name, Verdict.UNKNOWN, f"{shown}: not understood here", reference=reference)
-    elif level == "encrypt" or only == "yes" or wrapped == "yes":
+    if level == "encrypt" or only == "yes" or wrapped == "yes":
         yield judged("AUTH before TLS", name, Verdict.PASS, shown, reference=reference)
     elif "noplaintext" in options:
         yield judged(
@@ -33,6 +36,8 @@ def logins(postfix: Postfix, server: Service | None, name: str) -> Iterator[Find
             "smtpd_sasl_security_options has noplaintext: PLAIN and LOGIN are not on offer without TLS",
             reference=reference,
         )
+    elif "$" in level + only + wrapped + "".join(options):
+        yield judged("AUTH before TLS", name, Verdict.UNKNOWN, f"{shown}: not understood here", reference=reference)
     else:
         yield judged(
             "AUTH before TLS",
@@ -84,7 +89,7 @@ def milters(postfix: Postfix, server: Service | None, name: str) -> Iterator[Fin
 
 def smuggling(postfix: Postfix, server: Service | None, name: str) -> Finding:
     """Return whether a second message can be hidden in the first."""
-    value = postfix.value("smtpd_forbid_bare_newline", server)
+    value = postfix.word("smtpd_forbid_bare_newline", server)
     check, reference = "SMTP smuggling", "CVE-2023-51764; postconf(5), smtpd_forbid_bare_newline"
     fix = "smtpd_forbid_bare_newline = normalize"
     shown = f"smtpd_forbid_bare_newline = {value or '(default)'}"
@@ -121,7 +126,7 @@ def smuggling(postfix: Postfix, server: Service | None, name: str) -> Finding:
 
 def pipelining(postfix: Postfix, server: Service | None, name: str) -> Finding:
     """Return whether commands may be sent ahead of the answers."""
-    value = postfix.value("smtpd_forbid_unauth_pipelining", server)
+    value = postfix.word("smtpd_forbid_unauth_pipelining", server)
     check, reference = "commands sent ahead", "RFC 2920 section 3.1; postconf(5), smtpd_forbid_unauth_pipelining"
     shown = f"smtpd_forbid_unauth_pipelining = {value or '(default)'}"
     fix = "smtpd_forbid_unauth_pipelining = yes"
@@ -151,7 +156,7 @@ def chroot(postfix: Postfix, server: Service | None, name: str) -> Iterator[Find
     places = [
         word.removeprefix("unix:") for word in postfix.words("smtpd_milters", server) if word.startswith("unix:/")
     ]
-    if postfix.value("smtpd_sasl_auth_enable", server, "no") == "yes":
+    if postfix.word("smtpd_sasl_auth_enable", server, "no") == "yes":
         places += [word for word in postfix.words("smtpd_sasl_path", server) if word.startswith("/")]
     for place in places:
         yield judged(

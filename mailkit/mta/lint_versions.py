@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailkit.mta.exim_files import Exim
+from mailkit.mta.exim_files import Exim, is_certain
 from mailkit.mta.judgement import judged
 from mailkit.mta.postfix_files import Postfix
 from mailkit.mta.versions import VersionChange, all_changes, numbers
@@ -62,17 +62,13 @@ def _removed(change: VersionChange, here: bool | None, subject: str) -> Finding:
 def _level(postfix: Postfix, subject: str) -> Iterator[Finding]:
     if postfix.version is None or postfix.version < (3, 11):
         return
-    level = postfix.value("compatibility_level", default="0")
-    try:
-        behind = numbers(level if "." in level else f"{level}.0") < (3, 11)
-    except ValueError:
-        return
-    if behind:
+    level = postfix.level()
+    if level is not None and level < (3, 11):
         yield judged(
             "an old compatibility level",
             subject,
             Verdict.INFO,
-            f"compatibility_level = {level}",
+            f"compatibility_level = {postfix.value('compatibility_level', default='0')}",
             "Postfix 3.11 says at each start that it uses backwards-compatible defaults. Write out what you rely on, "
             "then raise the level.",
             "compatibility_level = 3.11",
@@ -84,13 +80,14 @@ def exim_versions(exim: Exim, subject: str) -> Iterator[Finding]:
     """Yield what the version of Exim makes of its file."""
     for change in all_changes("exim"):
         if change.kind == "removed" and change.setting in exim.main:
-            yield _removed(change, exim.version is not None and exim.version >= numbers(change.version), subject)
+            here = exim.version is not None and exim.version >= numbers(change.version)
+            yield _removed(change, here and is_certain(exim.said(exim.main, change.setting)), subject)
     yield from _smuggling(exim, subject)
 
 
 def _smuggling(exim: Exim, subject: str) -> Iterator[Finding]:
     check, reference = "SMTP smuggling", "CVE-2023-51766; Exim's ChangeLog, 4.98"
-    offers = {name: exim.main.get(f"{name}_advertise_hosts", "*") for name in ("chunking", "pipelining")}
+    offers = {name: exim.said(exim.main, f"{name}_advertise_hosts", "*") for name in ("chunking", "pipelining")}
     shown = ", ".join(f"{name}_advertise_hosts = {value}" for name, value in offers.items())
     if not exim.whole and "chunking_advertise_hosts" not in exim.main:
         return

@@ -12,7 +12,7 @@ from mailkit.mta.lint_debian import debian_settings, judge_debian
 from mailkit.mta.lint_exim import judge_exim
 from mailkit.mta.lint_policyd import judge_policyd, policyd_settings
 from mailkit.mta.lint_postfix import judge_postfix
-from mailkit.mta.postfix_files import Postfix, read_main, read_master
+from mailkit.mta.postfix_files import Postfix, Unseen, read_main, read_master
 from mailkit.mta.versions import numbers
 from mailkit.results import Finding, Rows, Verdict, visible
 
@@ -23,33 +23,33 @@ _EXIM = re.compile(
     r"^begin\s+(?:acl|routers|transports)\s*$|^(?:no_)?(?:acl_smtp_rcpt|accept_8bitmime|daemon_smtp_ports)\b",
     re.MULTILINE,
 )
+_MASTER = re.compile(r"^\S+[ \t]+(?:inet|unix|fifo|pass|unix-dgram)(?:[ \t]+[yn-]){3}[ \t]", re.MULTILINE)
 _MAIN = re.compile(r"^(?:smtpd?_\w+|mynetworks|relayhost|myhostname|compatibility_level)\s*=", re.MULTILINE)
 
 
 def lint(path: str | Path, *, version: str = "") -> Rows[Finding]:
     """Return the findings on the configuration at *path*.
 
-    *path* is a folder with main.cf and master.cf, one of the two, policyd-spf.conf, a configuration file of Exim, the
-    saved output of ``exim -bP``, or Debian's update-exim4.conf.conf.  *version* is that of the Postfix or Exim that
+    *path* is a folder with main.cf and master.cf, one of the two or what ``postconf -n`` or ``-M`` said of it,
+    policyd-spf.conf, a configuration file of Exim, the saved output of ``exim -bP``, or Debian's
+    update-exim4.conf.conf.  *version* is that of the Postfix or Exim that
     reads it, such as "3.7"; without it, the program that is installed here is asked, and where there is none, what
     hangs on the version is unknown.  ``postconf``, where it is installed, tells the names that it does not know.
-    Tables and included files are not read.
+    Tables and included files are not read; what they, or a file that is missing, may change is unknown.
 
-    Raises ValueError for what is not there, is larger than 1 MiB, is none of these, or is no version.
+    Raises ValueError for what is not there, is larger than 1 MiB or has more than 200 services, is none of these, or is
+    no version.
     """
     place = Path(path)
     known = _known(version)
     if place.is_dir():
         if not (place / "main.cf").is_file():
             raise ValueError(f"there is no main.cf in {visible(str(place), 200)}; pass Postfix's folder, or a file")
-        return _postfix(place, place.name, known)
+        return _postfix(place, visible(place.name, 80), known)
     text = _read(place)
     subject = visible(place.name, 80)
     if place.name in ("main.cf", "master.cf") and (place.parent / "main.cf").is_file():
         return _postfix(place.parent, subject, known)
-    if place.name == "master.cf":
-        postfix = Postfix({}, read_master(text), (), known or postfix_version())
-        return Rows(Finding, judge_postfix(postfix, subject), caption=_caption("without main.cf", postfix.version))
     if settings := debian_settings(text):
         local = place.parent / "exim4.conf.localmacros"
         macros = read_macros(_read(local)) if local.is_file() else {}
@@ -60,6 +60,9 @@ def lint(path: str | Path, *, version: str = "") -> Rows[Finding]:
         exim = read_exim(text, known or exim_version())
         unread = "included files are not read, and conditions not followed" if exim.conditional or exim.includes else ""
         return Rows(Finding, judge_exim(exim, subject), caption=_caption(unread, exim.version))
+    if _MASTER.search(text):
+        postfix = Postfix(Unseen(), read_master(text), (), known or postfix_version())
+        return Rows(Finding, judge_postfix(postfix, subject), caption=_caption("without main.cf", postfix.version))
     if _MAIN.search(text):
         main, twice = read_main(text)
         postfix = Postfix(main, (), twice, known or postfix_version())

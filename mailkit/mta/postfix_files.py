@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Postfix", "Service", "logical_lines", "read_main", "read_master"]
+from mailkit.mta.versions import numbers
 
-_NAME = re.compile(r"([A-Za-z0-9_.-]{1,100})\s*=\s*(.*)", re.DOTALL)
-_REFERENCE = re.compile(r"\$(?:(\w+)|\{(\w+)\}|\((\w+)\))")
+__all__ = ["BLANKS", "Postfix", "Service", "Unseen", "logical_lines", "physical_lines", "read_main", "read_master"]
+
+BLANKS = " \t\r\f\v"
+"""White space to the programs whose files are read here: a no-break space is a letter like others."""
+
+_NAME = re.compile(r"([A-Za-z0-9_.-]{1,100})\s*=\s*(.*)", re.DOTALL | re.ASCII)
+_REFERENCE = re.compile(r"\$(?:(\w+)|\{(\w+)\}|\((\w+)\))", re.ASCII)
 _DEEPEST = 10
-_LONGEST = 20_000
+_LONGEST = 10_000
+_TOO_LONG = f"${{longer-than-{_LONGEST}-characters}}"  # a reference that nobody resolves: not understood
+_UNSEEN = "$(main.cf)"  # such a reference, too
+_MOST_SERVICES = 200
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,19 @@ class Service:
     chroot: str
     command: str
     options: Mapping[str, str]
+
+
+class Unseen(Mapping[str, str]):
+    """A main.cf that was not read: it may set everything, to what is not understood."""
+
+    def __getitem__(self, name: str) -> str:
+        return _UNSEEN
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 @dataclass(frozen=True)
@@ -43,11 +64,24 @@ class Postfix:
         if service is not None:
             text = service.options.get(name, text)
         for _ in range(_DEEPEST):
-            fuller = _REFERENCE.sub(lambda found: self._referred(found, service), text)
-            if fuller == text or len(fuller) > _LONGEST:
+            if len(text) > _LONGEST:
+                break
+            fuller = self._filled(text, service)
+            if fuller == text:
                 break
             text = fuller
-        return text[:_LONGEST].strip()
+        return _TOO_LONG if len(text) > _LONGEST else text.strip(BLANKS)
+
+    def _filled(self, text: str, service: Service | None) -> str:
+        """Return *text* with each reference that is known put in once, no further than beyond the limit."""
+        parts, length, done = [], 0, 0
+        for found in _REFERENCE.finditer(text):
+            parts += [text[done : found.start()], self._referred(found, service)]
+            length += len(parts[-2]) + len(parts[-1])
+            if length > _LONGEST:
+                break
+            done = found.end()
+        return "".join([*parts, text[done:]])
 
     def _referred(self, found: re.Match[str], service: Service | None) -> str:
         name = found[1] or found[2] or found[3]
@@ -55,21 +89,42 @@ class Postfix:
             return service.options[name]
         return self.main.get(name, found[0])
 
+    def word(self, name: str, service: Service | None = None, default: str = "") -> str:
+        """Return the setting in small letters: Postfix reads yes, no and its levels so."""
+        return self.value(name, service, default).lower()
+
+    def is_set(self, name: str, service: Service | None = None) -> bool:
+        """Return whether *service* or main.cf sets *name*."""
+        return name in self.main or (service is not None and name in service.options)
+
+    def level(self, service: Service | None = None) -> tuple[int, ...] | None:
+        """Return the compatibility_level: (0, 0) where it is not set, None where it is not understood."""
+        text = self.value("compatibility_level", service, "0")
+        try:
+            return numbers(text if "." in text else f"{text}.0")
+        except ValueError:
+            return None
+
     def words(self, name: str, service: Service | None = None, default: str = "") -> list[str]:
         """Return the setting as a list: commas and white space part its words."""
-        return [word for word in re.split(r"[\s,]+", self.value(name, service, default)) if word]
+        return [word for word in re.split(rf"[{BLANKS},]+", self.value(name, service, default)) if word]
+
+
+def physical_lines(text: str) -> list[str]:
+    """Return the lines of *text* as programs in C read them: nothing but a line feed ends one."""
+    return text.split("\n")
 
 
 def logical_lines(text: str) -> list[str]:
     """Return the lines of a file of Postfix: comments left out, a line that begins with white space joined on."""
     lines: list[list[str]] = []
-    for line in text.splitlines():
-        if not line.strip() or line.lstrip().startswith("#"):
+    for line in physical_lines(text):
+        if not (stripped := line.strip(BLANKS)) or stripped.startswith("#"):
             continue
         if line[0] in " \t" and lines:
-            lines[-1].append(line.strip())
+            lines[-1].append(stripped)
         else:
-            lines.append([line.strip()])
+            lines.append([stripped])
     return [" ".join(parts) for parts in lines]
 
 
@@ -86,8 +141,11 @@ def read_main(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
 
 
 def read_master(text: str) -> tuple[Service, ...]:
-    """Return the services of master.cf; lines of another form are left out."""
-    services = []
+    """Return the services of master.cf; lines of another form are left out.
+
+    Raises ValueError where there are more of them than anybody runs.
+    """
+    services: list[Service] = []
     for line in logical_lines(text):
         columns = line.split(None, 7)
         if len(columns) < 8 or columns[1] not in ("inet", "unix", "fifo", "pass", "unix-dgram"):
@@ -98,5 +156,7 @@ def read_master(text: str) -> tuple[Service, ...]:
             name, equals, value = (braced or plain).partition("=")
             if equals:
                 options[name.strip()] = value.strip()
+        if len(services) == _MOST_SERVICES:
+            raise ValueError(f"more than {_MOST_SERVICES} services: that is no master.cf")
         services.append(Service(columns[0], columns[1], columns[4], command, options))
     return tuple(services)
