@@ -6,7 +6,7 @@ import shutil
 import smtplib
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,11 +135,17 @@ class Running:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def sink(
-        self, who: str, port: int, certificate: bytes | None = None, auth: bool = False, sink: Sink | None = None
+        self,
+        who: str,
+        port: int,
+        certificate: bytes | None = None,
+        auth: bool = False,
+        sink: Sink | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> Sink:
-        """Start a server that takes everything at the address of *who*; *sink* may be pickier."""
+        """Start a server that takes everything at the address of *who*; *sink* and *options* may be pickier."""
         sink = sink or Sink()
-        options: dict[str, Any] = {}
+        options = dict(options or {})
         if certificate is not None:
             pem = self.machine.folder / f"{who}{port}.pem"
             pem.write_bytes(certificate)

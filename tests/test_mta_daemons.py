@@ -171,6 +171,19 @@ def test_the_name_of_a_smarthost_may_be_an_alias(software: str, tmp_path: Path) 
         assert sink.logins == [(USER, PASSWORD)]
 
 
+@pytest.mark.parametrize("software", SOFTWARE)
+def test_a_smarthost_may_offer_one_way_to_log_in_alone(software: str, tmp_path: Path) -> None:
+    for other in ("PLAIN", "LOGIN"):
+        folder = tmp_path / other
+        folder.mkdir()
+        with running(folder, "smarthost", software) as one:
+            options = {"auth_exclude_mechanism": [other]}
+            sink = one.sink("relay", 587, AUTHORITY.issue(RELAY).pem(), auth=True, options=options)
+            hand_in(one)
+            one.machine.until(lambda sink=sink: sink.messages, f"delivered without {other}: {one.log}")
+            assert sink.logins == [(USER, PASSWORD)]
+
+
 @pytest.mark.parametrize(("bad", "port"), [(bad, 587) for bad in promises.CERTIFICATES] + [("another name", 465)])
 @pytest.mark.parametrize("software", SOFTWARE)
 def test_a_smarthost_that_does_not_verify_gets_no_password_and_no_mail(

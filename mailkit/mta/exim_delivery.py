@@ -129,9 +129,16 @@ def authenticators(wanted: Description) -> list[ConfigLine]:
     if wanted.job == "smarthost":
         # Not $host: where the relay's name is an alias (CNAME), that is the name behind it.
         line = f"${{lookup{{{wanted.relay}}}lsearch{{{PASSWORDS}}}{{$value}}fail}}"
-        return [*lines, at(
-            "plain:\n  driver = plaintext\n  public_name = PLAIN\n"
-            "  client_send = <; ${if def:tls_out_cipher"
-            f"{{^${{extract{{1}}{{:}}{{{line}}}}}^${{sg{{{line}}}{{\\N^[^:]+:\\N}}{{}}}}}}fail}}",
-            "The password stands in a file that is looked up, never in this one.")]  # fmt: skip
+        user, password = f"${{extract{{1}}{{:}}{{{line}}}}}", f"${{sg{{{line}}}{{\\N^[^:]+:\\N}}{{}}}}"
+        return [
+            *lines,
+            at(
+                "plain:\n  driver = plaintext\n  public_name = PLAIN\n"
+                f"  client_send = <; ${{if def:tls_out_cipher{{^{user}^{password}}}fail}}",
+                "The password stands in a file that is looked up, never in this one."),
+            at(
+                "login:\n  driver = plaintext\n  public_name = LOGIN\n"
+                f"  client_send = <; ${{if def:tls_out_cipher{{}}fail}} ; {user} ; {password}",
+                "For a relay that offers no PLAIN."),
+        ]  # fmt: skip
     return lines

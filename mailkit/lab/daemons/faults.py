@@ -42,7 +42,7 @@ FAULTS: Mapping[str, Fault] = {
         ),
         "exim": (
             (_EXIM, "  hosts_require_tls = *\n", ""),
-            (_EXIM, "${if def:tls_out_cipher{", "${if def:primary_hostname{"),
+            (_EXIM, "<; ${if def:tls_out_cipher{^", "<; ${if def:primary_hostname{^"),
         ),
     }),
     "signer": Fault("smarthost", {
