@@ -205,6 +205,11 @@ def test_the_client_of_master_cf_has_settings_of_its_own(tmp_path: Path) -> None
     assert [row.verdict for row in rows.where(check="password to the smarthost")] == [Verdict.PASS]
 
 
+def test_what_old_names_say_is_not_shown_as_if_it_were_written(tmp_path: Path) -> None:
+    (row,) = lint(tmp_path, RELAY + "smtp_use_tls = yes\n").where(check="password to the smarthost")
+    assert row.evidence.endswith("smtp_tls_security_level = (default), by the old names may")
+
+
 def test_without_main_cf_nothing_hangs_on_a_default(tmp_path: Path) -> None:
     master = (
         "smtp inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes\nsmtp unix - - n - - smtp\n"

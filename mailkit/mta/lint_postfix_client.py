@@ -30,7 +30,9 @@ def smarthost(postfix: Postfix, subject: str) -> Iterator[Finding]:
         yield judged(check, subject, Verdict.INFO, evidence, reference=reference)
         return
     level = _level(postfix, client)
-    shown = f"relayhost = {', '.join(relays)}, smtp_tls_security_level = {level or '(default)'}"
+    written = postfix.word("smtp_tls_security_level", client)
+    by_old_names = f", by the old names {level}" if level != written else ""
+    shown = f"relayhost = {', '.join(relays)}, smtp_tls_security_level = {written or '(default)'}{by_old_names}"
     fix = "smtp_tls_security_level = secure"
     if elsewhere := [name for name in ("smtp_tls_policy_maps", "smtp_tls_per_site") if postfix.value(name, client)]:
         evidence = f"{shown}; {elsewhere[0]} may say otherwise for the relay"
