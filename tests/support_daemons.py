@@ -45,28 +45,39 @@ def running(
 ) -> Iterator[Mapping[int, int]]:
     """Run *daemon* with key and certificates *pem*; yields real port -> loopback port.
 
-    *settings* are more lines for its first file, *master* more for Postfix's second.  *resolver* is the name server
+    *settings* are more lines at the end of its first file, *master* of Postfix's second.  *resolver* is the name server
     that it asks, on port 53.
     """
     root = unpacked(daemon)
     if os.geteuid() != 0 or not shutil.which("unshare"):
         pytest.skip("laying a folder over /usr takes root and unshare (apt-get install util-linux)")
     known = (DAEMONS | NEIGHBOURS)[daemon]
-    ports = {port: closed_port() for port in known.ports}
-    _write(known, folder, pem, host, ports, [settings, master])
     over = ["passwd", "group"]
     if resolver:
         (folder / "resolv.conf").write_text(f"nameserver {resolver}\noptions trust-ad timeout:30 attempts:2\n")
         over.append("resolv.conf")
-    script = " && ".join(
-        [
-            f"mount -t overlay overlay -o lowerdir={root}/usr:/usr /usr",
-            *(f"mount --bind {name} /etc/{name}" for name in over),
-            _filled(known.command, folder, host, ports),
-        ]
-    )
+    for another in (True, False):  # now and then another program takes a port while a daemon starts
+        ports = {port: closed_port() for port in known.ports}
+        _write(known, folder, pem, host, ports, [settings, master])
+        mounts = [f"mount -t overlay overlay -o lowerdir={root}/usr:/usr /usr"]
+        mounts += [f"mount --bind {name} /etc/{name}" for name in over]
+        process = _begun(" && ".join([*mounts, _filled(known.command, folder, host, ports)]), folder)
+        try:
+            if _listens(process, ports.values()):
+                yield ports
+                return
+        finally:
+            _end(process)
+        said = "".join(p.read_text(errors="replace") for p in (folder / "said", folder / "log") if p.exists())
+        if "mount:" in said or "unshare:" in said:
+            pytest.skip(f"this machine does not let a test mount anything: {said.strip()[:200]}")
+        if not another:
+            raise RuntimeError(f"{daemon} does not come up, status {process.returncode}: {said}")
+
+
+def _begun(script: str, folder: Path) -> subprocess.Popen[bytes]:
     with open(folder / "said", "wb") as said:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             ["unshare", "-m", "sh", "-c", script],
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -74,17 +85,31 @@ def running(
             stderr=said,
             start_new_session=True,
         )
+
+
+def _listens(process: subprocess.Popen[bytes], ports: Iterable[int]) -> bool:
+    """Wait until all *ports* answer; False where the daemon ends first, or is silent for two minutes."""
+    deadline = time.monotonic() + 120
+    for port in ports:
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    return False
+                time.sleep(0.05)
+    return True
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
     try:
-        _wait_for(process, ports.values(), folder, daemon)
-        yield ports
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _write(known: Daemon, folder: Path, pem: bytes, host: str, ports: Mapping[int, int], more: Iterable[str]) -> None:
@@ -100,7 +125,7 @@ def _write(known: Daemon, folder: Path, pem: bytes, host: str, ports: Mapping[in
     for path in (folder, *folder.iterdir()):
         shutil.chown(path, known.owner)
     for name, owner in known.folders.items():
-        (folder / name).mkdir(parents=True)
+        (folder / name).mkdir(parents=True, exist_ok=True)
         os.chown(folder / name, owner, 0)
     os.chown(folder / "server.pem", -1, known.group)
     (folder / "server.pem").chmod(0o640 if known.group else 0o600)
@@ -110,21 +135,3 @@ def _filled(text: str, folder: Path, host: str, ports: Mapping[int, int]) -> str
     for port, here in ports.items():
         text = text.replace(f"{{{port}}}", str(here))
     return text.format(folder=folder, host=host)
-
-
-def _wait_for(process: subprocess.Popen[bytes], ports: Iterable[int], folder: Path, daemon: str) -> None:
-    deadline = time.monotonic() + 120
-    for port in ports:
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    said = "".join(
-                        p.read_text(errors="replace") for p in (folder / "said", folder / "log") if p.exists()
-                    )
-                    if "mount:" in said or "unshare:" in said:
-                        pytest.skip(f"this machine does not let a test mount anything: {said.strip()[:200]}")
-                    raise RuntimeError(f"{daemon} does not come up, status {process.returncode}: {said}") from None
-                time.sleep(0.05)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import smtplib
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from support_daemons import running
 from support_servers import closed_port
@@ -13,6 +15,8 @@ from support_tls import HOST, Authority
 
 from mailkit import mta
 from mailkit.results import Verdict
+
+_T = TypeVar("_T")
 
 # Options of a listener -> what a stranger's RCPT to another domain meets, and what lint says of it.
 STOPS, REFUSES, RELAYS = "stops", "refuses", "relays"
@@ -69,8 +73,9 @@ def test_postfix_lets_relay_whom_lint_says(tmp_path: Path) -> None:
 
 def meets(port: int, log: Path) -> str:
     """Return what a stranger's RCPT to another domain meets at *port*: nobody, a refusal, or an open door."""
-    with socket.create_connection(("127.0.0.1", port), timeout=120) as sock:
-        if ": fatal: in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions" in first_word(port, log):
+    with within_a_minute(lambda: connected(port), f"a listener at {port}") as sock:
+        word = within_a_minute(lambda: first_word(port, log), f"a word of port {port} in {log}")
+        if ": fatal: in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions" in word:
             return STOPS
         connection = smtplib.SMTP()
         connection.sock = sock
@@ -81,12 +86,26 @@ def meets(port: int, log: Path) -> str:
         return RELAYS if code == 250 else REFUSES if b"Relay access denied" in reply else reply.decode()
 
 
-def first_word(port: int, log: Path) -> str:
+def connected(port: int) -> socket.socket | None:
+    """Return a connection to *port*, None as long as nobody listens there."""
+    try:
+        return socket.create_connection(("127.0.0.1", port), timeout=120)
+    except ConnectionRefusedError:
+        return None
+
+
+def first_word(port: int, log: Path) -> str | None:
     """Return the line in which the listener at *port* takes a connection, or stops."""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    told = [line for line in lines if f" at{port}/smtpd[" in line]
+    return next((line for line in told if "]: connect from " in line or "]: fatal: " in line), None)
+
+
+def within_a_minute(ask: Callable[[], _T | None], what: str) -> _T:
+    """Return the first answer of *ask* that is one."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        for line in log.read_text(errors="replace").splitlines():
-            if f" at{port}/smtpd[" in line and ("]: connect from " in line or "]: fatal: " in line):
-                return line
+        if (answer := ask()) is not None:
+            return answer
         time.sleep(0.05)
-    raise AssertionError(log.read_text(errors="replace"))
+    raise AssertionError(f"not within a minute: {what}")
