@@ -5,6 +5,7 @@ Both see the same DNS and the same server.  The map is what programs such as pos
 
 from __future__ import annotations
 
+import errno
 import smtplib
 import socket
 import ssl
@@ -33,7 +34,7 @@ from mailkit.results import Outcome
 from mailkit.transport_policy import Means, MtaSts, dane, decide, mta_sts, value_for
 
 MX = "mx.kaisha.example"
-RESOLVER = "127.0.11.53"  # of loopback; resolv.conf knows no other port than 53
+RESOLVERS = [f"127.0.{n}.53" for n in range(11, 60)]  # of loopback; resolv.conf knows no other port than 53
 
 # Its mail for kaisha.example goes to {server}.
 _SENDER = """
@@ -46,14 +47,20 @@ _DANE = "smtp_dns_support_level = dnssec\nsmtp_tls_security_level = dane"
 
 
 @contextmanager
-def resolver_on_53(port: int) -> Iterator[None]:
-    """What port 53 of :data:`RESOLVER` is asked, the server on *port* answers; skips where that may not be opened."""
+def resolver_on_53(port: int) -> Iterator[str]:
+    """What port 53 of an address is asked, the server on *port* answers; yields the address.
+
+    Skips where that port may not be opened; where another run of the tests has it, the next address is taken.
+    """
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        sock.bind((RESOLVER, 53))
-    except OSError as error:
-        sock.close()
-        pytest.skip(f"port 53 of {RESOLVER} cannot be opened here: {error}")
+    for address in RESOLVERS:
+        try:
+            sock.bind((address, 53))
+            break
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or address == RESOLVERS[-1]:
+                sock.close()
+                pytest.skip(f"port 53 of {address} cannot be opened here: {error}")
     sock.settimeout(0.1)
     over = threading.Event()
 
@@ -67,7 +74,7 @@ def resolver_on_53(port: int) -> Iterator[None]:
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
-        yield
+        yield address
     finally:
         over.set()
         thread.join(40)
@@ -110,10 +117,10 @@ def mail_server(pair: Pair | None, folder: Path, taken: list[bytes]):  # type: i
 
 
 @contextmanager
-def postfix(folder: Path, server: int, settings: str) -> Iterator[int]:
+def postfix(folder: Path, server: int, settings: str, resolver: str) -> Iterator[int]:
     """Postfix as a sender, whose mail for kaisha.example goes to *server*; yields the port that takes mail."""
     more = _SENDER.format(server=server) + settings + "\n"
-    with running("postfix", folder, OWN.pem(), "smtp.sender.example", more, resolver=RESOLVER) as ports:
+    with running("postfix", folder, OWN.pem(), "smtp.sender.example", more, resolver=resolver) as ports:
         yield ports[25]
 
 
@@ -188,7 +195,7 @@ def test_postfix_with_dane_decides_as_we_do(tmp_path, case, records, pair, deliv
             assert good is delivered, why
             assert bool(taken) is delivered
             taken.clear()
-            with resolver_on_53(world.port), postfix(tmp_path, server, _DANE) as port:
+            with resolver_on_53(world.port) as resolver, postfix(tmp_path, server, _DANE, resolver) as port:
                 status, line = postfix_says(tmp_path, port)
             assert status == ("sent" if delivered else "deferred"), line
             assert bool(taken) is delivered, line
@@ -275,7 +282,7 @@ def decisions(folder: Path, served: bytes, pair: Pair | None) -> tuple[bool, boo
         assert bool(taken) is we
         taken.clear()
         settings = policy_map(mta_sts("kaisha.example", net=net), f"[{MX}]:{server}")
-        with resolver_on_53(web.world.port), postfix(folder, server, settings) as port:
+        with resolver_on_53(web.world.port) as resolver, postfix(folder, server, settings, resolver) as port:
             status, line = postfix_says(folder, port)
         assert bool(taken) is (status == "sent"), line
         assert status in ("sent", "deferred"), line
