@@ -488,6 +488,7 @@ def test_nothing_of_a_file_is_offered_to_paste_unless_it_is_a_host_name(tmp_path
 def test_postconf_tells_the_version_and_the_names_it_does_not_know(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.undo()  # dpkg is to be found for this
     root = unpacked("postfix")
     monkeypatch.setenv("PATH", f"{root}/usr/sbin")
     monkeypatch.setenv("LD_LIBRARY_PATH", f"{root}/usr/lib/postfix:{root}/usr/lib/x86_64-linux-gnu")
