@@ -9,6 +9,7 @@ from support_spf_dns import SERVFAIL, DnsServer
 
 from mailkit import dmarc
 from mailkit.network import parse_paste
+from mailkit.network.wildcards import MADE_UP
 from mailkit.results import Finding, Rows, Verdict
 
 PASS, WARN, FAIL, INFO, UNKNOWN = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.INFO, Verdict.UNKNOWN
@@ -290,7 +291,7 @@ def test_an_alias_to_a_name_without_a_record(dns: DnsServer) -> None:
 
 
 def test_a_wildcard_alias_gives_way_to_what_is_published(dns: DnsServer) -> None:
-    for name in ("_dmarc", "no-such-name-beside-dmarc"):
+    for name in ("_dmarc", MADE_UP):
         dns.publish(f"{name}.new.test", "CNAME", "web.test")
     dns.publish("web.test", "A", "192.0.2.80")
     dns.publish("new.test", "MX", (10, "mx.kaisha.test"))

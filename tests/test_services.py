@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from support_dns import dns_world
+from support_services import KEY, PANEL
 
 from mailkit import dkim, report, services, spf
 from mailkit.lab import Lab
@@ -18,21 +19,6 @@ from mailkit.services import Action, Confidence
 
 NINE = [service.name for service in services.services(practice=False)]
 DOMAIN = "kaisha.example"
-KEY = "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDwIRP/UC3SBsEmGqZ9ZJW3/DkMoGeLnQg1fWn7/zYtIxN2SnFCjxOCKG9v3b4j"
-KEY += "YfcTNh5ijSsq631uBItLa7od+v/RtdC2UzJ1lWT947qR+Rcac2gbto/NMqJ0fzfVjH4O"
-KEY += "uKhitdY9tf6mcwGjaNBcWToIMmPSPDdQPNUYckcQ2QIDAQAB"
-# What a panel shows; the keys are those of the templates.
-PANEL = {
-    "Brevo": {"code": "1f2e3d"},
-    "SMTP2GO": {"number": "588925"},
-    "Elastic Email": {"key": KEY},
-    "Amazon SES": {"token1": "aaa", "token2": "bbb", "token3": "ccc", "region": "ap-northeast-1"},
-    "Mailgun": {"id": "9d876"},
-    "SendGrid": {"number": "77", "account": "u123.wl45.sendgrid.net"},
-    "Postmark": {"selector": "20261101pm", "key": KEY},
-    "Resend": {"key": KEY, "region": "eu-west-1"},
-    "Mailchimp Transactional": {"code": "AbC9"},
-}
 # The records that the services' SPF terms lead to do not exist in the practice internet.
 INCLUDED = ("_spf.elasticemail.com", "amazonses.com", "mailgun.org")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support_dns import dns_parts, dns_world
+from support_services import PANEL
 
 from mailkit import services, spf
 from mailkit.lab import Lab
@@ -13,19 +14,6 @@ from mailkit.services import Action
 
 Records = dict[str, dict[str, list[str]]]
 
-KEY = "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDwIRP/UC3SBsEmGqZ9ZJW3/DkMoGeLnQg1fWn7/zYtIxN2SnFCjxOCKG9v3b4j"
-PANEL = {
-    "Brevo": {"code": "1f2e3d"},
-    "SMTP2GO": {"number": "588925"},
-    "Elastic Email": {"key": KEY},
-    "Amazon SES": {"token1": "aaa", "token2": "bbb", "token3": "ccc", "region": "ap-northeast-1"},
-    "Mailgun": {"id": "9d876"},
-    "SendGrid": {"number": "77", "account": "u123.wl45.sendgrid.net"},
-    "Postmark": {"selector": "20261101pm", "key": KEY},
-    "Resend": {"key": KEY, "region": "eu-west-1"},
-    "Mailchimp Transactional": {"code": "AbC9"},
-    "sender.example": {},
-}
 OFFERED = {"v=spf1 ip4:192.0.2.32/28 ~all"}
 ENDS: Records = {name: {"TXT": list(OFFERED)} for name in ("_spf.elasticemail.com", "amazonses.com", "mailgun.org")}
 

@@ -17,6 +17,7 @@ from mailkit.dmarc.trial import tried
 from mailkit.network import DnsRecord, Network, Status, parse_paste, paste
 from mailkit.network.endpoints import mail_exchangers
 from mailkit.network.names import to_ascii
+from mailkit.network.wildcards import by_wildcard
 from mailkit.results import Finding, Rows, Verdict, visible
 from mailkit.spf.characters import readable
 
@@ -111,9 +112,7 @@ def _alias(own: Node, net: Network) -> str:
     One that comes from a wildcard gives way to whatever is published at the name itself.
     """
     chain = own.answer.chain
-    if not chain or ask(f"no-such-name-beside-dmarc.{own.domain}", "TXT", net).chain == chain:
-        return ""
-    return chain[-1]
+    return chain[-1] if chain and not by_wildcard(own.name, own.answer, net) else ""
 
 
 def _without_fix(found: Finding, own: Node, alias: str) -> Finding:

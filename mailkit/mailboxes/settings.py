@@ -15,6 +15,7 @@ from mailkit.conversation.https import Fetched, get
 from mailkit.network import Network
 from mailkit.network.dns_lookup import Answer, Status
 from mailkit.network.names import to_ascii
+from mailkit.network.wildcards import MADE_UP
 from mailkit.results import Record, Rows, hidden, visible
 
 __all__ = ["ClientSettings", "SettingsSource", "read", "read_autoconfig", "settings"]
@@ -25,7 +26,6 @@ _DEEPEST = 20
 _SECONDS = 4  # times the network's timeout for one file
 _SERVERS = {"incomingServer": True, "outgoingServer": False}
 _NONE, _NO_HOST, _NO_FILE = "none", "no such host", "no such file"
-_MADE_UP = "mailkit-made-up-host-4711"
 _WANTED = ("hostname", "port", "socketType", "authentication")
 
 
@@ -136,7 +136,7 @@ def _autodiscover(domain: str, net: Network) -> SettingsSource:
 
 def _meant_for_all(domain: str, found: Answer, net: Network) -> str:
     """Return why the address *found* may be one that every name of *domain* has (RFC 4592), "" where it is not."""
-    beside = net.lookup(f"{_MADE_UP}.{domain}", "A")
+    beside = net.lookup(f"{MADE_UP}.{domain}", "A")
     if unseen := _unseen([beside]):
         return f"in the DNS; whether every other name is too cannot be seen: {unseen}"
     if (beside.records, beside.chain) == (found.records, found.chain):

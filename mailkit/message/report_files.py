@@ -20,8 +20,8 @@ from typing import IO, Protocol
 
 from mailkit.results import visible
 
-__all__ = ["JSON", "XML", "Bounded", "Content", "Found", "ReportProblem"]
-__all__ += ["documents", "documents_in", "no_reports_in", "report_paths", "without_raising"]
+__all__ = ["JSON", "XML", "Bounded", "Content", "Found", "ReportProblem", "documents", "documents_in", "no_reports_in",
+           "report_paths", "without_raising"]  # fmt: skip
 
 _MAX_OCTETS = 1 << 30  # of one report, unpacked
 _FREE_OCTETS = 16 << 20  # unpacked, before the ratio is looked at

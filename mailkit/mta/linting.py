@@ -32,10 +32,10 @@ def lint(path: str | Path, *, version: str = "") -> Rows[Finding]:
 
     *path* is a folder with main.cf and master.cf, one of the two or what ``postconf -n`` or ``-M`` said of it,
     policyd-spf.conf, a configuration file of Exim, the saved output of ``exim -bP``, or Debian's
-    update-exim4.conf.conf.  *version* is that of the Postfix or Exim that
-    reads it, such as "3.7"; without it, the program that is installed here is asked, and where there is none, what
-    hangs on the version is unknown.  ``postconf``, where it is installed, tells the names that it does not know.
-    Tables and included files are not read; what they, or a file that is missing, may change is unknown.
+    update-exim4.conf.conf.  *version* is that of the Postfix or Exim that reads it, such as "3.7"; without it, the
+    program that is installed here is asked, and where there is none, what hangs on the version is unknown.
+    ``postconf``, where it is installed, tells the names that it does not know.  Tables and included files are not read;
+    what they, or a file that is missing, may change is unknown.
 
     Raises ValueError for what is not there, is larger than 1 MiB or has more than 200 services, is none of these, or is
     no version.

@@ -8,8 +8,8 @@ from mailkit import dmarc
 from mailkit.dmarc.records import Policy
 from mailkit.network import Network, Status
 from mailkit.network.exchangers import mail_exchangers
+from mailkit.network.wildcards import by_wildcard
 from mailkit.services.catalogue import Confidence
-from mailkit.services.names import by_wildcard
 from mailkit.services.tickets import Action, DnsChange
 
 __all__ = ["remarks"]

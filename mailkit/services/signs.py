@@ -13,9 +13,9 @@ from mailkit import spf
 from mailkit.dkim import key
 from mailkit.network import Answer, Network, Status
 from mailkit.network.exchangers import inside
+from mailkit.network.wildcards import MADE_UP, by_wildcard
 from mailkit.results import visible
 from mailkit.services.catalogue import Sign, SignKind
-from mailkit.services.names import MADE_UP, by_wildcard
 from mailkit.spf.linted import name_of, terms_of
 from mailkit.spf.records import Published
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from mailkit import spf
 from mailkit.network import DnsRecord, Network, Status
 from mailkit.network.exchangers import mail_exchangers
+from mailkit.network.wildcards import by_wildcard
 from mailkit.results import Verdict, visible
-from mailkit.services.names import by_wildcard
 from mailkit.services.standing import WILD
 from mailkit.services.tickets import Action
 from mailkit.spf.linted import joined, name_of, terms_of

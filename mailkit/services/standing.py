@@ -13,8 +13,8 @@ from dns.rdtypes.ANY.CNAME import CNAME
 
 from mailkit import dmarc
 from mailkit.network import Answer, DnsRecord, Network, Status, same_name
+from mailkit.network.wildcards import by_wildcard
 from mailkit.results import visible
-from mailkit.services.names import by_wildcard
 from mailkit.services.tickets import Action
 
 __all__ = ["SILENT", "WILD", "Standing", "about_dmarc", "alias_in_the_way", "standing"]

@@ -71,7 +71,10 @@ class Tlsa(Record):
     def _unread(self) -> str:
         """Return what the record claims to hold as a whole and does not, "" where it does."""
         try:
-            x509.load_der_x509_certificate(self.data) if self.selector == 0 else load_der_public_key(self.data)
+            if self.selector == 0:
+                x509.load_der_x509_certificate(self.data)
+            else:
+                load_der_public_key(self.data)
         except _BROKEN:
             return "it holds no certificate" if self.selector == 0 else "it holds no public key"
         return ""
