@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from mailkit import report
+from mailkit import report, spf
 from mailkit.figures import report as figures
 from mailkit.lab import Lab
 from mailkit.network import Network
@@ -91,10 +91,31 @@ HOSTILE = "<script>alert(1)</script> \x1b[31m \u202egnp.exe & \"'></pre><img src
 
 def test_what_a_stranger_says_is_text_on_the_page() -> None:
     cells = dict.fromkeys(("evidence", "advice", "fix", "reference", "lesson"), HOSTILE)
-    finding = Finding(HOSTILE, HOSTILE, Verdict.FAIL, domain=HOSTILE, **cells)
-    page = report.to_html(Rows(Finding, [finding], caption=HOSTILE), title=HOSTILE)
+    findings = [Finding(check, HOSTILE, Verdict.FAIL, domain=HOSTILE, **cells) for check in (HOSTILE, "SPF record")]
+    page = report.to_html(Rows(Finding, findings, caption=HOSTILE), title=HOSTILE)
+    assert "What large receivers demand" in page
     assert not {tag for tag, _ in tags(page)} & {"script", "img"}
     assert "\x1b" not in page and "\u202e" not in page
+
+
+# What is found of a domain, and what its part of the page says of the demand for SPF; None where there is no such part.
+DEMANDS: dict[str, tuple[list[Finding], str | None]] = {
+    "it meets them": ([made(Verdict.PASS, "SPF record", "a.example")], "✓ pass"),
+    "it does not": ([made(Verdict.FAIL, "SPF record", "a.example")], "✗ fail"),
+    "it sends nothing": ([made(Verdict.PASS, "SPF all", "a.example", evidence=f"-all: {spf.NO_MAIL}")], None),
+    "nothing is known": ([made(Verdict.UNKNOWN, "SPF record", "a.example")], None),
+    "nothing was asked": ([made(Verdict.PASS, "STARTTLS", "a.example")], None),
+}
+
+
+@pytest.mark.parametrize("name", DEMANDS)
+def test_the_page_says_which_demands_of_large_receivers_are_met(name: str) -> None:
+    findings, badge = DEMANDS[name]
+    rows = re.findall(r"<tr>(.+?)</tr>", report.to_html(Rows(Finding, findings)))
+    demands = [re.sub("<[^>]+>", "|", row) for row in rows if row.startswith("<td>SPF</td>")]
+    assert len(demands) == (badge is not None)
+    for demand in demands:
+        assert f"|{badge}|" in demand and "|Gmail, Yahoo, Microsoft, iCloud of bulk senders, docomo of all|" in demand
 
 
 def test_a_page_of_nothing_is_a_page() -> None:

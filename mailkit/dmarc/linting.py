@@ -17,6 +17,7 @@ from mailkit.dmarc.trial import tried
 from mailkit.network import DnsRecord, Network, Status, parse_paste, paste
 from mailkit.network.endpoints import mail_exchangers
 from mailkit.network.names import to_ascii
+from mailkit.network.together import put_together
 from mailkit.network.wildcards import by_wildcard
 from mailkit.results import Finding, Rows, Verdict, visible
 from mailkit.spf.characters import readable
@@ -31,9 +32,9 @@ _NO_MAIL = "v=DMARC1; p=reject"
 def lint(domain: str, *, net: Network) -> Rows[Finding]:
     """Return the findings on DMARC for *domain*, good ones included.
 
-    What is offered to paste has been tried: it clears its finding and makes no new one.  "unknown" means that the DNS
-    did not say.  The whole takes at most 30 seconds.  Raises ValueError for what is no domain name, TypeError for what
-    is no text.
+    What is offered to paste has been tried: it clears its finding and makes no new one; it is one record, though it
+    mend several findings.  "unknown" means that the DNS did not say.  The whole takes at most 30 seconds.  Raises
+    ValueError for what is no domain name, TypeError for what is no text.
     """
     return Rows(Finding, findings(domain, net=net), caption=net.caption)
 
@@ -42,7 +43,12 @@ def findings(domain: str, *, net: Network) -> list[Finding]:
     """Return what lesson 06 has to say about *domain* in a report: the findings of :func:`lint`."""
     name = to_ascii(domain)
     remembering = net.remembering(_TIMEOUT)
-    return tried(list(_judged(name, remembering)), remembering, lambda trial: list(_judged(name, trial)))
+    return put_together(_tried(name, remembering), remembering, lambda trial: _tried(name, trial))
+
+
+def _tried(domain: str, net: Network) -> list[Finding]:
+    """Return the findings with what each of them alone offers to paste."""
+    return tried(list(_judged(domain, net)), net, lambda trial: list(_judged(domain, trial)))
 
 
 def _judged(domain: str, net: Network) -> Iterator[Finding]:

@@ -6,12 +6,13 @@ says what must stay open instead: the submission port, 587.
 """
 
 from mailkit.op25b.diagnosis import diagnose, diagnose_all, public_address
-from mailkit.op25b.findings import findings
+from mailkit.op25b.findings import NULL_MX, findings
 from mailkit.op25b.mail_hosts import mail_exchangers, submission_hosts
 from mailkit.op25b.reverse_dns import Reverse, reverse
 from mailkit.op25b.scanning import PORTS, Reach, in_words, scan, scan_from_vantages
 
 __all__ = [
+    "NULL_MX",
     "PORTS",
     "Reach",
     "Reverse",

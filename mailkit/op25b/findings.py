@@ -12,7 +12,10 @@ from mailkit.op25b.reachability import LESSON, about_hosts, about_reverse_names
 from mailkit.op25b.scanning import scan
 from mailkit.results import Finding, Verdict, visible
 
-__all__ = ["findings"]
+__all__ = ["NULL_MX", "findings"]
+
+NULL_MX = "null MX"
+"""How the finding on the MX of a domain begins that has a null one (RFC 7505)."""
 
 _MX = "RFC 5321 section 5.1"
 _MOST_HOSTS = 10
@@ -62,14 +65,14 @@ def _about_mx(domain: str, exchangers: Exchangers, net: Network) -> Finding:
     if exchangers.status is Status.NODATA:
         return _about_no_mx(domain, exchangers, sends, net)
     if exchangers.null_mx and sends:
-        evidence = "null MX, though its SPF record lets hosts send: nobody can answer, and no bounce arrives"
+        evidence = f"{NULL_MX}, though its SPF record lets hosts send: nobody can answer, and no bounce arrives"
         advice = "Let the domain take mail, or let it send none (v=spf1 -all); many receivers refuse such senders."
         return finding(Verdict.WARN, evidence, advice, reference="RFC 7505 section 4.2")
     if exchangers.null_mx:
-        return finding(Verdict.PASS, "null MX: the domain takes no mail", reference="RFC 7505")
+        return finding(Verdict.PASS, f"{NULL_MX}: the domain takes no mail", reference="RFC 7505")
     if exchangers.null_beside_others:
         advice = "A null MX must stand alone: delete it or the others."
-        evidence = f"null MX beside others: {', '.join(exchangers.hosts)}"
+        evidence = f"{NULL_MX} beside others: {', '.join(exchangers.hosts)}"
         return finding(Verdict.FAIL, visible(evidence), advice, reference="RFC 7505 section 3")
     records = exchangers.answer.records if exchangers.answer else ()
     return finding(Verdict.PASS, visible(", ".join(records)))

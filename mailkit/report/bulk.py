@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from mailkit import datasets
+from mailkit import datasets, op25b, spf
 from mailkit.report.wording import by_domain
 from mailkit.results import Finding, Record, Rows, Verdict
 
@@ -43,11 +43,12 @@ def readiness(findings: Iterable[Finding]) -> Rows[Readiness]:
     that says that it sends no mail nothing is demanded: ``info``.
     """
     rows = []
+    demands = datasets.load("bulk_demands").to_dict("records")
     for domain, some in by_domain(findings).items():
         answers = {demand: answer(some) for demand, answer in _ANSWERS.items()}
         if whole := _whole(some):
             answers |= dict.fromkeys(_ANSWERS if whole[0] is Verdict.INFO else _IN_THE_DNS, whole)
-        for demand in datasets.load("bulk_demands").to_dict("records"):
+        for demand in demands:
             verdict, evidence = answers[str(demand["demand"])]
             cells = {str(name): str(value) for name, value in demand.items()}
             rows.append(Readiness(domain, verdict=verdict, evidence=evidence, **cells))
@@ -57,7 +58,7 @@ def readiness(findings: Iterable[Finding]) -> Rows[Readiness]:
 def _whole(some: list[Finding]) -> Answer | None:
     """Return the one answer for a domain that sends nothing, does not exist, or could not be asked about."""
     for finding in some:
-        if finding.check == "SPF all" and "sends no mail" in finding.evidence:
+        if finding.check == "SPF all" and spf.NO_MAIL in finding.evidence:
             return Verdict.INFO, "the domain says that it sends no mail (v=spf1 -all)"
         if finding.check == "domain" or (finding.check in ("name servers", "domain name") and len(some) == 1):
             return finding.verdict, finding.evidence.partition(": nothing of ")[0]
@@ -99,7 +100,7 @@ def _reachable(some: list[Finding]) -> Answer:
     exchangers = next((finding for finding in some if finding.check == "MX"), None)
     if exchangers is None:
         return _not_asked("01_op25b")
-    if exchangers.evidence.startswith("null MX"):  # it may send, but nobody can answer
+    if exchangers.evidence.startswith(op25b.NULL_MX):  # it may send, but nobody can answer
         return Verdict.FAIL, exchangers.evidence
     worst = exchangers.verdict
     return (worst if worst in (Verdict.FAIL, Verdict.UNKNOWN) else Verdict.PASS), exchangers.evidence

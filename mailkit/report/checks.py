@@ -8,8 +8,8 @@ from dataclasses import replace
 from mailkit import dkim, dmarc, mailboxes, op25b, services, smtp_auth, spf, tls, transport_policy
 from mailkit.network import Answer, Status, health
 from mailkit.network.parallel import each
+from mailkit.network.together import put_together
 from mailkit.report.subject import Subject
-from mailkit.report.together import put_together
 from mailkit.results import Finding, Rows, Verdict, visible
 
 __all__ = [

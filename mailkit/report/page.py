@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Iterator, Sequence
 
+from mailkit.report.bulk import Readiness, readiness
 from mailkit.report.wording import alike, counted, in_own_letters, to_do
 from mailkit.results import BADGES, Finding, Rows, Verdict, visible
 from mailkit.results.scoring import Score, scores, total
@@ -53,10 +54,16 @@ _HEADS = ("lesson", "marks", *(str(verdict) for verdict in _COUNTED))
 def to_html(findings: Rows[Finding], *, title: str = "Report on mail domains") -> str:
     """Return *findings* as the text of one HTML file; write it with ``encoding="utf-8"``.
 
-    Domain by domain: the marks, then what needs work first with what to paste, at the end what passes.
+    Domain by domain: the marks, then what needs work first with what to paste, what large receivers demand of bulk
+    senders, at the end what passes.
     """
     parts = alike(findings)
-    body = "".join(_section(number, domains, some) for number, (domains, some) in enumerate(parts))
+    demands: dict[str, list[Readiness]] = {}
+    for row in readiness(findings):
+        demands.setdefault(row.domain, []).append(row)
+    body = "".join(
+        _section(number, domains, some, demands[some[0].domain]) for number, (domains, some) in enumerate(parts)
+    )
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_CSP}">\n'
@@ -79,7 +86,7 @@ def _contents(parts: Sequence[tuple[list[str], list[Finding]]]) -> str:
     return _table(("domain", *_HEADS[1:]), lines)
 
 
-def _section(number: int, domains: Sequence[str], some: list[Finding]) -> str:
+def _section(number: int, domains: Sequence[str], some: list[Finding], demands: Sequence[Readiness]) -> str:
     heading = ", ".join(in_own_letters(domain) for domain in domains)
     rows = [f"<tr><td>{_text(score.lesson)}</td>{_marks(score)}</tr>" for score in scores(some)]
     rows.append(f"<tr><th>all</th>{_marks(total(some, domains[0]))}</tr>")
@@ -88,7 +95,7 @@ def _section(number: int, domains: Sequence[str], some: list[Finding]) -> str:
     return (
         f'<section id="d{number}"><h2>{_text(heading, 20_000)}</h2>\n{_table(_HEADS, rows)}'
         f"{_articles('What is left to do', to_do(Rows(Finding, some)))}{_articles('For your information', rest)}"
-        f"{''.join(_passed(well))}</section>\n"
+        f"{_demanded(demands)}{''.join(_passed(well))}</section>\n"
     )
 
 
@@ -124,6 +131,33 @@ def _article(finding: Finding) -> str:
     )
     parts.append(f'<p class="quiet">{_text(where)}</p>' if where else "")
     return f"<article>{''.join(parts)}</article>\n"
+
+
+def _demanded(rows: Sequence[Readiness]) -> str:
+    """Return which demands of large receivers are met, those at the end that the DNS cannot show.
+
+    "" for a domain of which nothing is demanded, and for one about which nothing can be said.
+    """
+    if all(row.verdict in (Verdict.UNKNOWN, Verdict.INFO) for row in rows):
+        return ""
+    demands: dict[str, list[Readiness]] = {}
+    for row in sorted(rows, key=lambda row: row.verdict is Verdict.UNKNOWN):
+        demands.setdefault(row.demand, []).append(row)
+    lines = []
+    for demand, same in demands.items():
+        cells = (_text(demand), _badge(same[0].verdict), _text(_demanders(same)), _text(same[0].evidence))
+        lines.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+    said = f"As they asked for it between {min(row.as_of for row in rows)} and {max(row.as_of for row in rows)}."
+    table = _table(("demand", "here", "demanded by", "seen"), lines)
+    return f'<h3>What large receivers demand</h3>\n<p class="quiet">{_text(said)}</p>\n{table}'
+
+
+def _demanders(rows: Sequence[Readiness]) -> str:
+    """Return who demands it of bulk senders, and who of everybody."""
+    bulk = [row.receiver for row in rows if row.of != "all senders"]
+    everybody = [row.receiver for row in rows if row.of == "all senders"]
+    parts = [f"{', '.join(who)} of {whom}" for who, whom in ((bulk, "bulk senders"), (everybody, "all")) if who]
+    return ", ".join(parts)
 
 
 def _passed(well: list[Finding]) -> Iterator[str]:

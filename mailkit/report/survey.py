@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mailkit import spf
 from mailkit.results import Finding, Record, Rows, Verdict
 
 __all__ = ["Surveyed", "survey"]
@@ -51,11 +52,11 @@ def survey(findings: Iterable[Finding]) -> Rows[Surveyed]:
 
 
 def _surveyed(domain: str, found: ByCheck) -> Surveyed:
-    spf, policy = _spf(found), _policy(found)
-    silent = any("sends no mail" in finding.evidence for finding in found.get("SPF all", ()))
-    sends = None if spf is None else not silent
+    listed, policy = _spf(found), _policy(found)
+    silent = any(spf.NO_MAIL in finding.evidence for finding in found.get("SPF all", ()))
+    sends = None if listed is None else not silent
     enforces = None if policy is None else policy in _ENFORCED
-    return Surveyed(domain, sends, spf, _lookups(found), _signs(found), policy, enforces)
+    return Surveyed(domain, sends, listed, _lookups(found), _signs(found), policy, enforces)
 
 
 def _spf(found: ByCheck) -> bool | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from mailkit.network.exchangers import inside
 from mailkit.network.records import DnsRecord, parse_paste
-from mailkit.report.together import ALSO_MENDS
+from mailkit.network.together import ALSO_MENDS
 from mailkit.report.wording import in_own_letters
 from mailkit.results import Finding, Verdict, visible
 

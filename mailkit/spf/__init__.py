@@ -6,12 +6,25 @@ it as published, :func:`expand` expands a macro string.
 """
 
 from mailkit.spf.checking import Check, check, expand
+from mailkit.spf.linted import NO_MAIL
 from mailkit.spf.linting import lint
 from mailkit.spf.overview import Tree, tree
 from mailkit.spf.records import Published, record
 from mailkit.spf.trace import EvaluatedTerm, Trace
 
-__all__ = ["Check", "EvaluatedTerm", "Published", "Trace", "Tree", "check", "expand", "lint", "record", "tree"]
+__all__ = [
+    "NO_MAIL",
+    "Check",
+    "EvaluatedTerm",
+    "Published",
+    "Trace",
+    "Tree",
+    "check",
+    "expand",
+    "lint",
+    "record",
+    "tree",
+]
 
 
 def __dir__() -> list[str]:

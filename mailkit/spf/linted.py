@@ -14,12 +14,16 @@ from mailkit.spf.resolver import Resolver
 from mailkit.spf.trace import shown
 from mailkit.spf.walk import Walk
 
-__all__ = ["MESSAGE", "LintedRecord", "finding", "joined", "listed", "live", "name_of", "terms_of"]
+__all__ = ["MESSAGE", "NO_MAIL", "LintedRecord", "finding", "joined", "listed", "live", "name_of", "terms_of"]
 
 MESSAGE = (
     "Try it with a message: spf.check(ip, sender, helo, net=net), once for a host that may send and once for one "
     "that may not."
 )
+
+
+NO_MAIL = "this domain sends no mail"
+"""What the finding on ``all`` says of the record ``v=spf1 -all``."""
 
 
 @dataclass(frozen=True)

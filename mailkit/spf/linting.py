@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 from mailkit.network import Network, Status
+from mailkit.network.together import put_together
 from mailkit.results import Finding, Rows, Verdict
 from mailkit.spf.evaluation import MAX_LOOKUPS
 from mailkit.spf.full_walk import walk_fully
@@ -28,14 +29,21 @@ def lint(domain: str, *, net: Network) -> Rows[Finding]:
     """Return the findings on the SPF record of *domain*, good ones included.
 
     "unknown" means that the DNS did not say, or that it depends on the message.  What a finding offers to paste
-    (``fix``) was tried before: published over what is there and judged again.  The whole takes at most 30 seconds.
-    Raises ValueError for what is no domain name, TypeError for what is no text.
+    (``fix``) was tried before: published over what is there and judged again; it is one record, though it mend several
+    findings.  The whole takes at most 30 seconds.  Raises ValueError for what is no domain name, TypeError for what is
+    no text.
     """
-    name = domain_name(domain)
-    resolver = Resolver(net, time.monotonic() + _TIMEOUT)
-    findings = _judged(name, resolver)
-    found = tried(findings, _parts(name, resolver), name, resolver, lambda trial: _judged(name, trial))
+    name, deadline = domain_name(domain), time.monotonic() + _TIMEOUT
+    remembering = net.remembering()
+    found = _tried(name, Resolver(remembering, deadline))
+    found = put_together(found, remembering, lambda trial: _tried(name, Resolver(trial, deadline)))
     return Rows(Finding, found, caption=net.caption)
+
+
+def _tried(domain: str, resolver: Resolver) -> list[Finding]:
+    """Return the findings with what each of them alone offers to paste."""
+    findings = _judged(domain, resolver)
+    return tried(findings, _parts(domain, resolver), domain, resolver, lambda trial: _judged(domain, trial))
 
 
 def _parts(domain: str, resolver: Resolver) -> list[Finding]:

@@ -10,7 +10,7 @@ from mailkit.network import Status
 from mailkit.results import Finding, Verdict
 from mailkit.spf.evaluation import MAX_STEPS
 from mailkit.spf.full_walk import DEPENDS, MOST_LOOKUPS
-from mailkit.spf.linted import MESSAGE, LintedRecord, finding, joined, listed
+from mailkit.spf.linted import MESSAGE, NO_MAIL, LintedRecord, finding, joined, listed
 from mailkit.spf.macros import depends_on_message
 from mailkit.spf.resolver import raw_name
 from mailkit.spf.trace import shown
@@ -74,7 +74,7 @@ def _all(subject: LintedRecord) -> Finding:
             "all",
             subject.domain,
             Verdict.PASS,
-            f"{term}: " + ("this domain sends no mail" if nobody else "everyone else fails"),
+            f"{term}: " + (NO_MAIL if nobody else "everyone else fails"),
             "5.1",
         )
     return _softfail(subject, term)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 from support_dns import Records, dns_world
 
-from mailkit import report
+from mailkit import dmarc, report, spf
 from mailkit.network import Network
 from mailkit.network.records import parse_paste
-from mailkit.report.together import ALSO_MENDS, put_together
+from mailkit.network.together import ALSO_MENDS, put_together
 from mailkit.results import Finding, Verdict
 
 BLAME = (Verdict.WARN, Verdict.FAIL)
@@ -51,8 +51,8 @@ SEVERAL = {
 @pytest.fixture(scope="module")
 def net() -> Iterator[Network]:
     records: dict[str, object] = dict(MX)
-    for name, (spf, dmarc, *_) in SEVERAL.items():
-        records |= domain(name, spf, dmarc)
+    for name, (sender_policy, policy, *_) in SEVERAL.items():
+        records |= domain(name, sender_policy, policy)
     with dns_world(records) as net:  # type: ignore[arg-type]
         yield net
 
@@ -71,6 +71,18 @@ def test_one_record_for_one_place_mends_all_that_offered_one(net: Network, name:
     blamed = {(finding.check, finding.subject) for finding in after if finding.verdict in BLAME}
     assert not blamed & {(finding.check, finding.subject) for finding in offered}
     assert blamed <= {(finding.check, finding.subject) for finding in found if finding.verdict in BLAME}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+@pytest.mark.parametrize(("lint", "place", "offered"), [(spf.lint, "{}", 2), (dmarc.lint, "_dmarc.{}", 3)])
+def test_a_lesson_asked_alone_offers_what_the_report_offers(
+    net: Network, name: str, lint: Callable[..., Sequence[Finding]], place: str, offered: int
+) -> None:
+    fixes = [finding.fix for finding in lint(name, net=net) if finding.verdict in BLAME and finding.fix]
+    assert len(fixes) > 1
+    (record,) = parse_paste(fixes[0])
+    assert set(fixes) == {fixes[0]} and record.name == place.format(name)
+    assert record.value == SEVERAL[name][offered]
 
 
 def test_the_ticket_has_one_record_for_one_place_with_all_reasons(net: Network) -> None:
