@@ -25,8 +25,8 @@
   annexes; outputs show no path of the machine and need no style or script.  The menu and the call below it, which
   ``workbook.store`` makes, are not counted: they repeat the headings, and are to be looked at, not read.
 
-Each check returns sentences about what is wrong; none means that all is well.  ``rerun`` runs every section alone and
-every experiment twice, ``from_each_section`` the rest of the lesson from wherever a latecomer begins.
+Each check returns sentences about what is wrong; none means that all is well.  ``rerun`` runs every section alone, as a
+latecomer who catches up with it, and every experiment twice.
 """
 
 from __future__ import annotations
@@ -53,7 +53,6 @@ __all__ = [
     "commands",
     "each_lesson",
     "form_problems",
-    "from_each_section",
     "lesson_problems",
     "rerun",
     "run_problems",
@@ -346,44 +345,36 @@ def shown(cell: NotebookNode) -> str:
 
 
 _FRESH = "%reset -f\nimport mailkit.lab\nmailkit.lab.start().reset();"
+_CATCH_UP = '%reset -f\nfrom mailkit.catching_up import catch_up\nprint(catch_up("{}"))'
 
 
-def rerun(notebook: NotebookNode, folder: Path) -> list[str]:
-    """Run each section of *notebook* without the others, the last one first, and each experiment twice.
+def rerun(notebook: NotebookNode, folder: Path, number: str = "") -> list[str]:
+    """Run each section of *notebook* without those before it, the last one first, and each experiment twice.
 
-    One kernel in *folder* serves all; before each section its names are forgotten, the lab is reset, and the set-up
-    cells are run.  Returns where a run showed something else than what is stored; raises workbook.CellFailed at a cell
-    that raises.
+    One kernel in *folder* serves all; before each section its names are forgotten.  Then the lab is reset and the
+    set-up cells are run; with *number*, that of a stored lesson, it is a latecomer's call that does so, and the section
+    after it is run too.  That stands for all the rest: what a section shows after catching up, and after another
+    section, it shows wherever one began.  Returns where a run showed something else than what is stored; raises
+    workbook.CellFailed at a cell that raises.
     """
     setup, *rest = sections(notebook)
-    plan: list[Again] = []
-    for section in reversed(rest):
-        plan.append((section.title, None, new_code_cell(_FRESH)))
-        plan += [again(section.title, cell) for _, cell in setup.cells]
-        for heading, group in groupby(section.cells, key=itemgetter(0)):
-            cells = [cell for _, cell in group]
-            times = 2 if any("experiment" in tags(cell) for cell in cells) else 1
-            for time in range(times):
-                plan += [again(f'"{section.title}", {heading}, run {time + 1}', cell) for cell in cells]
-    return differences(plan, folder)
-
-
-def from_each_section(notebook: NotebookNode, folder: Path, number: str) -> list[str]:
-    """Catch up with each section of the lesson *number* as a latecomer does, and run it and the next one.
-
-    That stands for all the rest of *notebook*: what a section shows after catching up, and after another section, it
-    shows wherever one began.  One kernel in *folder* serves all; before each time its names are forgotten.  Returns and
-    raises as ``rerun`` does.
-    """
-    _, *rest = sections(notebook)
     keys = {section.title: section.key for section in workbook_sections(notebook)}
     plan: list[Again] = []
     for place in reversed(range(len(rest))):
-        key = keys[rest[place].title]
-        call = f'%reset -f\nfrom mailkit.catching_up import catch_up\nprint(catch_up("{number}/{key}"))'
-        plan.append((key, None, new_code_cell(call)))
-        for section in rest[place : place + 2]:
-            plan += [again(f'from {key}: "{section.title}"', cell) for _, cell in section.cells]
+        title = rest[place].title
+        if number:
+            plan.append((title, None, new_code_cell(_CATCH_UP.format(f"{number}/{keys[title]}"))))
+        else:
+            plan.append((title, None, new_code_cell(_FRESH)))
+            plan += [again(title, cell) for _, cell in setup.cells]
+        for heading, group in groupby(rest[place].cells, key=itemgetter(0)):
+            cells = [cell for _, cell in group]
+            times = 2 if any("experiment" in tags(cell) for cell in cells) else 1
+            for time in range(times):
+                plan += [again(f'"{title}", {heading}, run {time + 1}', cell) for cell in cells]
+        if number:
+            following = rest[place + 1 : place + 2]
+            plan += [again(f'"{title}", then "{s.title}"', cell) for s in following for _, cell in s.cells]
     return differences(plan, folder)
 
 

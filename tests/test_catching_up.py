@@ -1,4 +1,4 @@
-"""Catching up: from each section of each lesson to its end, as a latecomer does it, and what can go wrong."""
+"""Catching up: what a latecomer's call runs, and what can go wrong; for each section of a lesson see test_notebooks."""
 
 from __future__ import annotations
 
@@ -9,21 +9,12 @@ from pathlib import Path
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from support_notebooks import each_lesson, from_each_section, shown
-from support_worlds import LOOPBACK_ONLY
+from support_notebooks import shown
 
 from mailkit import catching_up, lab, workbook
 from mailkit.catching_up import catch_up
 
 CATCH_UP, EXPERIMENT = {"tags": ["catch-up"]}, {"tags": ["experiment"]}
-
-
-@each_lesson
-def test_from_each_section_on(lesson: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in LOOPBACK_ONLY.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(workbook, "CELL_TIMEOUT", 600)  # one long cell is run many times here, on a busy machine too
-    assert from_each_section(workbook.read(lesson), lesson.parent, lesson.stem[:2]) == []
 
 
 def test_a_copy_of_any_name_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path) -> None:

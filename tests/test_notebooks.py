@@ -38,6 +38,10 @@ from mailkit.lab import daemons
 # Lesson -> how many of its cells are not compared with the stored output.  Only for facts of the machine.
 IGNORED: dict[str, int] = {"00_start_here": 1, "09_mta": 1}
 
+# What Jupyter says of a kernel that never answered: one of its ports, chosen before it began, was taken meanwhile.
+NO_KERNEL = re.compile("Kernel died before replying|Kernel didn't respond")
+STARTS = 3  # of one kernel
+
 SETTINGS = "DOMAIN = 'kaisha.example'\nNETWORK = 'lab'"
 
 
@@ -46,15 +50,19 @@ def nbval(notebook: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     tests = Path(__file__).resolve().parent
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"]
     command += [f"--nbval-sanitize-with={tests / 'nbval_sanitize.cfg'}", "-p", "no:cacheprovider", str(notebook)]
-    return subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        cwd=tests.parent,
-        env=os.environ | LOOPBACK_ONLY | variables,
-    )
+    for _ in range(STARTS):
+        run = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            cwd=tests.parent,
+            env=os.environ | LOOPBACK_ONLY | variables,
+        )
+        if not NO_KERNEL.search(run.stdout):
+            break
+    return run
 
 
 @each_lesson
@@ -140,10 +148,11 @@ def test_form_of_a_lesson(lesson: Path) -> None:
 
 
 @each_lesson
-def test_every_section_alone_and_every_experiment_twice(lesson: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_section_caught_up_with_and_every_experiment_twice(lesson: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in LOOPBACK_ONLY.items():
         monkeypatch.setenv(name, value)
-    assert rerun(workbook.read(lesson), lesson.parent) == []
+    monkeypatch.setattr(workbook, "CELL_TIMEOUT", 600)  # one long cell is run many times here, on a busy machine too
+    assert rerun(workbook.read(lesson), lesson.parent, lesson.stem[:2]) == []
 
 
 def with_guesses(notebook: NotebookNode, first: str = "") -> NotebookNode:
