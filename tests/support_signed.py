@@ -1,6 +1,6 @@
 """A zone signed by hand, with NSEC3 records, and answers broken on purpose: what no honest server of the lab gives.
 
-All zones of the practice internet but the root share one key, so whoever has it can sign for any of them.
+The keys of the practice internet are no secret, so whoever has the workbook can sign for any of its zones.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from mailkit.lab.dns import zone_signing
 from mailkit.lab.dns.authority import KEYS
 
 Records = Mapping[str, Mapping[str, Sequence[str]]]
@@ -29,19 +29,18 @@ _IN = dns.rdataclass.IN
 FROM, UNTIL = "20200101000000", "20491231000000"
 
 
-def zone_key() -> dns.rdata.Rdata:
-    """The DNSKEY record of every zone but the root."""
-    private = load_pem_private_key((KEYS / "dnssec.pem").read_bytes(), None)
-    return dns.dnssec.make_dnskey(private.public_key(), "ECDSAP256SHA256", flags=257)
+def zone_key(zone: dns.name.Name) -> dns.rdata.Rdata:
+    """The DNSKEY record of *zone*."""
+    return dns.dnssec.make_dnskey(zone_signing.zone_key(zone, KEYS).public_key(), "ECDSAP256SHA256", flags=257)
 
 
 def signed(
     rrset: dns.rrset.RRset, signer: str | dns.name.Name, *, inception: str = FROM, expiration: str = UNTIL
 ) -> list[dns.rrset.RRset]:
-    """*rrset* and its signature by the key that all zones of the practice internet share."""
-    private = load_pem_private_key((KEYS / "dnssec.pem").read_bytes(), None)
+    """*rrset* and its signature by the key of *signer*."""
     zone = dns.name.from_text(signer) if isinstance(signer, str) else signer
-    signature = dns.dnssec.sign(rrset, private, zone, zone_key(), inception=inception, expiration=expiration)
+    private = zone_signing.zone_key(zone, KEYS)
+    signature = dns.dnssec.sign(rrset, private, zone, zone_key(zone), inception=inception, expiration=expiration)
     return [rrset, dns.rrset.from_rdata(rrset.name, rrset.ttl, signature)]
 
 
@@ -105,7 +104,7 @@ class HashedZone:
         elif owner == self.apex and rdtype == "NS":
             values = ["ns.example."]
         elif owner == self.apex and rdtype == "DNSKEY":
-            values = [zone_key().to_text()]
+            values = [zone_key(self.apex).to_text()]
         else:
             values = self.records.get(str(owner).rstrip("."), {}).get(rdtype, ())
         return dns.rrset.from_text(name, 60, "IN", rdtype, *values) if values else None

@@ -23,7 +23,7 @@ from support_signed import signed
 
 from mailkit.lab.dns.authority import KEYS, Authority
 from mailkit.lab.dns.resolver import CachingResolver
-from mailkit.lab.dns.zone_signing import write_keys
+from mailkit.lab.dns.zone_signing import write_keys, zone_key
 from mailkit.network import Network, Status, dnssec
 
 RECORDS = {
@@ -178,6 +178,14 @@ def test_the_committed_keys_are_labelled_as_worthless():
     assert [file.name for file in files] == ["dnssec-root.pem", "dnssec.pem"]
     for file in (*files, KEYS / "trust-anchor.key"):
         assert "practice key, worthless by design" in file.read_text().splitlines()[0]
+
+
+def test_each_zone_has_a_key_of_its_own_and_always_the_same():
+    names = [dns.name.from_text(name) for name in (".", "example.", "kaisha.example.", "KAISHA.EXAMPLE.", "jp.")]
+    keys = [zone_key(name, KEYS).private_numbers().private_value for name in names]
+    zone_key.cache_clear()
+    assert keys == [zone_key(name, KEYS).private_numbers().private_value for name in names]
+    assert keys[2] == keys[3] and len(set(keys)) == 4
 
 
 def root_key() -> dns.rrset.RRset:
