@@ -14,9 +14,9 @@
   (``lab.reset()``, publish, lift, send) in its first cell after the guess, so that it shows the same when it is run
   twice, in any order.
 * Code that uses the notebook's own practice internet (``lab``) sits in cells tagged ``experiment`` or ``exercise``,
-  experiments under a heading that says so.  All other code must hold on any domain: no ``lab``, no ``assert``, no
-  name or address of the practice internet; and prose below it that speaks of those begins with "In the practice
-  internet".
+  experiments under a heading that says so; they use neither ``net`` nor the settings.  All other code must hold on any
+  domain: no ``lab``, no ``assert``, no name or address of the practice internet; and prose below it that speaks of
+  those begins with "In the practice internet".
 * A cell with ``p1.guess(...)`` shows every choice, quoted, behind it or below.  Each prediction is guessed before it
   is revealed, in the same section, below a text that says "Predict".
 * No cell takes ``[-1]`` of something: it may be empty when a learner has reset the lab.  ``[0]`` of an inbox likewise
@@ -167,6 +167,16 @@ def observation_problems(notebook: NotebookNode) -> list[str]:
     return problems
 
 
+def experiment_problems(notebook: NotebookNode) -> list[str]:
+    """What in the experiments would ask the reader's own network."""
+    problems = []
+    for number, cell in enumerate(code_cells(notebook), 1):
+        used = {node.id for node in ast.walk(parsed(cell)) if isinstance(node, ast.Name)}
+        if "experiment" in tags(cell) and (own := sorted(used & {"DOMAIN", "NETWORK", "net"})):
+            problems.append(f"code cell {number}, an experiment, uses {own[0]}: it asks the practice internet alone")
+    return problems
+
+
 def cell_problems(notebook: NotebookNode) -> list[str]:
     """What is wrong with single code cells and their outputs."""
     problems = []
@@ -192,6 +202,7 @@ def form_problems(notebook: NotebookNode) -> list[str]:
         *run_problems(code_cells(notebook)),
         *settings_problems(notebook),
         *observation_problems(notebook),
+        *experiment_problems(notebook),
         *cell_problems(notebook),
     ]
 

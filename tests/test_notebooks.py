@@ -253,6 +253,8 @@ def test_a_good_notebook_has_no_problems(notebook: NotebookNode) -> None:
         (notebook_with("from mailkit import lab"), "uses lab"),
         (notebook_with("from mailkit.lab import start"), "uses lab"),
         (notebook_with("assert DOMAIN"), "holds an assert"),
+        (notebook_with("net.lookup('kaisha.example', 'A')", tagged="experiment"), "uses net"),
+        (notebook_with("lab.publish(DOMAIN, 'TXT', 'x')", tagged="experiment"), "uses DOMAIN"),
         (notebook_with("net.lookup('mx.kaisha.example', 'A')"), "names a host"),
         (notebook_with("net.lookup(f'{DOMAIN}.example.jp', 'A')"), "names a host"),
         (notebook_with("!dig kaisha.example"), "names a host"),

@@ -2,8 +2,9 @@
 
 Another process serves a different practice internet; the lesson's settings name a domain of that world and the
 network "internet", and the environment says where its name servers, its way out and its CA are.  A lesson that
-holds true there holds a fact about no particular domain.  And it runs to its end where no network is; and what is not
-practice, where a resolver lies (an experiment asks the practice internet alone).
+holds true there holds a fact about no particular domain.  And it runs to its end where no network is, or a resolver
+that lies: all of it that is not practice, for an experiment asks the practice internet alone, and is run without a
+network in test_notebooks.
 """
 
 from __future__ import annotations
@@ -62,10 +63,10 @@ def test_lesson_without_a_sound_network(lesson: Path, resolver: str, monkeypatch
     for name, value in LOOPBACK_ONLY.items():
         monkeypatch.setenv(name, value)
     with serving(lie) as port:
-        notebook = with_settings(workbook.read(lesson), DOMAIN="your-domain.net", NETWORK="internet")
         if resolver == "lying":
             monkeypatch.setenv("MAILKIT_NAMESERVERS", f"127.0.0.1:{port}")
-            notebook = without_practice(notebook)
+        notebook = with_settings(workbook.read(lesson), DOMAIN="your-domain.net", NETWORK="internet")
+        notebook = without_practice(notebook)
         workbook.execute(notebook, lesson.parent)
     assert run_problems(code_cells(notebook)) == []
 
