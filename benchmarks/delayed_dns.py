@@ -263,6 +263,7 @@ def main(domains: int, program: str) -> None:
             print(sock.getsockname()[1], flush=True)
             forward(sock, port)
         finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it comes twice, and nsd has to end before its folder goes
             process.terminate()
             process.wait()
 
