@@ -49,6 +49,8 @@ from mailkit.sections import is_menu
 from mailkit.sections import sections as workbook_sections
 
 __all__ = [
+    "NO_KERNEL",
+    "STARTS",
     "code_cells",
     "commands",
     "each_lesson",
@@ -61,6 +63,10 @@ __all__ = [
     "shown",
     "tags",
 ]
+
+# What Jupyter says of a kernel that never answered: one of its ports, chosen before it began, was taken meanwhile.
+NO_KERNEL = re.compile("Kernel died before replying|Kernel didn't respond")
+STARTS = 3  # of one kernel
 
 # Give a test the argument "lesson" and it runs once for each stored lesson; without lessons it is skipped.
 each_lesson = pytest.mark.parametrize("lesson", workbook.lessons(), ids=lambda path: path.stem)
@@ -355,38 +361,29 @@ def shown(cell: NotebookNode) -> str:
     return "".join(texts)
 
 
-_FRESH = "%reset -f\nimport mailkit.lab\nmailkit.lab.start().reset();"
-_CATCH_UP = '%reset -f\nfrom mailkit.catching_up import catch_up\nprint(catch_up("{}"))'
+def rerun(lesson: Path) -> list[str]:
+    """Catch up with each section of *lesson*, the last one first; run it, each experiment twice, and the one after it.
 
-
-def rerun(notebook: NotebookNode, folder: Path, number: str = "") -> list[str]:
-    """Run each section of *notebook* without those before it, the last one first, and each experiment twice.
-
-    One kernel in *folder* serves all; before each section its names are forgotten.  Then the lab is reset and the
-    set-up cells are run; with *number*, that of a stored lesson, it is a latecomer's call that does so, and the section
-    after it is run too.  That stands for all the rest: what a section shows after catching up, and after another
-    section, it shows wherever one began.  Returns where a run showed something else than what is stored; raises
-    workbook.CellFailed at a cell that raises.
+    That stands for all the rest: what a section shows after catching up, and after another section, it shows wherever
+    one began.  One kernel in the lesson's folder serves all; before each call its names are forgotten.  Returns where a
+    run showed something else than what is stored; raises workbook.CellFailed at a cell that raises.
     """
-    setup, *rest = sections(notebook)
+    notebook = workbook.read(lesson)
+    _, *rest = sections(notebook)
     keys = {section.title: section.key for section in workbook_sections(notebook)}
     plan: list[Again] = []
-    for place in reversed(range(len(rest))):
-        title = rest[place].title
-        if number:
-            plan.append((title, None, new_code_cell(_CATCH_UP.format(f"{number}/{keys[title]}"))))
-        else:
-            plan.append((title, None, new_code_cell(_FRESH)))
-            plan += [again(title, cell) for _, cell in setup.cells]
-        for heading, group in groupby(rest[place].cells, key=itemgetter(0)):
+    for place, section in reversed([*enumerate(rest)]):
+        call = f'catch_up("{lesson.stem[:2]}/{keys[section.title]}", root=Path({str(lesson.parent.parent)!r}))'
+        fresh = f"%reset -f\nfrom pathlib import Path\nfrom mailkit.catching_up import catch_up\nprint({call})"
+        plan.append((section.title, None, new_code_cell(fresh)))
+        for heading, group in groupby(section.cells, key=itemgetter(0)):
             cells = [cell for _, cell in group]
             times = 2 if any("experiment" in tags(cell) for cell in cells) else 1
             for time in range(times):
-                plan += [again(f'"{title}", {heading}, run {time + 1}', cell) for cell in cells]
-        if number:
-            following = rest[place + 1 : place + 2]
-            plan += [again(f'"{title}", then "{s.title}"', cell) for s in following for _, cell in s.cells]
-    return differences(plan, folder)
+                plan += [again(f'"{section.title}", {heading}, run {time + 1}', cell) for cell in cells]
+        for following in rest[place + 1 : place + 2]:
+            plan += [again(f'"{section.title}", then "{following.title}"', cell) for _, cell in following.cells]
+    return differences(plan, lesson.parent)
 
 
 # Where, the stored cell (None for what is not stored), and the cell that is run.

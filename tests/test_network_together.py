@@ -10,9 +10,10 @@ from support_dns import Records, dns_world
 
 from mailkit import dmarc, report, spf
 from mailkit.network import Network
-from mailkit.network.records import parse_paste
+from mailkit.network.records import DnsRecord, parse_paste
 from mailkit.network.together import ALSO_MENDS, put_together
 from mailkit.results import Finding, Verdict
+from mailkit.spf import linting
 
 BLAME = (Verdict.WARN, Verdict.FAIL)
 MX = {"mx.provider.example": {"A": ["198.51.100.25"]}}
@@ -73,6 +74,16 @@ def test_one_record_for_one_place_mends_all_that_offered_one(net: Network, name:
     assert blamed <= {(finding.check, finding.subject) for finding in found if finding.verdict in BLAME}
 
 
+def test_what_stands_beside_a_record_is_there_when_it_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The domain's other texts make the answer too large, whatever the SPF record says."""
+    record = DnsRecord("d.example", "TXT", "v=spf1 -all")
+    monkeypatch.setattr(linting, "put_together", lambda findings, judge: judge([record]))
+    beside = [f"verification-{number}={'x' * 200}" for number in range(2)]
+    with dns_world({"d.example": {"TXT": ["v=spf1 ip4:192.0.2.1 ptr ?all", *beside]}}) as net:
+        found = {finding.check: finding for finding in spf.lint("d.example", net=net)}
+    assert found["SPF record"].evidence == record.value and found["SPF size"].verdict is Verdict.WARN
+
+
 @pytest.mark.parametrize("name", SEVERAL)
 @pytest.mark.parametrize(("lint", "place", "offered"), [(spf.lint, "{}", 2), (dmarc.lint, "_dmarc.{}", 3)])
 def test_a_lesson_asked_alone_offers_what_the_report_offers(
@@ -97,16 +108,6 @@ def made(check: str, value: str, verdict: Verdict = Verdict.WARN, name: str = "a
     return Finding(check, "a.example", verdict, "seen", "Do it.", fix)
 
 
-def judging(offers: Callable[[str], Sequence[Finding]]) -> Callable[[Network], Sequence[Finding]]:
-    """A lesson that says what *offers* makes of the text at a.example."""
-
-    def judge(net: Network) -> Sequence[Finding]:
-        answer = net.lookup("a.example", "TXT")
-        return offers(b"".join(answer.texts).decode())
-
-    return judge
-
-
 UNTOUCHED = {
     "one alone": [made("x", "one")],
     "the same text": [made("x", "one"), made("y", "one")],
@@ -117,11 +118,11 @@ UNTOUCHED = {
 
 
 @pytest.mark.parametrize("name", UNTOUCHED)
-def test_where_nothing_takes_anothers_place_nothing_is_tried(net: Network, name: str) -> None:
-    def judge(net: Network) -> Sequence[Finding]:
+def test_where_nothing_takes_anothers_place_nothing_is_tried(name: str) -> None:
+    def judge(records: Sequence[DnsRecord]) -> Sequence[Finding]:
         raise AssertionError("asked")
 
-    assert put_together(UNTOUCHED[name], net, judge) == UNTOUCHED[name]
+    assert put_together(UNTOUCHED[name], judge) == UNTOUCHED[name]
 
 
 # What a lesson may go on to say: nothing helps, what helps breaks something else, and each undoes the other.
@@ -133,8 +134,8 @@ HOPELESS: dict[str, Callable[[str], Sequence[Finding]]] = {
 
 
 @pytest.mark.parametrize("name", HOPELESS)
-def test_where_no_text_mends_all_the_gravest_keeps_its_own(net: Network, name: str) -> None:
+def test_where_no_text_mends_all_the_gravest_keeps_its_own(name: str) -> None:
     before = [made("x", "one"), made("y", "two", Verdict.FAIL)]
-    x, y = put_together(before, net, judging(HOPELESS[name]))
+    x, y = put_together(before, lambda records: HOPELESS[name](records[0].value))
     assert y == before[1]
     assert (x.fix, x.advice) == ("", "Do it. First paste what is offered for y, then ask again.")

@@ -20,6 +20,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 from support_notebooks import (
+    NO_KERNEL,
+    STARTS,
     code_cells,
     each_lesson,
     form_problems,
@@ -37,10 +39,6 @@ from mailkit.lab import daemons
 
 # Lesson -> how many of its cells are not compared with the stored output.  Only for facts of the machine.
 IGNORED: dict[str, int] = {"00_start_here": 1, "09_mta": 1}
-
-# What Jupyter says of a kernel that never answered: one of its ports, chosen before it began, was taken meanwhile.
-NO_KERNEL = re.compile("Kernel died before replying|Kernel didn't respond")
-STARTS = 3  # of one kernel
 
 SETTINGS = "DOMAIN = 'kaisha.example'\nNETWORK = 'lab'"
 
@@ -152,7 +150,7 @@ def test_every_section_caught_up_with_and_every_experiment_twice(lesson: Path, m
     for name, value in LOOPBACK_ONLY.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(workbook, "CELL_TIMEOUT", 600)  # one long cell is run many times here, on a busy machine too
-    assert rerun(workbook.read(lesson), lesson.parent, lesson.stem[:2]) == []
+    assert rerun(lesson) == []
 
 
 def with_guesses(notebook: NotebookNode, first: str = "") -> NotebookNode:
@@ -394,10 +392,13 @@ def test_sections_are_run_alone_and_experiments_twice(
     cells: list[NotebookNode], problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(workbook.ROOT))
-    notebook = workbook.execute(new_notebook(cells=[code(SETTINGS, "parameters"), *cells]), tmp_path)
+    lesson = tmp_path / "notebooks" / "01_small.ipynb"
+    lesson.parent.mkdir()
+    notebook = workbook.execute(new_notebook(cells=[code(SETTINGS, "parameters"), *cells]), lesson.parent)
+    lesson.write_text(workbook.as_text(notebook), encoding="utf-8")
     if problem == "NameError":
         with pytest.raises(workbook.CellFailed, match="NameError"):
-            rerun(notebook, tmp_path)
+            rerun(lesson)
     else:
-        found = rerun(notebook, tmp_path)
+        found = rerun(lesson)
         assert (problem in found[0] and "instead of" in found[0]) if problem else found == []

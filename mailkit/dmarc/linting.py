@@ -43,7 +43,7 @@ def findings(domain: str, *, net: Network) -> list[Finding]:
     """Return what lesson 06 has to say about *domain* in a report: the findings of :func:`lint`."""
     name = to_ascii(domain)
     remembering = net.remembering(_TIMEOUT)
-    return put_together(_tried(name, remembering), remembering, lambda trial: _tried(name, trial))
+    return put_together(_tried(name, remembering), lambda records: _tried(name, remembering.overlay(records)))
 
 
 def _tried(domain: str, net: Network) -> list[Finding]:

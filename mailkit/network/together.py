@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from mailkit.network import Network
-from mailkit.network.records import parse_paste
+from mailkit.network.records import DnsRecord, parse_paste
 from mailkit.results import Finding, Verdict
 
 __all__ = ["ALSO_MENDS", "put_together"]
@@ -22,18 +21,18 @@ ALSO_MENDS = "The record to paste also mends: "
 _BLAME = (Verdict.FAIL, Verdict.WARN)
 
 Place = tuple[str, str]
-Judge = Callable[[Network], Iterable[Finding]]
+Judge = Callable[[Sequence[DnsRecord]], Iterable[Finding]]
 
 
-def put_together(findings: Sequence[Finding], net: Network, judge: Judge) -> list[Finding]:
+def put_together(findings: Sequence[Finding], judge: Judge) -> list[Finding]:
     """Return *findings*, those of one lesson, such that all that is to be pasted at one place is one text.
 
-    *judge* makes the findings anew on another network.  Where no one text mends them all, the gravest finding keeps
-    its own, and the others say so.
+    *judge* makes the findings anew, as they would be with the records published that it is given.  Where no one text
+    mends them all, the gravest finding keeps its own, and the others say so.
     """
     found = list(findings)
     for place, rivals in _rivals(found).items():
-        text = _one_for_all(place, [found[number] for number in rivals], found, net, judge)
+        text = _one_for_all(place, [found[number] for number in rivals], found, judge)
         first = found[rivals[0]]
         for number in rivals:
             finding = found[number]
@@ -66,13 +65,13 @@ def _place(fix: str) -> Place | None:
     return places.pop() if len(places) == 1 else None
 
 
-def _one_for_all(place: Place, rivals: Sequence[Finding], found: Sequence[Finding], net: Network, judge: Judge) -> str:
+def _one_for_all(place: Place, rivals: Sequence[Finding], found: Sequence[Finding], judge: Judge) -> str:
     """Return the text that mends all *rivals* and makes nothing worse, "" when there is none."""
     theirs = {(finding.check, finding.subject) for finding in rivals}
     blamed = {(finding.check, finding.subject) for finding in found if finding.verdict in _BLAME}
     text = rivals[0].fix
     for _ in range(len(blamed) + 1):
-        after = [finding for finding in judge(net.overlay(parse_paste(text))) if finding.verdict in _BLAME]
+        after = [finding for finding in judge(parse_paste(text)) if finding.verdict in _BLAME]
         offered = next((finding.fix for finding in after if _place(finding.fix) == place), "")
         if not offered:
             left = {(finding.check, finding.subject) for finding in after}

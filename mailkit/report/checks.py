@@ -82,7 +82,9 @@ def guarded(lesson: str, check: Check, subject: Subject) -> list[Finding]:
     A check that breaks is a finding of its own.
     """
     try:
-        return put_together(list(check(subject)), subject.net, lambda net: check(replace(subject, net=net)))
+        return put_together(
+            list(check(subject)), lambda records: check(replace(subject, net=subject.net.overlay(records)))
+        )
     except Exception as error:
         # Whatever a stranger's server or record made of our code: it costs one row, not the report.
         return [_about_a_broken_check(lesson, subject, error)]

@@ -58,12 +58,7 @@ def to_html(findings: Rows[Finding], *, title: str = "Report on mail domains") -
     senders, at the end what passes.
     """
     parts = alike(findings)
-    demands: dict[str, list[Readiness]] = {}
-    for row in readiness(findings):
-        demands.setdefault(row.domain, []).append(row)
-    body = "".join(
-        _section(number, domains, some, demands[some[0].domain]) for number, (domains, some) in enumerate(parts)
-    )
+    body = "".join(_section(number, domains, some) for number, (domains, some) in enumerate(parts))
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_CSP}">\n'
@@ -86,7 +81,7 @@ def _contents(parts: Sequence[tuple[list[str], list[Finding]]]) -> str:
     return _table(("domain", *_HEADS[1:]), lines)
 
 
-def _section(number: int, domains: Sequence[str], some: list[Finding], demands: Sequence[Readiness]) -> str:
+def _section(number: int, domains: Sequence[str], some: list[Finding]) -> str:
     heading = ", ".join(in_own_letters(domain) for domain in domains)
     rows = [f"<tr><td>{_text(score.lesson)}</td>{_marks(score)}</tr>" for score in scores(some)]
     rows.append(f"<tr><th>all</th>{_marks(total(some, domains[0]))}</tr>")
@@ -95,7 +90,7 @@ def _section(number: int, domains: Sequence[str], some: list[Finding], demands: 
     return (
         f'<section id="d{number}"><h2>{_text(heading, 20_000)}</h2>\n{_table(_HEADS, rows)}'
         f"{_articles('What is left to do', to_do(Rows(Finding, some)))}{_articles('For your information', rest)}"
-        f"{_demanded(demands)}{''.join(_passed(well))}</section>\n"
+        f"{_demanded(readiness(some))}{''.join(_passed(well))}</section>\n"
     )
 
 

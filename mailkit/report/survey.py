@@ -52,11 +52,11 @@ def survey(findings: Iterable[Finding]) -> Rows[Surveyed]:
 
 
 def _surveyed(domain: str, found: ByCheck) -> Surveyed:
-    listed, policy = _spf(found), _policy(found)
+    published, policy = _spf(found), _policy(found)
     silent = any(spf.NO_MAIL in finding.evidence for finding in found.get("SPF all", ()))
-    sends = None if listed is None else not silent
+    sends = None if published is None else not silent
     enforces = None if policy is None else policy in _ENFORCED
-    return Surveyed(domain, sends, listed, _lookups(found), _signs(found), policy, enforces)
+    return Surveyed(domain, sends, published, _lookups(found), _signs(found), policy, enforces)
 
 
 def _spf(found: ByCheck) -> bool | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from mailkit.network import Network, Status
+from mailkit.network import DnsRecord, Network, Status
 from mailkit.network.together import put_together
 from mailkit.results import Finding, Rows, Verdict
 from mailkit.spf.evaluation import MAX_LOOKUPS
@@ -33,11 +33,14 @@ def lint(domain: str, *, net: Network) -> Rows[Finding]:
     findings.  The whole takes at most 30 seconds.  Raises ValueError for what is no domain name, TypeError for what is
     no text.
     """
-    name, deadline = domain_name(domain), time.monotonic() + _TIMEOUT
-    remembering = net.remembering()
-    found = _tried(name, Resolver(remembering, deadline))
-    found = put_together(found, remembering, lambda trial: _tried(name, Resolver(trial, deadline)))
-    return Rows(Finding, found, caption=net.caption)
+    name = domain_name(domain)
+    resolver = Resolver(net, time.monotonic() + _TIMEOUT)
+
+    def with_record(records: Sequence[DnsRecord]) -> list[Finding]:
+        (record,) = records
+        return _tried(name, resolver.publishing(record.name, record.value))
+
+    return Rows(Finding, put_together(_tried(name, resolver), with_record), caption=net.caption)
 
 
 def _tried(domain: str, resolver: Resolver) -> list[Finding]:
