@@ -142,7 +142,8 @@ def _demanded(rows: Sequence[Readiness]) -> str:
     for demand, same in demands.items():
         cells = (_text(demand), _badge(same[0].verdict), _text(_demanders(same)), _text(same[0].evidence))
         lines.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
-    said = f"As they asked for it between {min(row.as_of for row in rows)} and {max(row.as_of for row in rows)}."
+    dates = sorted(row.as_of for row in rows)
+    said = f"As known between {dates[0]} and {dates[-1]}; data/bulk_demands.csv has the source of each."
     table = _table(("demand", "here", "demanded by", "seen"), lines)
     return f'<h3>What large receivers demand</h3>\n<p class="quiet">{_text(said)}</p>\n{table}'
 
