@@ -352,6 +352,22 @@ def test_what_is_to_be_pasted_keeps_its_lines_when_columns_are_chosen() -> None:
     assert ">one\ntwo<" in found.show("check", "fix")._repr_html_()
 
 
+@pytest.mark.parametrize("columns", [(), ("fix", "check"), ("check", "fix", "verdict")])
+def test_what_is_to_be_pasted_stands_below_its_row_over_the_whole_width(columns: tuple[str, ...]) -> None:
+    findings = [Finding("SPF", "a.example", Verdict.WARN, "seen", fix="a <record>")]
+    findings.append(Finding("MX", "a.example", Verdict.PASS, "seen"))
+    page = Rows(Finding, findings, caption="here").show(*columns)._repr_html_()
+    heads, rows = page.count("<th "), page.split("<tr>")[2:]
+    assert_harmless(page, TABLE)
+    assert [row.count("<td ") for row in rows] == [heads, 1, heads]
+    assert f'colspan="{heads}"' in rows[1] and "a &lt;record&gt;<" in rows[1] and ">fix<" not in page
+
+
+def test_a_table_of_nothing_but_what_is_to_be_pasted_is_one_column() -> None:
+    rows = Rows(Finding, [Finding("SPF", "a.example", Verdict.WARN, "seen", fix="one")], caption="here")
+    assert ">fix</th>" in rows.show("fix")._repr_html_() and ">one</td>" in rows.show("fix")._repr_html_()
+
+
 @pytest.mark.parametrize("columns", [("prot",), ("host", "detail")])
 def test_a_column_that_is_not_shown_is_told_which_there_are(columns: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match=r"no column .*; there are \['host', 'port'"):

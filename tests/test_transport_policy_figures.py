@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
 import pandas as pd
 import pytest
-from support_dns import World, dns_parts
+from support_dns import World, dns_parts, serving
 
 from mailkit.figures.transport_policy import chain_of_trust, who_refuses
 from mailkit.network import Security
@@ -42,6 +47,7 @@ def test_it_ends_where_it_breaks(world):
     links = trust_chain("mx.isp.example", net=world.net)
     assert [(link.zone, link.dnssec) for link in links][-1] == ("isp.example", "insecure")
     assert links[-1].holds == "no DNSKEY: the zone is not signed"
+    assert links[-1].vouched_by == "nobody: no DS in the zone above"
     world.authority.publish("kaisha.example", "DS", f"12345 13 2 {'00' * 32}")
     world.resolver.flush()
     links = trust_chain("mx.kaisha.example", net=world.net)
@@ -49,6 +55,20 @@ def test_it_ends_where_it_breaks(world):
     world.resolver.flush()
     assert [(link.zone, link.dnssec) for link in links][-1] == ("kaisha.example", "bogus")
     assert "kaisha.example: bogus" in chain_of_trust(links).alt
+
+
+def test_a_ds_that_nobody_tells_of_is_not_called_missing(world):
+    def answer(query: dns.message.Message, transport: str) -> dns.message.Message | None:
+        asked = query.question[0]
+        if (asked.name, asked.rdtype) != (dns.name.from_text("kaisha.example"), dns.rdatatype.DS):
+            return world.resolver.answer(query, transport)
+        response = dns.message.make_response(query)
+        response.set_rcode(dns.rcode.SERVFAIL)
+        return response
+
+    with serving(answer) as port:
+        links = trust_chain("mx.kaisha.example", net=replace(world.net, nameservers=(("127.0.0.1", port),)))
+    assert links[2].vouched_by.startswith("a DS that cannot be asked for: ")
 
 
 def test_a_host_without_records_and_no_links(world):

@@ -144,20 +144,29 @@ _HEAD = _CELL.replace("1px solid", "2px solid") + ";font-weight:600"
 _CAPTION = "caption-side:bottom;text-align:left;padding:4px 6px;font-size:12px;opacity:.75"
 
 
-def _code_style(column: str) -> str:
+# Not selected with the text that is copied.
+_FIX = '<span style="font-family:sans-serif;opacity:.75;user-select:none">to paste: </span>'
+
+
+def _column_style(column: str) -> str:
+    if column == "advice":  # sentences: else the longest names of the other columns leave room for a word a line
+        return ";min-width:13em"
     return ";font-family:monospace;max-width:34em;overflow-wrap:anywhere" if column == "fix" else ""
 
 
 def table_html(titles: Sequence[str], cells: Sequence[Sequence[Any]], caption: str) -> str:
     """Return an HTML table with a title over each column and *caption* below.
 
-    Of more than 200 rows the first and the last 100 are shown; the table and its caption say how many there are.
+    What is to be pasted (``fix``) stands below its row, over the whole width: in a column beside others it would be
+    broken after every few characters.  Of more than 200 rows the first and the last 100 are shown; the table and its
+    caption say how many there are.
     """
-    head = "".join(f'<th style="{_HEAD}">{html.escape(visible(title.replace("_", " ")))}</th>' for title in titles)
+    heads = [title for title in titles if title != "fix"] or titles
+    head = "".join(f'<th style="{_HEAD}">{html.escape(visible(title.replace("_", " ")))}</th>' for title in heads)
     first, left_out, last = split_rows(cells)
     body = "".join(_row_html(titles, row) for row in first)
     if left_out:
-        body += f'<tr><td style="{_CELL}" colspan="{max(len(titles), 1)}">{left_out_line(left_out)}</td></tr>'
+        body += f'<tr><td style="{_CELL}" colspan="{max(len(heads), 1)}">{left_out_line(left_out)}</td></tr>'
         body += "".join(_row_html(titles, row) for row in last)
         caption = f"{len(cells):,} rows. {caption}"
     return (
@@ -180,15 +189,24 @@ def left_out_line(count: int) -> str:
 
 
 def _row_html(titles: Sequence[str], row: Sequence[Any]) -> str:
-    cells = (f'<td style="{_CELL}{_code_style(t)}">{cell_html(value, t)}</td>' for t, value in zip(titles, row))
-    return f"<tr>{''.join(cells)}</tr>"
+    fix = ""
+    if "fix" in titles and len(titles) > 1:
+        place = titles.index("fix")
+        fix, titles = cell_html(row[place], "fix"), [*titles[:place], *titles[place + 1 :]]
+        row = [*row[:place], *row[place + 1 :]]
+    style = _CELL + ";border-bottom:0" * bool(fix)
+    cells = (f'<td style="{style}{_column_style(t)}">{cell_html(value, t)}</td>' for t, value in zip(titles, row))
+    below = (
+        f'<tr><td style="{_CELL}{_column_style("fix")};max-width:none" colspan="{len(titles)}">{_FIX}{fix}</td></tr>'
+    )
+    return f"<tr>{''.join(cells)}</tr>{below if fix else ''}"
 
 
 def record_html(fields: Sequence[tuple[str, Any]]) -> str:
     """Return one record as an HTML table of two columns; fields with nothing to show are left out."""
     rows = "".join(
         f'<tr><th style="{_HEAD};border-bottom-width:1px">{html.escape(name.replace("_", " "))}</th>'
-        f'<td style="{_CELL}{_code_style(name)}">{cell_html(value, name)}</td></tr>'
+        f'<td style="{_CELL}{_column_style(name)}">{cell_html(value, name)}</td></tr>'
         for name, value in fields
         if cell_text(value)
     )

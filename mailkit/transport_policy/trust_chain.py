@@ -65,7 +65,9 @@ def _zone(zone: str, net: Network) -> Link | None:
         return Link(zone, "the trust anchor of the validator", holds, _state(keys))
     parent = net.lookup(zone, "DS", dnssec=True)
     digests = [str(ds.key_tag) for ds in parent.rdata if isinstance(ds, DS)]
-    vouched = f"DS {', '.join(digests[:5])} in the zone above" if digests else "no DS in the zone above"
+    vouched = f"DS {', '.join(digests[:5])} in the zone above" if digests else "nobody: no DS in the zone above"
+    if parent.status in (Status.SERVFAIL, Status.TIMEOUT):
+        vouched = f"a DS that cannot be asked for: {parent.reason}"
     return Link(zone, vouched, holds, _state(keys))
 
 
